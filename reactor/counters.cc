@@ -1,0 +1,79 @@
+#include "reactor/counters.h"
+
+#include <algorithm>
+#include <numeric>
+
+namespace echogw {
+namespace {
+
+template <std::size_t N>
+void AddEach(std::array<std::uint64_t, N>& to, const std::array<std::uint64_t, N>& from) {
+  for (std::size_t i = 0; i < N; ++i) to[i] += from[i];
+}
+
+template <std::size_t N>
+void ReadEach(std::array<std::uint64_t, N>& to, const std::array<Counter, N>& from) {
+  for (std::size_t i = 0; i < N; ++i) to[i] = from[i].value();
+}
+
+}  // namespace
+
+CounterSnapshot& CounterSnapshot::operator+=(const CounterSnapshot& other) {
+  connections_active += other.connections_active;
+  connections_accepted += other.connections_accepted;
+  AddEach(connections_closed, other.connections_closed);
+  AddEach(connections_rejected, other.connections_rejected);
+  connections_moved_in += other.connections_moved_in;
+  connections_moved_out += other.connections_moved_out;
+  received_bytes += other.received_bytes;
+  sent_bytes += other.sent_bytes;
+  reads += other.reads;
+  writes += other.writes;
+  partial_writes += other.partial_writes;
+  ready_events += other.ready_events;
+  wakeups += other.wakeups;
+  loop_busy_ns += other.loop_busy_ns;
+  loop_wait_ns += other.loop_wait_ns;
+  AddEach(accept_errors, other.accept_errors);
+  accepted_from_adopted += other.accepted_from_adopted;
+  loop_stalls += other.loop_stalls;
+  loop_longest_ns = std::max(loop_longest_ns, other.loop_longest_ns);
+  pending_bytes += other.pending_bytes;
+  return *this;
+}
+
+std::uint64_t CounterSnapshot::closed_total() const {
+  return std::accumulate(connections_closed.begin(), connections_closed.end(), std::uint64_t{0});
+}
+
+std::uint64_t CounterSnapshot::rejected_total() const {
+  return std::accumulate(connections_rejected.begin(), connections_rejected.end(),
+                         std::uint64_t{0});
+}
+
+CounterSnapshot Counters::Read() const noexcept {
+  CounterSnapshot s;
+  s.connections_active = connections_active.value();
+  s.connections_accepted = connections_accepted.value();
+  ReadEach(s.connections_closed, connections_closed);
+  ReadEach(s.connections_rejected, connections_rejected);
+  s.connections_moved_in = connections_moved_in.value();
+  s.connections_moved_out = connections_moved_out.value();
+  s.received_bytes = received_bytes.value();
+  s.sent_bytes = sent_bytes.value();
+  s.reads = reads.value();
+  s.writes = writes.value();
+  s.partial_writes = partial_writes.value();
+  s.ready_events = ready_events.value();
+  s.wakeups = wakeups.value();
+  s.loop_busy_ns = loop_busy_ns.value();
+  s.loop_wait_ns = loop_wait_ns.value();
+  ReadEach(s.accept_errors, accept_errors);
+  s.accepted_from_adopted = accepted_from_adopted.value();
+  s.loop_stalls = loop_stalls.value();
+  s.loop_longest_ns = loop_longest_ns.value();
+  s.pending_bytes = pending_bytes.value();
+  return s;
+}
+
+}  // namespace echogw

@@ -1,0 +1,115 @@
+// What a reactor counts. One writer, the reactor's thread; any thread may take a Snapshot, which is
+// not a consistent cut: the reactor goes on while it is taken.
+//
+// A Counters block belongs to a slot of the pool and outlives the reactors that run in that slot,
+// so that no total ever goes back.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+namespace echogw {
+
+// Why a connection ended.
+enum class CloseReason : std::uint8_t {
+  kPeerClosed,   // FIN from the peer, and everything was echoed
+  kPeerReset,    // RST from the peer
+  kTimedOut,     // the kernel gave up on the peer
+  kIoError,      // any other error of the socket
+  kDrained,      // closed by us: all echoed, then FIN
+  kDrainForced,  // closed by us with RST
+};
+inline constexpr std::size_t kCloseReasons = 6;
+
+// Why a connection that the kernel had accepted was turned away.
+enum class RejectReason : std::uint8_t {
+  kFdLimitSelect,  // the descriptor is not below FD_SETSIZE
+  kTableFull,      // ReactorOptions::connections_max
+  kPollerError,    // the poller could not watch it
+  kDraining,       // the gateway refuses new connections
+};
+inline constexpr std::size_t kRejectReasons = 4;
+
+// Why accept() failed.
+enum class AcceptError : std::uint8_t { kFdLimit, kMemory, kOther };
+inline constexpr std::size_t kAcceptErrors = 3;
+
+// A value read from a Counters block, or a sum of such values.
+struct CounterSnapshot {
+  std::uint64_t connections_active = 0;
+  std::uint64_t connections_accepted = 0;
+  std::array<std::uint64_t, kCloseReasons> connections_closed{};
+  std::array<std::uint64_t, kRejectReasons> connections_rejected{};
+  std::uint64_t connections_moved_in = 0;
+  std::uint64_t connections_moved_out = 0;
+  std::uint64_t received_bytes = 0;
+  std::uint64_t sent_bytes = 0;
+  std::uint64_t reads = 0;
+  std::uint64_t writes = 0;
+  std::uint64_t partial_writes = 0;
+  std::uint64_t ready_events = 0;
+  std::uint64_t wakeups = 0;
+  std::uint64_t loop_busy_ns = 0;
+  std::uint64_t loop_wait_ns = 0;
+  std::array<std::uint64_t, kAcceptErrors> accept_errors{};
+  std::uint64_t accepted_from_adopted = 0;
+  std::uint64_t loop_stalls = 0;
+  std::uint64_t loop_longest_ns = 0;
+  std::uint64_t pending_bytes = 0;
+
+  // Adds every count of `other`; of loop_longest_ns the larger one is kept.
+  CounterSnapshot& operator+=(const CounterSnapshot& other);
+
+  [[nodiscard]] std::uint64_t closed_total() const;
+  [[nodiscard]] std::uint64_t rejected_total() const;
+};
+
+// One number with a single writer. The writer adds by a load and a store, no locked instruction;
+// readers get some value it had. Relaxed order suffices because no reader concludes anything about
+// other memory from it.
+class Counter {
+ public:
+  void Add(std::uint64_t n) noexcept { Set(value() + n); }
+  void Subtract(std::uint64_t n) noexcept { Set(value() - n); }
+  void Set(std::uint64_t n) noexcept { value_.store(n, std::memory_order_relaxed); }
+  [[nodiscard]] std::uint64_t value() const noexcept {
+    return value_.load(std::memory_order_relaxed);
+  }
+
+ private:
+  // Writer: the reactor of the slot. Readers: any thread, by Counters::Read.
+  std::atomic<std::uint64_t> value_{0};
+};
+
+// Aligned to two cache lines, so that neither a neighbour's writes nor the adjacent-line prefetch
+// of x86 disturb the writer.
+struct alignas(128) Counters {
+  // Changed by every message; together on the first lines.
+  Counter received_bytes;
+  Counter sent_bytes;
+  Counter reads;
+  Counter writes;
+  Counter ready_events;
+  Counter wakeups;
+  Counter loop_busy_ns;
+  Counter loop_wait_ns;
+  // Changed by connections and by what is rare.
+  Counter connections_active;
+  Counter connections_accepted;
+  Counter connections_moved_in;
+  Counter connections_moved_out;
+  std::array<Counter, kCloseReasons> connections_closed;
+  std::array<Counter, kRejectReasons> connections_rejected;
+  std::array<Counter, kAcceptErrors> accept_errors;
+  Counter accepted_from_adopted;
+  Counter partial_writes;
+  Counter loop_stalls;
+  Counter loop_longest_ns;
+  Counter pending_bytes;
+
+  [[nodiscard]] CounterSnapshot Read() const noexcept;
+};
+
+}  // namespace echogw
