@@ -15,8 +15,8 @@ namespace echogw {
 
 }  // namespace echogw
 
-#define CHECK(condition)                                           \
-  do {                                                             \
-    if (!(condition)) [[unlikely]]                                 \
-      ::echogw::CheckFailed(#condition, __FILE__, __LINE__);       \
+#define CHECK(condition)                                     \
+  do {                                                       \
+    if (!(condition)) [[unlikely]]                           \
+      ::echogw::CheckFailed(#condition, __FILE__, __LINE__); \
   } while (false)

@@ -1,0 +1,39 @@
+// Monotonic time, handed in so that tests decide what time it is.
+#pragma once
+
+#include <time.h>
+
+#include <cstdint>
+
+namespace echogw {
+
+// Nanoseconds on CLOCK_MONOTONIC. A plain integer, because it is stored in every connection and
+// compared in every turn of the loop.
+using Nanos = std::int64_t;
+
+inline constexpr Nanos kNanosPerMilli = 1'000'000;
+inline constexpr Nanos kNanosPerSecond = 1'000'000'000;
+// Later than anything.
+inline constexpr Nanos kNever = INT64_MAX;
+
+class Clock {
+ public:
+  Clock() = default;
+  Clock(const Clock&) = delete;
+  Clock& operator=(const Clock&) = delete;
+  virtual ~Clock() = default;
+
+  [[nodiscard]] virtual Nanos Now() noexcept = 0;
+};
+
+// The machine's clock. Any thread.
+class SystemClock final : public Clock {
+ public:
+  [[nodiscard]] Nanos Now() noexcept override {
+    timespec t{};
+    ::clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * kNanosPerSecond + t.tv_nsec;
+  }
+};
+
+}  // namespace echogw

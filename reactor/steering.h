@@ -1,0 +1,29 @@
+// Where the kernel sends new connections of a reuseport group: an unprivileged classic BPF program,
+// attached to any one member and replaced atomically for the whole group. In-flight handshakes stay
+// with the listener that has them. Any thread.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "absl/status/status.h"
+
+namespace echogw {
+
+// `weights[i]` is the share of slot i; a weight of 0 takes it out. The kernel falls back to its own
+// hash over all members if no weight is above 0, so that is InvalidArgument. Other errors are those
+// of setsockopt, ENOMEM and EPERM among them.
+[[nodiscard]] absl::Status AttachSteering(int listener, std::span<const std::uint32_t> weights);
+
+// Back to the kernel's hash. Not an error when nothing is attached.
+[[nodiscard]] absl::Status DetachSteering(int listener);
+
+// Drops every SYN to this one listener unanswered: its clients retry after a second or more.
+// Established connections and handshakes under way go on. A connection accepted while it is on
+// inherits the filter; see DetachFilter.
+[[nodiscard]] absl::Status AttachSynDrop(int listener);
+
+// Takes a filter off a listener or a connection; nothing happens when there is none.
+void DetachFilter(int fd);
+
+}  // namespace echogw
