@@ -1,0 +1,42 @@
+#include "reactor/poller.h"
+
+#include <poll.h>
+
+#include "reactor/epoll_poller.h"
+#include "reactor/poll_poller.h"
+#include "reactor/select_poller.h"
+#include "reactor/unique_fd.h"
+
+namespace echogw {
+
+absl::StatusOr<std::unique_ptr<Poller>> Poller::Create(PollerKind kind) {
+  switch (kind) {
+    case PollerKind::kEpoll:
+      return EpollPoller::Create();
+    case PollerKind::kPoll:
+      return std::make_unique<PollPoller>();
+    case PollerKind::kSelect:
+      return std::make_unique<SelectPoller>();
+  }
+  return absl::InvalidArgumentError("no such poller");
+}
+
+PollerKind BestPoller() {
+  if (UniqueFd epoll(::epoll_create1(EPOLL_CLOEXEC)); epoll.valid()) return PollerKind::kEpoll;
+  if (::poll(nullptr, 0, 0) == 0) return PollerKind::kPoll;
+  return PollerKind::kSelect;
+}
+
+const char* PollerName(PollerKind kind) {
+  switch (kind) {
+    case PollerKind::kEpoll:
+      return "epoll";
+    case PollerKind::kPoll:
+      return "poll";
+    case PollerKind::kSelect:
+      return "select";
+  }
+  return "?";
+}
+
+}  // namespace echogw
