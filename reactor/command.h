@@ -1,0 +1,133 @@
+// Everything a reactor can be told, as values: no closures, and no pointers but to mailboxes, which
+// live as long as the pool. A command with an `id` is answered by one Report with that id.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "reactor/clock.h"
+#include "reactor/connection.h"
+
+namespace echogw {
+
+class Mailbox;
+
+// A listening socket. The pool owns the descriptor and keeps it open as long as it serves; a
+// reactor only watches it and accepts from it.
+struct Listener {
+  int fd = -1;
+  std::uint32_t slot = 0;           // its place in the reuseport group
+  std::uint16_t address_index = 0;  // which of the listen addresses
+};
+
+// A connection under way between two reactors. Moves only; one that is thrown away closes its
+// descriptor and frees its pending block, so that a mailbox that is never read leaks nothing.
+class MovedConnection {
+ public:
+  explicit MovedConnection(const Connection& connection) : connection_(connection) {}
+  MovedConnection(MovedConnection&& other) noexcept
+      : connection_(std::exchange(other.connection_, Connection{})) {}
+  MovedConnection& operator=(MovedConnection&& other) noexcept {
+    std::swap(connection_, other.connection_);
+    return *this;
+  }
+  MovedConnection(const MovedConnection&) = delete;
+  MovedConnection& operator=(const MovedConnection&) = delete;
+  ~MovedConnection();
+
+  [[nodiscard]] const Connection& peek() const noexcept { return connection_; }
+  // The caller owns it from here on.
+  [[nodiscard]] Connection Take() noexcept { return std::exchange(connection_, Connection{}); }
+
+ private:
+  Connection connection_;
+};
+
+// Ends the loop. Connections that are left are closed and counted as kDrainForced.
+struct Stop {};
+
+// Accept from these listeners from now on.
+struct AdoptListeners {
+  std::uint64_t id = 0;
+  std::vector<Listener> listeners;
+};
+
+// Stop accepting from the listeners of `slot` (unset: from all), and hand each to
+// targets[slot % targets.size()]. Not one connection that waits in a queue is lost: the descriptor
+// stays open and the target is told at once. Reported as kListenersHandedOver.
+struct HandOverListeners {
+  std::uint64_t id = 0;
+  std::optional<std::uint32_t> slot;
+  std::vector<Mailbox*> targets;
+};
+
+// Move connections to the targets in turn. Reported as kMoved when done: as many as asked for, or
+// none left that qualify.
+struct MoveConnections {
+  std::uint64_t id = 0;
+  std::vector<Mailbox*> targets;
+  std::uint64_t count_max = UINT64_MAX;
+  // Only connections open for at least this long: those that just moved rest.
+  Nanos residency_min = 0;
+  // Pause between slices; 0 goes on at once.
+  Nanos slice_pause = 0;
+};
+
+struct AdoptConnections {
+  std::vector<MovedConnection> connections;
+};
+
+enum class Admission : std::uint8_t {
+  kAccept,
+  kReset,  // accept, then RST: the client knows at once
+};
+
+// What becomes of new connections. Reported as kDone.
+struct SetAdmission {
+  std::uint64_t id = 0;
+  Admission admission = Admission::kAccept;
+  // Listeners carry a filter (AttachSynDrop) that accepted connections inherit: take it off them.
+  bool detach_filter = false;
+};
+
+// Close all connections politely, idle ones first, spread evenly over `spread`: all that was
+// received is echoed, then FIN, then the client's FIN is awaited. At `hard_deadline` what is left
+// is reset. Reported as kClosed when none is left.
+struct CloseConnections {
+  std::uint64_t id = 0;
+  Nanos spread = 0;
+  Nanos hard_deadline = 0;  // on the monotonic clock
+};
+
+// Ends CloseConnections early; connections that have our FIN go their way, the others live on.
+// The CloseConnections is reported as kClosed with what is left. Reported as kDone.
+struct CancelClose {
+  std::uint64_t id = 0;
+};
+
+using Command = std::variant<Stop, AdoptListeners, HandOverListeners, MoveConnections,
+                             AdoptConnections, SetAdmission, CloseConnections, CancelClose>;
+
+enum class ReportKind : std::uint8_t {
+  kDone,
+  kListenersAdopted,
+  kListenersHandedOver,
+  kMoved,
+  kClosed,
+};
+
+// The answer to one command.
+struct Report {
+  std::uint64_t id = 0;
+  std::uint32_t slot = 0;  // of the reactor that reports
+  ReportKind kind = ReportKind::kDone;
+  std::uint64_t connections_moved = 0;
+  std::uint64_t connections_closed = 0;  // politely
+  std::uint64_t connections_reset = 0;
+  std::uint64_t connections_left = 0;  // in the reactor
+};
+
+}  // namespace echogw

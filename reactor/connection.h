@@ -1,0 +1,42 @@
+// One client connection: a plain value of one cache line, so that a message touches one line and an
+// idle connection costs 64 bytes. It owns its descriptor and its pending block by convention; the
+// reactor that holds it closes and frees them (SlotTable checks that none is left).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "reactor/clock.h"
+
+namespace echogw {
+
+struct alignas(64) Connection {
+  // What was read and could not be written yet: pending[pending_begin, pending_end). Nothing is
+  // read while it is not empty, so it never holds more than one read.
+  std::byte* pending = nullptr;
+  std::uint32_t pending_begin = 0;
+  std::uint32_t pending_end = 0;
+  int fd = -1;  // negative: the slot is free
+  // Of the slot: a token with another generation is of a connection that is gone.
+  std::uint32_t generation = 0;
+  std::uint64_t received_bytes = 0;
+  std::uint64_t sent_bytes = 0;
+  Nanos opened_at = 0;
+  // Milliseconds on the monotonic clock, modulo 2^32 (49 days): only differences are used.
+  std::uint32_t active_at_ms = 0;
+  std::uint8_t pending_class = 0;   // of BufferPool
+  bool queued : 1 = false;          // in the reactor's list of those with more to do
+  bool watch_write : 1 = false;     // the poller watches for writability
+  bool watch_read : 1 = true;       // level-triggered pollers: watches for readability
+  bool closing : 1 = false;         // a drain closes it: once all is echoed, FIN
+  bool unwatched : 1 = false;       // the poller had no room; tried again by the reactor
+  bool fin_sent : 1 = false;        // our FIN is out; what still comes is thrown away
+  std::uint16_t address_index = 0;  // the listen address it came by
+
+  [[nodiscard]] bool has_pending() const noexcept { return pending != nullptr; }
+  [[nodiscard]] std::uint32_t pending_bytes() const noexcept { return pending_end - pending_begin; }
+};
+
+static_assert(sizeof(Connection) == 64);
+
+}  // namespace echogw

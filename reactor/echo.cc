@@ -1,0 +1,135 @@
+#include "reactor/echo.h"
+
+#include <cerrno>
+#include <cstring>
+
+namespace echogw {
+namespace {
+
+CloseReason ReasonFor(int error) {
+  switch (error) {
+    case ECONNRESET:
+    case EPIPE:
+      return CloseReason::kPeerReset;
+    case ETIMEDOUT:
+    case EHOSTUNREACH:
+    case ENETUNREACH:
+    case ENETDOWN:
+      return CloseReason::kTimedOut;
+    default:
+      return CloseReason::kIoError;
+  }
+}
+
+EchoResult Close(CloseReason reason) { return {EchoOutcome::kClose, reason}; }
+
+// ASCII only, whatever the locale; simple enough for the compiler to vectorise.
+void UpperCase(std::span<std::byte> bytes) {
+  for (std::byte& b : bytes) {
+    const auto c = std::to_integer<unsigned>(b);
+    const unsigned is_lower = (c - 'a') < 26U ? 0x20U : 0U;
+    b = static_cast<std::byte>(c ^ is_lower);
+  }
+}
+
+void CountWrite(Connection& c, const EchoContext& context, std::size_t bytes) {
+  c.sent_bytes += bytes;
+  context.counters.sent_bytes.Add(bytes);
+  context.counters.writes.Add(1);
+}
+
+void Hold(Connection& c, const EchoContext& context, std::span<const std::byte> rest) {
+  c.pending_class = BufferPool::ClassFor(rest.size());
+  c.pending = context.pool.Take(c.pending_class).release();
+  std::memcpy(c.pending, rest.data(), rest.size());
+  c.pending_begin = 0;
+  c.pending_end = static_cast<std::uint32_t>(rest.size());
+  context.counters.pending_bytes.Add(rest.size());
+  context.counters.partial_writes.Add(1);
+}
+
+// kIdle when all is written.
+EchoResult FlushPending(Connection& c, const EchoContext& context) {
+  while (c.pending_bytes() > 0) {
+    const IoResult w =
+        context.io.Write(c.fd, std::span(c.pending + c.pending_begin, c.pending_bytes()));
+    if (w.status == IoStatus::kError) return Close(ReasonFor(w.error));
+    if (w.status == IoStatus::kWouldBlock) return {EchoOutcome::kBlocked, {}};
+    CountWrite(c, context, w.bytes);
+    context.counters.pending_bytes.Subtract(w.bytes);
+    c.pending_begin += static_cast<std::uint32_t>(w.bytes);
+  }
+  DropPending(c, context);
+  return {EchoOutcome::kIdle, {}};
+}
+
+}  // namespace
+
+void DropPending(Connection& c, const EchoContext& context) {
+  if (!c.has_pending()) return;
+  context.counters.pending_bytes.Subtract(c.pending_bytes());
+  context.pool.Give(BufferPool::Block(c.pending), c.pending_class);
+  c.pending = nullptr;
+  c.pending_begin = 0;
+  c.pending_end = 0;
+}
+
+EchoResult EchoTurn(Connection& c, bool to_the_end, const EchoContext& context) {
+  if (c.has_pending()) [[unlikely]] {
+    const EchoResult flushed = FlushPending(c, context);
+    if (flushed.outcome != EchoOutcome::kIdle) return flushed;
+  }
+  std::size_t moved = 0;
+  for (;;) {
+    const IoResult r = context.io.Read(c.fd, context.scratch);
+    switch (r.status) {
+      case IoStatus::kOk:
+        break;
+      case IoStatus::kWouldBlock:
+        return {EchoOutcome::kIdle, {}};
+      case IoStatus::kEof:
+        return Close(CloseReason::kPeerClosed);
+      case IoStatus::kError:
+        return Close(ReasonFor(r.error));
+    }
+    c.received_bytes += r.bytes;
+    context.counters.received_bytes.Add(r.bytes);
+    context.counters.reads.Add(1);
+    const std::span<std::byte> message = context.scratch.first(r.bytes);
+    if (context.transform == Transform::kUpper) [[unlikely]]
+      UpperCase(message);
+
+    const IoResult w = context.io.Write(c.fd, message);
+    if (w.status == IoStatus::kError) [[unlikely]]
+      return Close(ReasonFor(w.error));
+    if (w.bytes > 0) CountWrite(c, context, w.bytes);
+    if (w.bytes < r.bytes) [[unlikely]] {
+      Hold(c, context, message.subspan(w.bytes));
+      return {EchoOutcome::kBlocked, {}};
+    }
+    if (r.bytes < context.scratch.size() && !to_the_end) return {EchoOutcome::kIdle, {}};
+    moved += r.bytes;
+    if (moved >= context.turn_bytes) return {EchoOutcome::kMore, {}};
+  }
+}
+
+EchoResult DiscardTurn(Connection& c, const EchoContext& context) {
+  std::size_t discarded = 0;
+  while (discarded < context.turn_bytes) {
+    const IoResult r = context.io.Read(c.fd, context.scratch);
+    switch (r.status) {
+      case IoStatus::kOk:
+        discarded += r.bytes;
+        break;
+      case IoStatus::kWouldBlock:
+        return {EchoOutcome::kIdle, {}};
+      case IoStatus::kEof:
+        return Close(CloseReason::kDrained);
+      case IoStatus::kError:
+        return Close(ReasonFor(r.error));
+    }
+  }
+  return {EchoOutcome::kMore, {}};
+}
+
+}  // namespace echogw

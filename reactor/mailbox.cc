@@ -1,0 +1,89 @@
+#include "reactor/mailbox.h"
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include "reactor/check.h"
+
+namespace echogw {
+
+MovedConnection::~MovedConnection() {
+  if (connection_.fd >= 0) ::close(connection_.fd);
+  delete[] connection_.pending;
+}
+
+absl::StatusOr<std::unique_ptr<Mailbox>> Mailbox::Create() {
+  UniqueFd event(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+  if (!event.valid()) return absl::ErrnoToStatus(errno, "eventfd");
+  return std::unique_ptr<Mailbox>(new Mailbox(std::move(event)));
+}
+
+bool Mailbox::Post(Command&& command) {
+  bool was_empty = false;
+  {
+    const std::scoped_lock lock(mutex_);
+    if (!open_ || commands_.size() >= kCommandsMax) return false;
+    was_empty = commands_.empty();
+    commands_.push_back(std::move(command));
+  }
+  if (was_empty) {
+    const std::uint64_t one = 1;
+    const ssize_t n = ::write(event_.get(), &one, sizeof(one));
+    // EAGAIN would mean a count of 2^64 - 2: the reactor is woken in any case.
+    CHECK(n == sizeof(one) || errno == EAGAIN);
+  }
+  return true;
+}
+
+std::vector<Command> Mailbox::Take() {
+  std::uint64_t count = 0;
+  const ssize_t n = ::read(event_.get(), &count, sizeof(count));
+  CHECK(n == sizeof(count) || errno == EAGAIN);
+  std::vector<Command> taken;
+  const std::scoped_lock lock(mutex_);
+  taken.swap(commands_);
+  return taken;
+}
+
+void Mailbox::Open() {
+  const std::scoped_lock lock(mutex_);
+  CHECK(!open_ && commands_.empty());
+  open_ = true;
+}
+
+std::vector<Command> Mailbox::Close() {
+  std::vector<Command> left;
+  const std::scoped_lock lock(mutex_);
+  open_ = false;
+  left.swap(commands_);
+  return left;
+}
+
+void Outbox::Push(const Report& report) {
+  {
+    const std::scoped_lock lock(mutex_);
+    reports_.push_back(report);
+  }
+  changed_.notify_all();
+}
+
+std::vector<Report> Outbox::WaitFor(std::chrono::nanoseconds timeout) {
+  std::unique_lock lock(mutex_);
+  changed_.wait_for(lock, timeout, [this] { return interrupted_ || !reports_.empty(); });
+  interrupted_ = false;
+  std::vector<Report> taken;
+  taken.swap(reports_);
+  return taken;
+}
+
+void Outbox::Interrupt() {
+  {
+    const std::scoped_lock lock(mutex_);
+    interrupted_ = true;
+  }
+  changed_.notify_all();
+}
+
+}  // namespace echogw

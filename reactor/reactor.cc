@@ -1,0 +1,231 @@
+#include "reactor/reactor.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "reactor/check.h"
+#include "reactor/reactor_internal.h"
+
+namespace echogw {
+
+absl::StatusOr<std::unique_ptr<Reactor>> Reactor::Create(const ReactorOptions& options,
+                                                         const ReactorDeps& deps) {
+  auto poller = Poller::Create(options.poller);
+  if (!poller.ok()) return poller.status();
+  if (const int error = (*poller)->Add(deps.mailbox.event_fd(), kMailToken, EPOLLIN, false);
+      error != 0) {
+    return absl::ErrnoToStatus(
+        error, absl::StrCat("reactor ", options.id, ": cannot watch fd ", deps.mailbox.event_fd()));
+  }
+  return std::unique_ptr<Reactor>(new Reactor(options, deps, std::move(*poller)));
+}
+
+Reactor::Reactor(const ReactorOptions& options, const ReactorDeps& deps,
+                 std::unique_ptr<Poller> poller)
+    : options_(options),
+      deps_(deps),
+      poller_(std::move(poller)),
+      edge_(poller_->edge_triggered()),
+      scratch_(options.buffer_bytes),
+      echo_{deps.io, pool_, deps.counters, scratch_, options.turn_bytes, options.transform},
+      events_(options.events_max) {}
+
+Reactor::~Reactor() = default;
+
+void Reactor::Enter() {
+  loop_.Bind();
+  loop_.Assert();
+  now_ = deps_.clock.Now();
+}
+
+void Reactor::Run() {
+  Enter();
+  while (Turn(kNever)) {
+  }
+}
+
+bool Reactor::Turn(Nanos wait_max) {
+  loop_.Assert();
+  if (stopped_) return false;
+  const Nanos slept_at = now_;
+  const std::size_t n = poller_->Wait(events_, WaitTime(wait_max));
+  now_ = deps_.clock.Now();
+  const Nanos woke_at = now_;
+  ++turn_;
+  Counters& counters = deps_.counters;
+  counters.loop_wait_ns.Add(static_cast<std::uint64_t>(woke_at - slept_at));
+  counters.wakeups.Add(1);
+  counters.ready_events.Add(n);
+
+  for (std::size_t i = 0; i < n; ++i) Dispatch(events_[i]);
+  if (!queue_.empty()) RunQueue();
+  if (mail_) ReadMail();
+  if (move_job_) RunMoveJob();
+  if (close_job_) RunCloseJob();
+  if (now_ >= resume_accepting_at_) ResumeAccepting();
+  if (now_ >= retry_unwatched_at_) RetryUnwatched();
+  if (stopped_) CloseAll();
+
+  now_ = deps_.clock.Now();
+  CountTurn(woke_at, now_);
+  return !stopped_;
+}
+
+Nanos Reactor::WaitTime(Nanos wait_max) const {
+  if (!queue_.empty()) return 0;
+  Nanos until = std::min(resume_accepting_at_, retry_unwatched_at_);
+  if (move_job_) until = std::min(until, move_job_->next_slice_at);
+  if (close_job_) until = std::min(until, close_job_->next_at);
+  if (until == kNever) return wait_max;
+  return std::min(wait_max, std::max<Nanos>(until - now_, 0));
+}
+
+void Reactor::CountTurn(Nanos begun, Nanos ended) {
+  const auto busy = static_cast<std::uint64_t>(ended - begun);
+  Counters& counters = deps_.counters;
+  counters.loop_busy_ns.Add(busy);
+  if (busy > counters.loop_longest_ns.value()) [[unlikely]]
+    counters.loop_longest_ns.Set(busy);
+  if (ended - begun <= options_.stall_threshold.count()) [[likely]]
+    return;
+  counters.loop_stalls.Add(1);
+  if (deps_.log.Enabled(LogLevel::kWarning)) {
+    deps_.log.Write(LogLevel::kWarning,
+                    absl::StrCat("reactor ", options_.id, " stalled: one turn of its loop took ",
+                                 busy / 1'000'000, " ms"));
+  }
+}
+
+void Reactor::Dispatch(const epoll_event& event) {
+  const Token token = Token::Unpack(event.data.u64);
+  if (token.generation != 0) [[likely]] {
+    Connection* c = table_.Find(token);
+    if (c == nullptr) return;  // stale: closed earlier in this batch
+    OnConnection(*c, token, event.events);
+    return;
+  }
+  if (event.data.u64 == kMailToken) {
+    mail_ = true;
+    return;
+  }
+  WatchedListener& w = listeners_[token.index];
+  if (w.taken && !accepting_paused_) OnListener(w, token.index);
+}
+
+void Reactor::OnConnection(Connection& c, Token token, std::uint32_t events) {
+  constexpr std::uint32_t kEnd = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
+  const bool blocked = c.has_pending();
+  // While the client takes nothing, nothing is read: what arrives waits in the kernel.
+  if (blocked && (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) == 0) return;
+  c.active_at_ms = static_cast<std::uint32_t>(now_ / kNanosPerMilli);
+  if (c.fin_sent) [[unlikely]] {
+    Settle(c, token, DiscardTurn(c, echo_));
+    return;
+  }
+  // Edges that came while it was blocked are used up: read until the kernel has no more.
+  Settle(c, token, EchoTurn(c, blocked || (events & kEnd) != 0, echo_));
+}
+
+void Reactor::Settle(Connection& c, Token token, EchoResult result) {
+  switch (result.outcome) {
+    case EchoOutcome::kIdle:
+      if (c.closing && !c.fin_sent) [[unlikely]] {
+        deps_.io.ShutdownWrite(c.fd);
+        c.fin_sent = true;
+        Enqueue(c, token);  // its own FIN may have come already
+      }
+      if (!edge_) WatchFor(c, token, true, false);
+      return;
+    case EchoOutcome::kBlocked:
+      WatchFor(c, token, edge_, true);
+      return;
+    case EchoOutcome::kMore:
+      Enqueue(c, token);
+      return;
+    case EchoOutcome::kClose:
+      CloseConnection(c, token, result.reason);
+      return;
+  }
+}
+
+void Reactor::WatchFor(Connection& c, Token token, bool read, bool write) {
+  if (c.unwatched || (c.watch_read == read && c.watch_write == write)) return;
+  c.watch_read = read;
+  c.watch_write = write;
+  const std::uint32_t interest = InterestOf(c);
+  const int error = poller_->SetInterest(c.fd, token.Pack(), interest, edge_);
+  CHECK(error == 0);  // a change of a watched descriptor needs no memory
+}
+
+void Reactor::Enqueue(Connection& c, Token token) {
+  if (c.queued) return;
+  c.queued = true;
+  queue_.push_back(token.Pack());
+}
+
+void Reactor::RunQueue() {
+  queue_turn_.swap(queue_);
+  for (const std::uint64_t packed : queue_turn_) {
+    const Token token = Token::Unpack(packed);
+    Connection* c = table_.Find(token);
+    if (c == nullptr) continue;
+    c->queued = false;
+    Settle(*c, token, c->fin_sent ? DiscardTurn(*c, echo_) : EchoTurn(*c, true, echo_));
+  }
+  queue_turn_.clear();
+}
+
+void Reactor::CloseConnection(Connection& c, Token token, CloseReason reason) {
+  if (deps_.log.Enabled(LogLevel::kDebug)) [[unlikely]] {
+    deps_.log.Write(
+        LogLevel::kDebug,
+        absl::StrCat("reactor ", options_.id, " closes fd ", c.fd, ": ", CloseReasonName(reason),
+                     ", received ", c.received_bytes, " bytes, sent ", c.sent_bytes));
+  }
+  DropPending(c, echo_);
+  if (!c.unwatched) poller_->Closing(c.fd);
+  if (reason == CloseReason::kDrainForced) {
+    deps_.io.Reset(c.fd);
+  } else {
+    deps_.io.Close(c.fd);
+  }
+  table_.Erase(token);
+  deps_.counters.connections_closed[static_cast<std::size_t>(reason)].Add(1);
+  deps_.counters.connections_active.Subtract(1);
+  if (accepting_paused_) resume_accepting_at_ = now_;  // there is a descriptor again
+}
+
+void Reactor::RetryUnwatched() {
+  std::vector<std::uint64_t> again;
+  again.swap(unwatched_);
+  retry_unwatched_at_ = kNever;
+  for (const std::uint64_t packed : again) {
+    Connection* c = table_.Find(Token::Unpack(packed));
+    if (c == nullptr) continue;
+    if (poller_->Add(c->fd, packed, InterestOf(*c), edge_) == 0) {
+      c->unwatched = false;
+      continue;
+    }
+    unwatched_.push_back(packed);
+    retry_unwatched_at_ = now_ + kRetryPause;
+  }
+}
+
+void Reactor::CloseAll() {
+  for (std::uint32_t i = 0; i < table_.capacity(); ++i) {
+    Connection* c = table_.InSlot(i);
+    if (c == nullptr) continue;
+    CloseConnection(*c, {i, c->generation}, CloseReason::kDrainForced);
+  }
+  // Connections that were on their way here count as arrived, and end here.
+  for (Command& command : deps_.mailbox.Close()) {
+    auto* adopt = std::get_if<AdoptConnections>(&command);
+    if (adopt == nullptr) continue;
+    const std::size_t n = adopt->connections.size();
+    deps_.counters.connections_moved_in.Add(n);
+    deps_.counters.connections_closed[static_cast<std::size_t>(CloseReason::kDrainForced)].Add(n);
+  }
+}
+
+}  // namespace echogw

@@ -1,0 +1,177 @@
+// One reactor: an event loop that accepts connections and echoes what they send. It shares nothing
+// with other reactors on the data path: its poller, table, buffers and counters are its own.
+//
+// A Reactor is made on the control thread, then belongs to the thread that calls Run, and is
+// destroyed after that thread has ended. From outside there is one door, its Mailbox.
+//
+//   Create ──> Run: turn, turn, turn ... ──(Stop)──> all connections closed, mailbox closed
+//
+// One turn: wait for events, handle each, give those with more to do another go, read the mailbox
+// (after the batch, so that no event in it can meet a connection that has moved away), then a slice
+// of a move or a close that is under way.
+#pragma once
+
+#include <sys/epoll.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "reactor/buffer_pool.h"
+#include "reactor/clock.h"
+#include "reactor/command.h"
+#include "reactor/counters.h"
+#include "reactor/echo.h"
+#include "reactor/log_sink.h"
+#include "reactor/loop_thread.h"
+#include "reactor/mailbox.h"
+#include "reactor/options.h"
+#include "reactor/poller.h"
+#include "reactor/slot_table.h"
+#include "reactor/socket_io.h"
+
+namespace echogw {
+
+// What a reactor is given; all of it outlives the reactor.
+struct ReactorDeps {
+  Counters& counters;
+  Mailbox& mailbox;
+  Outbox& outbox;
+  SocketIo& io;
+  Clock& clock;
+  LogSink& log;
+};
+
+class Reactor {
+ public:
+  // Any thread. The mailbox must be open. Errors: of the poller, with the call that failed.
+  [[nodiscard]] static absl::StatusOr<std::unique_ptr<Reactor>> Create(
+      const ReactorOptions& options, const ReactorDeps& deps);
+
+  Reactor(const Reactor&) = delete;
+  Reactor& operator=(const Reactor&) = delete;
+  ~Reactor();
+
+  // ---- reactor thread ----
+
+  // Turns until Stop comes.
+  void Run();
+
+  // For tests: takes the loop for the calling thread; then one turn that waits at most `wait_max`.
+  // Turn is false once Stop has come.
+  void Enter();
+  [[nodiscard]] bool Turn(Nanos wait_max);
+
+ private:
+  struct WatchedListener {
+    Listener listener;
+    bool taken = false;
+    // Accepts in a row that the last turns made worthwhile, and the turn it was last ready.
+    std::uint32_t batch = 1;
+    std::uint64_t ready_turn = 0;
+  };
+
+  struct MoveJob {
+    MoveConnections command;
+    std::uint64_t moved = 0;
+    std::uint32_t cursor = 0;
+    std::size_t next_target = 0;
+    Nanos next_slice_at = 0;
+  };
+
+  struct CloseJob {
+    CloseConnections command;
+    Nanos begun_at = 0;
+    Nanos next_at = 0;
+    std::vector<std::uint64_t> order;  // packed tokens, those idle for longest first
+    std::size_t begun = 0;             // of order
+    std::uint64_t closed_before = 0;   // counts when it began
+    std::uint64_t reset_before = 0;
+  };
+
+  Reactor(const ReactorOptions& options, const ReactorDeps& deps, std::unique_ptr<Poller> poller);
+
+  // reactor.cc: the loop, connections
+  void Dispatch(const epoll_event& event) ECHOGW_ON(loop_);
+  void OnConnection(Connection& c, Token token, std::uint32_t events) ECHOGW_ON(loop_);
+  void Settle(Connection& c, Token token, EchoResult result) ECHOGW_ON(loop_);
+  void WatchFor(Connection& c, Token token, bool read, bool write) ECHOGW_ON(loop_);
+  void Enqueue(Connection& c, Token token) ECHOGW_ON(loop_);
+  void RunQueue() ECHOGW_ON(loop_);
+  void CloseConnection(Connection& c, Token token, CloseReason reason) ECHOGW_ON(loop_);
+  void RetryUnwatched() ECHOGW_ON(loop_);
+  [[nodiscard]] Nanos WaitTime(Nanos wait_max) const ECHOGW_ON(loop_);
+  void CountTurn(Nanos begun, Nanos ended) ECHOGW_ON(loop_);
+  void CloseAll() ECHOGW_ON(loop_);
+
+  // reactor_accept.cc
+  void OnListener(WatchedListener& w, std::uint32_t index) ECHOGW_ON(loop_);
+  void Admit(int fd, const Listener& listener) ECHOGW_ON(loop_);
+  void Reject(int fd, RejectReason reason) ECHOGW_ON(loop_);
+  void OnAcceptError(int error) ECHOGW_ON(loop_);
+  void PauseAccepting() ECHOGW_ON(loop_);
+  void ResumeAccepting() ECHOGW_ON(loop_);
+  [[nodiscard]] bool WatchListener(std::uint32_t index) ECHOGW_ON(loop_);
+  void AddListener(const Listener& listener) ECHOGW_ON(loop_);
+
+  // reactor_commands.cc
+  void ReadMail() ECHOGW_ON(loop_);
+  void Do(Stop& command) ECHOGW_ON(loop_);
+  void Do(AdoptListeners& command) ECHOGW_ON(loop_);
+  void Do(HandOverListeners& command) ECHOGW_ON(loop_);
+  void Do(MoveConnections& command) ECHOGW_ON(loop_);
+  void Do(AdoptConnections& command) ECHOGW_ON(loop_);
+  void Do(SetAdmission& command) ECHOGW_ON(loop_);
+  void Do(CloseConnections& command) ECHOGW_ON(loop_);
+  void Do(CancelClose& command) ECHOGW_ON(loop_);
+  void RunMoveJob() ECHOGW_ON(loop_);
+  [[nodiscard]] bool MayMove(const Connection& c) const ECHOGW_ON(loop_);
+  [[nodiscard]] Connection Detach(Connection& c, Token token) ECHOGW_ON(loop_);
+  void Attach(Connection moved) ECHOGW_ON(loop_);
+  [[nodiscard]] std::uint64_t SendAway(std::vector<std::vector<MovedConnection>>& batches)
+      ECHOGW_ON(loop_);
+  void RunCloseJob() ECHOGW_ON(loop_);
+  void BeginCloseOf(Connection& c, Token token) ECHOGW_ON(loop_);
+  void ResetAllLeft() ECHOGW_ON(loop_);
+  void EndCloseJob() ECHOGW_ON(loop_);
+  void Answer(const Report& report) ECHOGW_ON(loop_);
+
+  LoopThread loop_;
+  const ReactorOptions options_;
+  const ReactorDeps deps_;
+  const std::unique_ptr<Poller> poller_ ECHOGW_OF(loop_);
+  const bool edge_;
+
+  std::vector<std::byte> scratch_ ECHOGW_OF(loop_);
+  BufferPool pool_ ECHOGW_OF(loop_);
+  EchoContext echo_;
+  SlotTable table_ ECHOGW_OF(loop_);
+  std::vector<epoll_event> events_ ECHOGW_OF(loop_);
+
+  // Connections with more to do, as packed tokens; each at most once (Connection::queued).
+  std::vector<std::uint64_t> queue_ ECHOGW_OF(loop_);
+  std::vector<std::uint64_t> queue_turn_ ECHOGW_OF(loop_);
+  std::vector<std::uint64_t> unwatched_ ECHOGW_OF(loop_);
+  Nanos retry_unwatched_at_ ECHOGW_OF(loop_) = kNever;
+
+  std::vector<WatchedListener> listeners_ ECHOGW_OF(loop_);
+  Admission admission_ ECHOGW_OF(loop_) = Admission::kAccept;
+  bool detach_filter_ ECHOGW_OF(loop_) = false;
+  bool accepting_paused_ ECHOGW_OF(loop_) = false;
+  Nanos resume_accepting_at_ ECHOGW_OF(loop_) = kNever;
+  Nanos accept_pause_ ECHOGW_OF(loop_) = 0;
+
+  std::optional<MoveJob> move_job_ ECHOGW_OF(loop_);
+  std::optional<CloseJob> close_job_ ECHOGW_OF(loop_);
+
+  std::uint64_t turn_ ECHOGW_OF(loop_) = 0;
+  Nanos now_ ECHOGW_OF(loop_) = 0;
+  bool mail_ ECHOGW_OF(loop_) = false;
+  bool stopped_ ECHOGW_OF(loop_) = false;
+};
+
+}  // namespace echogw

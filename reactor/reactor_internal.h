@@ -1,0 +1,44 @@
+// Shared by the files that implement Reactor; of no interest to anybody else.
+#pragma once
+
+#include <cstdint>
+
+#include "reactor/clock.h"
+#include "reactor/connection.h"
+#include "reactor/counters.h"
+#include "reactor/poller.h"
+#include "reactor/slot_table.h"
+
+namespace echogw {
+
+// Tokens of generation 0 are no connections: the mailbox, else the index of a listener.
+inline constexpr std::uint64_t kMailToken = UINT32_MAX;
+
+// How often a close under way looks for the next connections whose time has come.
+inline constexpr Nanos kCloseTick = 5 * kNanosPerMilli;
+// How long to wait before asking again what had no room: a poller, another reactor's mailbox.
+inline constexpr Nanos kRetryPause = 5 * kNanosPerMilli;
+
+inline std::uint32_t InterestOf(const Connection& c) {
+  return (c.watch_read ? kInterestRead : 0U) | (c.watch_write ? kInterestWrite : 0U);
+}
+
+inline const char* CloseReasonName(CloseReason reason) {
+  switch (reason) {
+    case CloseReason::kPeerClosed:
+      return "closed by the peer";
+    case CloseReason::kPeerReset:
+      return "reset by the peer";
+    case CloseReason::kTimedOut:
+      return "timed out";
+    case CloseReason::kIoError:
+      return "I/O error";
+    case CloseReason::kDrained:
+      return "drained";
+    case CloseReason::kDrainForced:
+      return "reset by a drain";
+  }
+  return "?";
+}
+
+}  // namespace echogw
