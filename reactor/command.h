@@ -65,12 +65,12 @@ struct HandOverListeners {
 };
 
 // Move connections to the targets in turn. Reported as kMoved when done: as many as asked for, or
-// none left that qualify.
+// none left that qualify. A second one takes the place of the first, which is then reported.
 struct MoveConnections {
   std::uint64_t id = 0;
   std::vector<Mailbox*> targets;
   std::uint64_t count_max = UINT64_MAX;
-  // Only connections open for at least this long: those that just moved rest.
+  // Only connections that are in this reactor for at least this long: those that just moved rest.
   Nanos residency_min = 0;
   // Pause between slices; 0 goes on at once.
   Nanos slice_pause = 0;
@@ -95,7 +95,8 @@ struct SetAdmission {
 
 // Close all connections politely, idle ones first, spread evenly over `spread`: all that was
 // received is echoed, then FIN, then the client's FIN is awaited. At `hard_deadline` what is left
-// is reset. Reported as kClosed when none is left.
+// is reset. Reported as kClosed when none is left. A second one takes the place of the first, which
+// is then reported.
 struct CloseConnections {
   std::uint64_t id = 0;
   Nanos spread = 0;
@@ -128,6 +129,7 @@ struct Report {
   std::uint64_t connections_closed = 0;  // politely
   std::uint64_t connections_reset = 0;
   std::uint64_t connections_left = 0;  // in the reactor
+  std::uint64_t listeners_left = 0;    // that it accepts from
 };
 
 }  // namespace echogw

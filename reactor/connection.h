@@ -22,6 +22,7 @@ struct alignas(64) Connection {
   std::uint64_t received_bytes = 0;
   std::uint64_t sent_bytes = 0;
   Nanos opened_at = 0;
+  Nanos arrived_at = 0;  // in this reactor
   // Milliseconds on the monotonic clock, modulo 2^32 (49 days): only differences are used.
   std::uint32_t active_at_ms = 0;
   std::uint8_t pending_class = 0;   // of BufferPool

@@ -129,6 +129,7 @@ class Reactor {
   void Do(CloseConnections& command) ECHOGW_ON(loop_);
   void Do(CancelClose& command) ECHOGW_ON(loop_);
   void RunMoveJob() ECHOGW_ON(loop_);
+  void EndMoveJob() ECHOGW_ON(loop_);
   [[nodiscard]] bool MayMove(const Connection& c) const ECHOGW_ON(loop_);
   [[nodiscard]] Connection Detach(Connection& c, Token token) ECHOGW_ON(loop_);
   void Attach(Connection moved) ECHOGW_ON(loop_);

@@ -38,6 +38,7 @@ void Reactor::Admit(int fd, const Listener& listener) {
     return Reject(fd, error == ERANGE ? RejectReason::kFdLimitSelect : RejectReason::kPollerError);
   }
   c.opened_at = now_;
+  c.arrived_at = now_;
   c.active_at_ms = static_cast<std::uint32_t>(now_ / kNanosPerMilli);
   c.address_index = listener.address_index;
   Counters& counters = deps_.counters;

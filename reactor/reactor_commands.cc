@@ -24,6 +24,8 @@ void Reactor::Answer(const Report& report) {
   Report signed_report = report;
   signed_report.slot = options_.id;
   signed_report.connections_left = table_.size();
+  signed_report.listeners_left = static_cast<std::uint64_t>(std::count_if(
+      listeners_.begin(), listeners_.end(), [](const WatchedListener& w) { return w.taken; }));
   deps_.outbox.Push(signed_report);
 }
 
@@ -60,12 +62,13 @@ void Reactor::Do(SetAdmission& command) {
 // ---- moving connections ----
 
 void Reactor::Do(MoveConnections& command) {
-  CHECK(!move_job_ && !command.targets.empty());  // the pool sends one at a time
+  CHECK(!command.targets.empty());
+  if (move_job_) EndMoveJob();
   move_job_.emplace(MoveJob{.command = std::move(command), .next_slice_at = now_});
 }
 
 bool Reactor::MayMove(const Connection& c) const {
-  return now_ - c.opened_at >= move_job_->command.residency_min;
+  return now_ - c.arrived_at >= move_job_->command.residency_min;
 }
 
 // Takes a connection out of this reactor, descriptor open, pending bytes and all.
@@ -84,6 +87,7 @@ void Reactor::Attach(Connection moved) {
   Connection& c = *table_.Find(token);
   moved.generation = token.generation;
   moved.queued = false;
+  moved.arrived_at = now_;
   moved.unwatched = false;
   c = moved;
   c.watch_write = c.has_pending();
@@ -147,8 +151,13 @@ void Reactor::RunMoveJob() {
     return;
   }
   if (job.cursor < table_.capacity() && job.moved < job.command.count_max) return;
-  const Report report{
-      .id = job.command.id, .kind = ReportKind::kMoved, .connections_moved = job.moved};
+  EndMoveJob();
+}
+
+void Reactor::EndMoveJob() {
+  const Report report{.id = move_job_->command.id,
+                      .kind = ReportKind::kMoved,
+                      .connections_moved = move_job_->moved};
   move_job_.reset();
   Answer(report);
 }
@@ -156,7 +165,7 @@ void Reactor::RunMoveJob() {
 // ---- closing connections ----
 
 void Reactor::Do(CloseConnections& command) {
-  CHECK(!close_job_);  // the pool sends one at a time
+  if (close_job_) EndCloseJob();
   CloseJob job;
   job.command = command;
   job.begun_at = now_;
