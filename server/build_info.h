@@ -1,0 +1,20 @@
+// What this binary was built from, fixed at configure time. Any thread.
+#pragma once
+
+#include <string>
+
+namespace echogw {
+
+struct BuildInfo {
+  std::string version;
+  std::string revision;  // empty if the source was not a git checkout
+  std::string compiler;
+  std::string build_type;
+};
+
+[[nodiscard]] const BuildInfo& GetBuildInfo();
+
+// "echogw 0.1.0 (revision 0123abcd, GNU 12.2.0, Release)"
+[[nodiscard]] std::string VersionLine();
+
+}  // namespace echogw

@@ -1,0 +1,138 @@
+#include "server/command_line.h"
+
+#include <CLI/CLI.hpp>
+#include <map>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "server/build_info.h"
+#include "server/config_file.h"
+#include "server/config_keys.h"
+#include "server/config_values.h"
+
+namespace echogw {
+namespace {
+
+constexpr const char* kDescription =
+    "echogw returns every byte that a TCP client sends, from reactors of its own, one a CPU.";
+
+constexpr const char* kFooter = R"(
+A setting is taken from the first that has it: flag, environment, file, default.
+  Environment   ECHOGW_ and the key in capitals: ECHOGW_LOG_LEVEL for --log-level, ECHOGW_CONFIG
+                for --config. An empty variable counts as not set; lists are split at commas.
+  File          TOML, keys as the flags without dashes: log-level = "debug". --print-config
+                prints one. Unknown keys are errors.
+  SIZE          bytes, or with KiB, MiB, GiB.   TIME  such as 500ms, 30s, 1m30s.
+
+Signals:
+  SIGTERM, SIGINT   drain as set above, then exit 0; a second one exits at once (128 + its number)
+  SIGHUP            ignored; log files rotate by size
+
+Exit codes: 0 drained after a signal, 1 failed to start or run, 2 wrong usage or configuration
+
+Examples:
+  echogw                                          echo on port 7000, admin on 7001, metrics on 7002
+  echogw --listen 127.0.0.1:0 --reactors 2        two reactors on a port the kernel chooses
+  echogw --cpus 2-3 --admin unix:/run/echogw.sock
+  ECHOGW_REACTORS=4 echogw --config /etc/echogw.toml --print-config
+)";
+
+struct Parsed {
+  KeyValues flags;
+  std::string config_path;
+  bool print_config = false;
+};
+
+CommandLine Fail(const std::string& message) {
+  CommandLine result;
+  result.exit_code = kExitUsage;
+  result.err = absl::StrCat("echogw: ", message, "\n");
+  return result;
+}
+
+CommandLine Print(std::string text) {
+  CommandLine result;
+  result.exit_code = kExitOk;
+  result.out = std::move(text);
+  return result;
+}
+
+std::string UnknownArgument(const std::string& argument) {
+  std::vector<std::string> known = {"--config", "--print-config", "--version", "--help"};
+  for (const ConfigKey& key : ConfigKeys()) known.push_back(absl::StrCat("--", key.name));
+  const std::string name = argument.substr(0, argument.find('='));
+  const std::string meant = ClosestWord(name, known);
+  return absl::StrCat("unknown argument '", argument, "'",
+                      meant.empty() ? "; see echogw --help" : "; did you mean ", meant,
+                      meant.empty() ? "" : "?");
+}
+
+// A flag of the table; the values land in `values`, by key.
+CLI::Option* AddKey(CLI::App& app, const ConfigKey& key, std::vector<std::string>& values) {
+  const std::string shown = key.default_text.empty() ? "none" : key.default_text;
+  CLI::Option* option = app.add_option(absl::StrCat("--", key.name), values,
+                                       absl::StrCat(key.help, " [", shown, "]"));
+  option->type_name(key.metavar)->group(key.group);
+  if (key.kind == ConfigKey::Kind::kList) {
+    option->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  } else {
+    // A bare switch means on.
+    option->expected(key.kind == ConfigKey::Kind::kSwitch ? 0 : 1, 1);
+  }
+  return option;
+}
+
+CommandLine Finish(const Parsed& parsed, const Environment& environment, const Machine& machine) {
+  auto loaded = LoadConfig(parsed.flags, environment, parsed.config_path, machine);
+  if (!loaded.ok()) return Fail(std::string(loaded.status().message()));
+  if (parsed.print_config) return Print(FormatConfig(loaded->settings));
+  CommandLine result;
+  result.loaded = *std::move(loaded);
+  return result;
+}
+
+}  // namespace
+
+CommandLine ParseCommandLine(int argc, const char* const* argv, const Environment& environment,
+                             const Machine& machine) {
+  CLI::App app(kDescription, "echogw");
+  app.footer(kFooter);
+  app.get_formatter()->column_width(38);
+  app.set_help_flag("-h,--help", "Print this help and exit");
+  app.set_version_flag("--version", VersionLine(), "Print the version and exit");
+  app.allow_extras(true);
+  Parsed parsed;
+  app.add_option("--config", parsed.config_path, "Read settings from this file")->type_name("FILE");
+  app.add_flag("--print-config", parsed.print_config,
+               "Print the settings in force as a file for --config, with their sources, and exit");
+  std::map<std::string, std::vector<std::string>> values;
+  std::map<std::string, CLI::Option*> options;
+  for (const ConfigKey& key : ConfigKeys()) {
+    options[key.name] = AddKey(app, key, values[key.name]);
+  }
+  // CLI11 reports by exceptions; this is where they end.
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    return Print(app.help());
+  } catch (const CLI::CallForVersion&) {
+    return Print(absl::StrCat(VersionLine(), "\n"));
+  } catch (const CLI::ParseError& error) {
+    return Fail(error.what());
+  }
+  if (const auto extras = app.remaining(); !extras.empty()) {
+    return Fail(UnknownArgument(extras.front()));
+  }
+  for (const ConfigKey& key : ConfigKeys()) {
+    if (options[key.name]->count() == 0) continue;
+    std::vector<std::string>& given = values[key.name];
+    const bool bare = given.empty() || (given.size() == 1 && given[0].empty());
+    if (bare && key.kind == ConfigKey::Kind::kSwitch) given = {"on"};
+    parsed.flags[key.name] = given.empty() ? std::vector<std::string>{""} : given;
+  }
+  return Finish(parsed, environment, machine);
+}
+
+}  // namespace echogw

@@ -1,0 +1,59 @@
+// The configuration of the gateway as plain, validated values. Made once by config_loader.h before
+// any thread starts; constant afterwards.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "reactor/options.h"
+#include "reactor/socket.h"
+#include "server/control.h"
+#include "server/logging.h"
+
+namespace echogw {
+
+// Where the admin RPCs are served: a TCP address, or a unix socket if `unix_path` is not empty.
+struct AdminAddress {
+  ListenAddress tcp;
+  std::string unix_path;
+
+  // "127.0.0.1:7001" or "unix:/run/echogw.sock"; gRPC takes both forms.
+  [[nodiscard]] std::string ToString() const;
+};
+
+struct Config {
+  std::vector<ListenAddress> listen;
+  ListenOptions listen_options;
+  bool allow_shared_port = false;
+
+  std::uint32_t reactors = 1;
+  // Slot i is pinned to cpus[i % size]; empty: no pinning.
+  std::vector<int> cpus;
+  ReactorOptions reactor;
+  bool steering = true;
+
+  AdminAddress admin;
+  std::optional<ListenAddress> metrics;  // unset: off
+
+  LogOptions log;
+
+  // How SIGTERM and SIGINT drain the gateway; `refuse` is also the default of the Drain RPC.
+  DrainRequest drain;
+};
+
+// A key with the value in force as text, and where it came from.
+struct Setting {
+  std::string key;
+  // One value, or any number for a key that is a list.
+  std::vector<std::string> values;
+  // "default", "/etc/echogw.toml:3", "ECHOGW_LISTEN" or "--listen".
+  std::string source;
+  // What "auto" stands for here, where that depends on the machine; else empty.
+  std::string meaning = "";
+};
+
+}  // namespace echogw
