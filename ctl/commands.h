@@ -1,0 +1,27 @@
+// The factories of all verbs; each is defined in the file of its verb.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "ctl/command.h"
+
+namespace echogw {
+
+std::unique_ptr<Command> MakeStatsCommand();
+std::unique_ptr<Command> MakeReactorsCommand();
+std::unique_ptr<Command> MakeInfoCommand();
+std::unique_ptr<Command> MakeHealthCommand();
+std::unique_ptr<Command> MakeVersionCommand();
+std::unique_ptr<Command> MakeResizeCommand();
+std::unique_ptr<Command> MakeMoveCommand();
+std::unique_ptr<Command> MakeRebalanceCommand();
+std::unique_ptr<Command> MakeSteerCommand();
+std::unique_ptr<Command> MakeDrainCommand();
+std::unique_ptr<Command> MakeUndrainCommand();
+std::unique_ptr<Command> MakeOperationCommand();
+
+// Every verb, in the order of the help.
+std::vector<std::unique_ptr<Command>> MakeCommands();
+
+}  // namespace echogw

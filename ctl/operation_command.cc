@@ -1,0 +1,49 @@
+// operation: one operation as it stands by GetOperation, or to its end by WatchOperation.
+#include <cstdint>
+
+#include "ctl/client.h"
+#include "ctl/commands.h"
+#include "ctl/operation_flow.h"
+#include "ctl/option_set.h"
+#include "ctl/rpc_error.h"
+
+namespace echogw {
+namespace {
+
+class OperationCommand : public Command {
+ public:
+  CommandHelp Help() const override {
+    return {"operation", "Report of an operation: a resize, move, rebalance or drain",
+            "  echogwctl operation              # the newest\n"
+            "  echogwctl operation 7\n"
+            "  echogwctl operation 7 --watch    # to its end; the exit code is its own"};
+  }
+
+  void AddOptions(OptionSet& options) override {
+    options.Count("ID", &id_, {.min = 1}, "Number of the operation; the newest if left out");
+    options.Flag("-w,--watch", &watch_, "Follow it to its end; exit 4 if it is cut short");
+  }
+
+  ExitCode Run(CommandContext& context) override {
+    if (watch_) return FollowOperation(context, id_, OnInterrupt::kEnough);
+    grpc::ClientContext call;
+    context.client.SetDeadline(call);
+    admin::v1::GetOperationRequest request;
+    request.set_id(id_);
+    admin::v1::GetOperationResponse response;
+    const grpc::Status status = context.client.admin().GetOperation(&call, request, &response);
+    if (!status.ok()) return FailRpc(context, status);
+    ReportOperation(context, response.operation());
+    return ExitCode::kOk;
+  }
+
+ private:
+  std::uint64_t id_ = 0;
+  bool watch_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> MakeOperationCommand() { return std::make_unique<OperationCommand>(); }
+
+}  // namespace echogw

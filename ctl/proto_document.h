@@ -1,0 +1,20 @@
+// From protobuf messages to documents, and the proto's durations to ours. Pure functions.
+#pragma once
+
+#include <google/protobuf/duration.pb.h>
+#include <google/protobuf/message.h>
+
+#include "ctl/document.h"
+#include "ctl/duration.h"
+
+namespace echogw {
+
+// As protobuf's JSON mapping with the proto's field names, but every field is present, in the
+// order of its number, and every integer is a number. Not set: null for an `optional` field, a
+// timestamp and a duration; the default for anything else.
+Document ToDocument(const google::protobuf::Message& message);
+
+Duration FromProto(const google::protobuf::Duration& duration);
+void ToProto(Duration duration, google::protobuf::Duration* out);
+
+}  // namespace echogw

@@ -1,0 +1,89 @@
+// reactors: every reactor slot with its place in the steering and its listeners, by ListReactors.
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "ctl/client.h"
+#include "ctl/commands.h"
+#include "ctl/emit.h"
+#include "ctl/option_set.h"
+#include "ctl/proto_document.h"
+#include "ctl/rpc_error.h"
+#include "ctl/stats_view.h"
+#include "ctl/table.h"
+#include "ctl/units.h"
+
+namespace echogw {
+namespace {
+
+using admin::v1::Reactor;
+
+std::vector<std::string> Row(const Reactor& reactor) {
+  const auto& c = reactor.counters();
+  std::uint64_t queue = 0;
+  std::uint64_t limit = 0;
+  std::uint64_t drops = 0;
+  for (const auto& listener : reactor.listeners()) {
+    queue += listener.accept_queue();
+    limit += listener.accept_queue_limit();
+    drops += listener.drops();
+  }
+  const bool listens = reactor.listeners_size() > 0;
+  return {absl::StrCat(reactor.id()),
+          reactor.cpu() < 0 ? "-" : absl::StrCat(reactor.cpu()),
+          HumanState(reactor.state()),
+          absl::StrCat(reactor.steering_weight()),
+          HumanCount(c.connections_active()),
+          HumanCount(c.connections_moved_in()),
+          HumanCount(c.connections_moved_out()),
+          HumanCount(c.accepted_from_adopted()),
+          listens ? absl::StrCat(queue, "/", limit) : "-",
+          listens ? HumanCount(drops) : "-",
+          HumanCount(c.loop_stalls()),
+          HumanDuration(Duration(static_cast<std::int64_t>(c.loop_longest_nanoseconds())))};
+}
+
+class ReactorsCommand : public Command {
+ public:
+  CommandHelp Help() const override {
+    return {"reactors", "Every reactor: steering, moves, accept queue, drops, stalls",
+            "  echogwctl reactors\n"
+            "  echogwctl reactors -o json | jq '.reactors[] | {id, state, steering_weight}'"};
+  }
+
+  void AddOptions(OptionSet&) override {}
+
+  ExitCode Run(CommandContext& context) override {
+    grpc::ClientContext call;
+    context.client.SetDeadline(call);
+    admin::v1::ListReactorsResponse response;
+    const grpc::Status status = context.client.admin().ListReactors(&call, {}, &response);
+    if (!status.ok()) return FailRpc(context, status);
+    if (context.format != OutputFormat::kTable) {
+      EmitDocument(context, ToDocument(response));
+      return ExitCode::kOk;
+    }
+    Table table({{"REACTOR", Align::kRight},
+                 {"CPU", Align::kRight},
+                 {"STATE", Align::kLeft},
+                 {"WEIGHT", Align::kRight},
+                 {"ACTIVE", Align::kRight},
+                 {"MOVED IN", Align::kRight},
+                 {"MOVED OUT", Align::kRight},
+                 {"ADOPTED", Align::kRight},
+                 {"QUEUE", Align::kRight},
+                 {"DROPS", Align::kRight},
+                 {"STALLS", Align::kRight},
+                 {"LONGEST", Align::kRight}});
+    for (const Reactor& reactor : response.reactors()) table.AddRow(Row(reactor));
+    table.Print(context.out, context.colour);
+    return ExitCode::kOk;
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Command> MakeReactorsCommand() { return std::make_unique<ReactorsCommand>(); }
+
+}  // namespace echogw

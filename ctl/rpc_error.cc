@@ -1,0 +1,77 @@
+#include "ctl/rpc_error.h"
+
+#include <string_view>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "ctl/client.h"
+#include "ctl/duration.h"
+
+namespace echogw {
+namespace {
+
+// gRPC says "failed to connect to all addresses; last error: UNKNOWN: ADDRESS: Failed to connect
+// to remote host: Connection refused"; people need the last part of it.
+std::string ConnectReason(const std::string& message) {
+  const std::size_t colon = message.rfind(": ");
+  std::string reason = colon == std::string::npos ? message : message.substr(colon + 2);
+  if (!reason.empty() && reason[0] >= 'A' && reason[0] <= 'Z') {
+    reason[0] = static_cast<char>(reason[0] - 'A' + 'a');
+  }
+  return reason;
+}
+
+std::string Unavailable(const std::string& message, const std::string& target) {
+  if (absl::StrContains(message, "DNS resolution failed") || absl::StrContains(message, "C-ares")) {
+    return absl::StrCat("cannot reach ", target,
+                        " (the host name is not known); check --target or ECHOGW_TARGET");
+  }
+  if (absl::StrContains(message, "failed to connect") ||
+      absl::StrContains(message, "Failed to connect")) {
+    return absl::StrCat("cannot reach ", target, " (", ConnectReason(message),
+                        "); is echogw running with --admin there?");
+  }
+  return absl::StrCat(target, " broke off (", message,
+                      "); the gateway may be stopping, or this is not its admin port");
+}
+
+}  // namespace
+
+RpcError DescribeRpcError(const grpc::Status& status, const Client& client) {
+  const std::string& target = client.target();
+  const std::string& said = status.error_message();
+  switch (status.error_code()) {
+    case grpc::StatusCode::UNAVAILABLE:
+      return {ExitCode::kUnreachable, Unavailable(said, target)};
+    case grpc::StatusCode::DEADLINE_EXCEEDED:
+      return {ExitCode::kUnreachable,
+              absl::StrCat("no answer from ", target, " within ", FormatDuration(client.timeout()),
+                           "; raise --timeout, or see whether the gateway hangs")};
+    case grpc::StatusCode::CANCELLED:
+      return {ExitCode::kUnreachable,
+              absl::StrCat(target, " cancelled the call; the gateway may be stopping")};
+    case grpc::StatusCode::UNIMPLEMENTED:
+      return {ExitCode::kRefused,
+              absl::StrCat(target,
+                           " does not know this call; compare the versions with "
+                           "'echogwctl version'")};
+    case grpc::StatusCode::UNAUTHENTICATED:
+    case grpc::StatusCode::PERMISSION_DENIED:
+      return {ExitCode::kRefused, absl::StrCat(target, " denied access: ", said)};
+    case grpc::StatusCode::INVALID_ARGUMENT:
+    case grpc::StatusCode::FAILED_PRECONDITION:
+    case grpc::StatusCode::NOT_FOUND:
+      return {ExitCode::kRefused, absl::StrCat("refused: ", said)};
+    default:
+      return {ExitCode::kRefused, absl::StrCat("the call to ", target, " failed with code ",
+                                               static_cast<int>(status.error_code()), ": ", said)};
+  }
+}
+
+ExitCode FailRpc(CommandContext& context, const grpc::Status& status) {
+  const RpcError error = DescribeRpcError(status, context.client);
+  return Fail(context, error.code, error.message);
+}
+
+}  // namespace echogw

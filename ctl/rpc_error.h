@@ -1,0 +1,25 @@
+// The only way from a gRPC status to an exit code and a line for people. Pure but for the line it
+// writes.
+#pragma once
+
+#include <grpcpp/support/status.h>
+
+#include <string>
+
+#include "ctl/command.h"
+#include "ctl/exit_code.h"
+
+namespace echogw {
+
+struct RpcError {
+  ExitCode code = ExitCode::kRefused;
+  std::string message;
+};
+
+// `status` is not OK. `target` and `timeout` are those of the client.
+RpcError DescribeRpcError(const grpc::Status& status, const Client& client);
+
+// Describes `status` on the error stream and returns the exit code for it.
+ExitCode FailRpc(CommandContext& context, const grpc::Status& status);
+
+}  // namespace echogw
