@@ -1,0 +1,56 @@
+# The gates over the source text, as ctest cases with the label `lint`.
+# Each script can also be run by hand: cmake -DROOT=. -P tests/lint/format.cmake
+
+# echogw_lint(<name> <script> [-D...])
+function(echogw_lint name script)
+  add_test(NAME lint/${name} COMMAND ${CMAKE_COMMAND} -DROOT=${PROJECT_SOURCE_DIR} ${ARGN}
+                                     -P ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/${script})
+  set_tests_properties(lint/${name} PROPERTIES LABELS lint TIMEOUT 120
+                       SKIP_REGULAR_EXPRESSION "^SKIP: ")
+endfunction()
+
+echogw_lint(layering layering.cmake)
+echogw_lint(layering_canary lint/layering_canary.cmake
+            -DSCRIPT=${CMAKE_CURRENT_LIST_DIR}/layering.cmake
+            -DSCRATCH=${CMAKE_CURRENT_BINARY_DIR}/layering_canary)
+echogw_lint(format lint/format.cmake)
+echogw_lint(file_length lint/file_length.cmake)
+echogw_lint(scripts lint/scripts.cmake)
+
+# Every header compiles alone: one generated source a header, built on demand by the target
+# check_headers (and by the case lint/headers), never linked.
+add_custom_target(check_headers)
+function(echogw_check_headers folder library)
+  if(NOT TARGET ${library})
+    return()
+  endif()
+  file(GLOB_RECURSE headers CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}
+       ${PROJECT_SOURCE_DIR}/${folder}/*.h)
+  set(sources "")
+  foreach(header IN LISTS headers)
+    set(source ${CMAKE_CURRENT_BINARY_DIR}/headers/${header}.cc)
+    # Twice, so that a header without an include guard fails as well.
+    file(CONFIGURE OUTPUT ${source} CONTENT "#include \"@header@\"\n#include \"@header@\"\n" @ONLY)
+    list(APPEND sources ${source})
+  endforeach()
+  if(NOT sources)
+    return()
+  endif()
+  add_library(check_headers_${folder} OBJECT EXCLUDE_FROM_ALL ${sources})
+  target_include_directories(check_headers_${folder} PRIVATE ${PROJECT_SOURCE_DIR})
+  target_include_directories(check_headers_${folder} PRIVATE
+                             $<TARGET_PROPERTY:${library},INCLUDE_DIRECTORIES>)
+  target_compile_definitions(check_headers_${folder} PRIVATE
+                             $<TARGET_PROPERTY:${library},COMPILE_DEFINITIONS>)
+  target_link_libraries(check_headers_${folder} PRIVATE ${library} echogw_warnings)
+  # Nothing runs: the cheapest code will do, and clang-tidy reads headers through their users.
+  target_compile_options(check_headers_${folder} PRIVATE -O0 -g0)
+  set_target_properties(check_headers_${folder} PROPERTIES CXX_CLANG_TIDY "")
+  add_dependencies(check_headers check_headers_${folder})
+endfunction()
+echogw_check_headers(reactor echogw_reactor)
+echogw_check_headers(server echogw_server)
+echogw_check_headers(ctl echogw_ctl)
+add_test(NAME lint/headers COMMAND ${CMAKE_COMMAND} --build ${CMAKE_BINARY_DIR}
+                                   --target check_headers)
+set_tests_properties(lint/headers PROPERTIES LABELS lint TIMEOUT 600)

@@ -1,0 +1,46 @@
+# Fails when a shell or Python script does not parse, or when shellcheck, where it is installed,
+# finds fault with a shell script.
+# Usage: cmake -DROOT=<source tree> -P scripts.cmake
+cmake_minimum_required(VERSION 3.25)
+include(${CMAKE_CURRENT_LIST_DIR}/source_files.cmake)
+
+find_program(SHELLCHECK shellcheck)
+source_files(shell_files ${ROOT} sh)
+if(EXISTS ${ROOT}/.ci/run)
+  list(APPEND shell_files .ci/run)
+endif()
+foreach(file IN LISTS shell_files)
+  file(STRINGS ${ROOT}/${file} shebang LIMIT_COUNT 1)
+  if(shebang MATCHES "^#!/bin/sh")
+    set(shell sh)
+  elseif(shebang MATCHES "^#!(/usr)?/bin/(env )?bash")
+    set(shell bash)
+  else()
+    message(SEND_ERROR "scripts: ${file} begins with neither #!/bin/sh nor #!/bin/bash")
+    continue()
+  endif()
+  execute_process(COMMAND ${shell} -n ${file} WORKING_DIRECTORY ${ROOT} RESULT_VARIABLE rc)
+  if(NOT rc EQUAL 0)
+    message(SEND_ERROR "scripts: ${file} does not parse")
+  endif()
+  if(SHELLCHECK)
+    execute_process(COMMAND ${SHELLCHECK} -x ${file} WORKING_DIRECTORY ${ROOT} RESULT_VARIABLE rc)
+    if(NOT rc EQUAL 0)
+      message(SEND_ERROR "scripts: shellcheck refuses ${file}")
+    endif()
+  endif()
+endforeach()
+
+find_program(PYTHON3 NAMES python3 PATHS /usr/bin NO_DEFAULT_PATH)
+if(PYTHON3)
+  source_files(python_files ${ROOT} py)
+  foreach(file IN LISTS python_files)
+    execute_process(
+      COMMAND ${PYTHON3} -c "import ast, sys; ast.parse(open(sys.argv[1]).read(), sys.argv[1])"
+              ${file}
+      WORKING_DIRECTORY ${ROOT} RESULT_VARIABLE rc)
+    if(NOT rc EQUAL 0)
+      message(SEND_ERROR "scripts: ${file} does not parse")
+    endif()
+  endforeach()
+endif()
