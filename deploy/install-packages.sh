@@ -2,9 +2,13 @@
 # Installs the packages of the given sets of packages.txt that this Debian machine lacks.
 # Usage: install-packages.sh SET...     (sets: build runtime test image)
 # Nothing is asked of apt when nothing is missing, so it costs little to call it every time.
+#
+# A package may bring a service (prometheus does). What is installed here is for tests that start
+# their own copy, so a new service is neither started nor enabled; one that was there before is
+# left as it is.
 set -eu
 
-here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
+here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 [ $# -gt 0 ] || { echo "usage: $0 SET...  (sets: build runtime test image)" >&2; exit 2; }
 
 wanted=
@@ -14,6 +18,10 @@ for set in "$@"; do
   wanted="$wanted $names"
 done
 
+if ! command -v dpkg-query >/dev/null 2>&1; then
+  echo "$0: needs a Debian system; on another one install the like of:$wanted" >&2
+  exit 1
+fi
 missing=
 for package in $wanted; do
   dpkg-query -W -f '${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed ||
@@ -30,7 +38,48 @@ else
   exit 1
 fi
 echo "Installing:$missing" >&2
-$as_root apt-get update -qq
+
+# Debian asks this file before it starts a service. An administrator's own one is respected.
+policy=/usr/sbin/policy-rc.d
+made_policy=no
+log=$(mktemp)
+finish() {
+  [ "$made_policy" = no ] || $as_root rm -f "$policy"
+  rm -f "$log"
+}
+trap finish EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
+if [ ! -e "$policy" ]; then
+  made_policy=yes
+  printf '#!/bin/sh\nexit 101\n' | $as_root tee "$policy" >/dev/null
+  $as_root chmod 755 "$policy"
+fi
+
+services_of() {
+  dpkg -L "$1" | sed -n 's,^\(/usr\)\?/lib/systemd/system/\(.*[^@]\.service\)$,\2,p'
+}
+
+run_apt() {
+  # shellcheck disable=SC2086  # $as_root may be empty
+  $as_root env DEBIAN_FRONTEND=noninteractive apt-get -y -qq \
+    -o Acquire::Retries=3 -o Dpkg::Use-Pty=0 "$@" >"$log" 2>&1 || {
+    cat "$log" >&2
+    echo "$0: apt-get $1 failed; see above" >&2
+    exit 1
+  }
+}
+run_apt update
 # shellcheck disable=SC2086  # a list of words, on purpose
-DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq --no-install-recommends $missing \
-  >/dev/null
+run_apt install --no-install-recommends $missing
+
+for package in $missing; do
+  for service in $(services_of "$package"); do
+    $as_root deb-systemd-helper disable "$service" >/dev/null 2>&1 || true
+    name=${service%.service}
+    if [ -x "/etc/init.d/$name" ] && command -v update-rc.d >/dev/null 2>&1; then
+      $as_root update-rc.d "$name" disable >/dev/null 2>&1 || true
+    fi
+  done
+done
