@@ -1,0 +1,8 @@
+# Tests of the load engine and of the verbs bench and soak.
+add_library(echogw_load_echo_server STATIC load_echo_server.cc)
+target_include_directories(echogw_load_echo_server PUBLIC ${PROJECT_SOURCE_DIR})
+target_link_libraries(echogw_load_echo_server
+  PUBLIC echogw_load_engine GTest::gtest PRIVATE echogw_warnings)
+echogw_test(NAME load_engine_test LABEL unit TIMEOUT 60
+  SOURCES load_endpoint_test.cc load_histogram_test.cc load_pattern_test.cc load_run_test.cc
+  LIBS echogw_load_engine echogw_load_echo_server)
