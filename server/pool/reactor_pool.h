@@ -1,0 +1,199 @@
+// The reactors as one gateway: it starts and stops them, resizes, drains, moves and rebalances, and
+// never closes a connection to do so (a drain of the whole gateway apart).
+//
+// One control thread carries out every change, one operation at a time, by commands to reactors
+// whose reports it awaits. Callers on other threads hand it a task and read values; the three locks
+// (tasks, slots, operations) are held for copies only and never one inside another's wait.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <variant>
+#include <vector>
+
+#include "server/control.h"
+#include "server/pool/balance.h"
+#include "server/pool/operation_log.h"
+#include "server/pool/slot.h"
+
+namespace echogw {
+
+class ReactorPool final : public Control {
+ public:
+  // Binds and listens on every address for every reactor; no thread starts. Errors name the address
+  // (AlreadyExists: port in use) or the limit that was passed (InvalidArgument).
+  [[nodiscard]] static absl::StatusOr<std::unique_ptr<ReactorPool>> Create(
+      const PoolOptions& options, LogSink& log);
+
+  // Stops.
+  ~ReactorPool() override;
+
+  // Starts the reactors and the control thread. If one cannot start, none runs.
+  [[nodiscard]] absl::Status Start();
+
+  // Ends the running operation as cancelled, then stops and joins all threads. Connections that are
+  // left are reset: drain first. A second call does nothing.
+  void Stop();
+
+  // "HOST:PORT" of every listen address, with real ports.
+  [[nodiscard]] std::vector<std::string> listen_addresses() const;
+
+  // Called with every new state, on the control thread. Set before Start.
+  void SetStateObserver(std::function<void(GatewayState)> observer);
+
+  [[nodiscard]] GatewayStats Stats() const override;
+  absl::StatusOr<Operation> Resize(const ResizeRequest& request) override;
+  absl::StatusOr<Operation> Move(const MoveRequest& request) override;
+  absl::StatusOr<Operation> Rebalance(const RebalanceRequest& request) override;
+  // A drain of the gateway cancels an operation under way and follows it.
+  absl::StatusOr<Operation> Drain(const DrainRequest& request) override;
+  absl::Status SetAutoRebalance(bool enabled, std::optional<RebalancePolicy> policy) override;
+  [[nodiscard]] bool auto_rebalance() const override;
+  absl::StatusOr<std::vector<SteeringWeight>> SetSteering(
+      const std::vector<SteeringWeight>& weights, bool reset) override;
+  absl::StatusOr<GatewayState> Undrain(std::optional<std::uint32_t> reactor) override;
+  [[nodiscard]] absl::StatusOr<Operation> GetOperation(std::uint64_t id) const override;
+
+ private:
+  using SteadyTime = std::chrono::steady_clock::time_point;
+
+  struct UndrainGateway {};
+  struct UndrainReactor {
+    std::uint32_t reactor = 0;
+  };
+  using Request = std::variant<ResizeRequest, MoveRequest, RebalanceRequest, DrainRequest,
+                               UndrainGateway, UndrainReactor>;
+  struct Task {
+    Request request;
+    std::uint64_t operation = 0;  // 0: none is shown
+  };
+  struct LoadSample {
+    SteadyTime time;
+    std::vector<CounterSnapshot> counters;  // by slot
+  };
+  struct Outcome {
+    OperationResult result = OperationResult::kSucceeded;
+    std::string message;
+  };
+
+  ReactorPool(const PoolOptions& options, LogSink& log);
+
+  // ---- any thread (reactor_pool.cc) ----
+  // Fails if the gateway does not serve or is busy. Requires tasks_mutex_.
+  [[nodiscard]] absl::Status MayBegin() const;
+  absl::StatusOr<Operation> Enter(Request request, Operation operation);
+  [[nodiscard]] absl::Status CheckReactor(std::uint32_t reactor) const;
+  [[nodiscard]] absl::Status CheckDuration(std::chrono::nanoseconds d, const char* name) const;
+  // Waits until the control thread has nothing to do.
+  [[nodiscard]] bool AwaitIdle(std::chrono::nanoseconds timeout);
+
+  // ---- control thread ----
+  void ControlLoop();
+  void Carry(const Task& task);
+  [[nodiscard]] Outcome Do(const ResizeRequest& request, std::uint64_t id);
+  [[nodiscard]] Outcome Do(const MoveRequest& request, std::uint64_t id);
+  [[nodiscard]] Outcome Do(const RebalanceRequest& request, std::uint64_t id);
+  [[nodiscard]] Outcome Do(const DrainRequest& request, std::uint64_t id);
+  [[nodiscard]] Outcome Do(const UndrainGateway& request, std::uint64_t id);
+  [[nodiscard]] Outcome Do(const UndrainReactor& request, std::uint64_t id);
+  void SetState(GatewayState state);
+  void Phase(std::uint64_t id, const char* name);
+  // Reports of the commands `ids`, all of them unless the deadline passes or `stop_on_cancel` and
+  // the operation is cancelled.
+  [[nodiscard]] std::vector<Report> Await(std::vector<std::uint64_t> ids, SteadyTime deadline,
+                                          bool stop_on_cancel);
+  // Waits; true at once when the operation is cancelled.
+  [[nodiscard]] bool Pause(SteadyTime until);
+  // Posts a command with a new id to each of `slots`, and awaits the reports.
+  template <typename MakeCommand>
+  std::vector<Report> Ask(const std::vector<std::uint32_t>& slots, SteadyTime deadline,
+                          MakeCommand make);
+
+  // pool_resize.cc
+  [[nodiscard]] Outcome Grow(std::uint32_t from, const ResizeRequest& request, std::uint64_t id);
+  [[nodiscard]] Outcome Shrink(std::uint32_t from, const ResizeRequest& request, std::uint64_t id);
+  [[nodiscard]] bool HandOver(std::uint32_t from, const std::vector<std::uint32_t>& to);
+  [[nodiscard]] bool GiveBack(std::uint32_t slot);
+  void Adopt(const std::vector<std::uint32_t>& slots);
+  // Moves all connections of `from`; false if some are left at the deadline.
+  [[nodiscard]] bool MoveAll(const std::vector<std::uint32_t>& from,
+                             const std::vector<std::uint32_t>& to, SteadyTime deadline,
+                             std::uint64_t id);
+  void Retire(const std::vector<std::uint32_t>& slots);
+  void TakeBack(const std::vector<std::uint32_t>& slots);
+
+  // pool_drain.cc
+  [[nodiscard]] Outcome DrainReactor(const DrainRequest& request, std::uint64_t id);
+  [[nodiscard]] Outcome DrainGateway(const DrainRequest& request, std::uint64_t id);
+  [[nodiscard]] bool AwaitQuiet(const DrainRequest& request, SteadyTime begun, std::uint64_t id);
+  [[nodiscard]] bool AwaitFinished(std::uint32_t reactor, SteadyTime deadline, std::uint64_t id);
+  [[nodiscard]] Outcome CloseAll(const DrainRequest& request, SteadyTime begun, std::uint64_t id);
+  [[nodiscard]] absl::Status Refuse(RefuseMode mode);
+  void Admit(Admission admission, bool detach_filter);
+  void BackToService();
+
+  // pool_rebalance.cc
+  [[nodiscard]] LoadSample Sample() const;
+  [[nodiscard]] std::vector<ReactorLoad> LoadsSince(const LoadSample& before,
+                                                    RebalancePolicy policy) const;
+  [[nodiscard]] std::vector<ReactorLoad> Measure(RebalancePolicy policy);
+  // Connections moved; fewer than planned if some were gone or the operation was cancelled.
+  std::uint64_t CarryOut(const std::vector<PlannedMove>& moves, Nanos residency_min,
+                         std::uint64_t id);
+  void AutoTick();
+  void NeutralShares();
+
+  const PoolOptions options_;
+  LogSink& log_;
+  SlotSet slots_;
+  OperationLog operations_;
+  std::function<void(GatewayState)> observer_;
+  std::thread control_;
+
+  // Writer: the control thread. Readers: any thread; they conclude nothing about other memory.
+  std::atomic<GatewayState> state_{GatewayState::kStarting};
+  // Writers: Undrain, Drain, Stop, and the control thread that takes it back. Reader: the control
+  // thread; it acts on the flag alone.
+  std::atomic<bool> cancel_{false};
+  std::atomic<bool> stopping_{false};
+
+  mutable std::mutex tasks_mutex_;
+  std::condition_variable idle_;
+  std::vector<Task> tasks_;         // under tasks_mutex_; at most one, and a gateway drain
+  std::optional<Request> running_;  // under tasks_mutex_
+  bool auto_rebalance_ = false;     // under tasks_mutex_
+  RebalancePolicy auto_policy_ = RebalancePolicy::kConnections;  // under tasks_mutex_
+
+  // Control thread only.
+  LoadSample sample_;
+  SteadyTime next_tick_{};
+  int ticks_uneven_ = 0;
+  bool shares_set_ = false;
+  bool stopped_ = false;  // the thread that calls Stop
+};
+
+// The most reactors and connections a request may name are checked here; durations in requests are
+// at most this long.
+inline constexpr std::chrono::hours kDeadlineMax{24};
+
+template <typename MakeCommand>
+std::vector<Report> ReactorPool::Ask(const std::vector<std::uint32_t>& slots, SteadyTime deadline,
+                                     MakeCommand make) {
+  std::vector<std::uint64_t> ids;
+  for (const std::uint32_t slot : slots) {
+    const std::uint64_t id = slots_.NextCommandId();
+    // A full mailbox has room in a moment: its reader never stops reading.
+    while (!slots_.Post(slot, make(id, slot))) std::this_thread::yield();
+    ids.push_back(id);
+  }
+  return Await(std::move(ids), deadline, false);
+}
+
+}  // namespace echogw

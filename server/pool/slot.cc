@@ -1,0 +1,302 @@
+#include "server/pool/slot.h"
+
+#include <algorithm>
+#include <thread>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "reactor/check.h"
+#include "reactor/steering.h"
+
+namespace echogw {
+
+SlotSet::SlotSet(const PoolOptions& options, LogSink& log)
+    : options_(options), log_(log), addresses_(options.listen) {}
+
+SlotSet::~SlotSet() {
+  for (const auto& slot : slots_) CHECK(slot->thread == nullptr);
+}
+
+absl::StatusOr<std::unique_ptr<SlotSet::Slot>> SlotSet::MakeSlot(std::uint32_t index) {
+  auto slot = std::make_unique<Slot>();
+  auto mailbox = Mailbox::Create();
+  if (!mailbox.ok()) return mailbox.status();
+  slot->mailbox = std::move(*mailbox);
+  slot->owner = index;
+  if (!options_.cpus.empty()) slot->cpu = options_.cpus[index % options_.cpus.size()];
+  for (ListenAddress& address : addresses_) {
+    const bool first = index == 0;
+    if (first && !options_.allow_shared_port) {
+      if (absl::Status s = CheckPortIsFree(address); !s.ok()) return s;
+    }
+    auto fd = BindListener(address, options_.listen_options);
+    if (!fd.ok()) return fd.status();
+    if (first) {
+      auto real = LocalAddress(fd->get(), address.dual_stack);
+      if (!real.ok()) return real.status();
+      address = *real;
+    }
+    slot->listeners.push_back(std::move(*fd));
+  }
+  return slot;
+}
+
+absl::Status SlotSet::Make(std::uint32_t count) {
+  const std::scoped_lock lock(mutex_);
+  const auto first = static_cast<std::uint32_t>(slots_.size());
+  for (std::uint32_t i = 0; i < std::min(first, count); ++i) {
+    if (absl::Status s = Reopen(*slots_[i]); !s.ok()) return s;
+  }
+  std::vector<std::unique_ptr<Slot>> made;
+  for (std::uint32_t i = first; i < count; ++i) {
+    auto slot = MakeSlot(i);
+    if (!slot.ok()) return slot.status();
+    made.push_back(std::move(*slot));
+  }
+  // The order of listen() is the order in the group, so slot i is index i of the program. A socket
+  // that fails to listen after its predecessors did is the last one in, and leaves first.
+  for (std::unique_ptr<Slot>& slot : made) {
+    for (std::size_t a = 0; a < addresses_.size(); ++a) {
+      const absl::Status s =
+          Listen(slot->listeners[a].get(), options_.listen_options, addresses_[a]);
+      if (s.ok()) continue;
+      while (!made.empty()) made.pop_back();
+      return s;
+    }
+  }
+  for (std::unique_ptr<Slot>& slot : made) slots_.push_back(std::move(slot));
+  return absl::OkStatus();
+}
+
+absl::Status SlotSet::Reopen(Slot& slot) {
+  for (std::size_t a = slot.listeners.size(); a < addresses_.size(); ++a) {
+    auto fd = BindListener(addresses_[a], options_.listen_options);
+    if (!fd.ok()) return fd.status();
+    absl::Status s = Listen(fd->get(), options_.listen_options, addresses_[a]);
+    if (!s.ok()) return s;
+    slot.listeners.push_back(std::move(*fd));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status SlotSet::Start(std::uint32_t slot) {
+  Slot& s = At(slot);
+  CHECK(s.state == ReactorState::kParked && s.thread == nullptr);
+  ReactorOptions options = options_.reactor;
+  options.id = slot;
+  options.cpu = s.cpu;
+  s.mailbox->Open();
+  auto reactor = Reactor::Create(options, {s.counters, *s.mailbox, outbox_, io_, clock_, log_});
+  absl::Status status = reactor.status();
+  if (status.ok()) {
+    s.reactor = std::move(*reactor);
+    auto thread = ReactorThread::Start(*s.reactor, slot, s.cpu);
+    status = thread.status();
+    if (status.ok()) s.thread = std::move(*thread);
+  }
+  if (!status.ok()) {
+    s.reactor.reset();
+    const std::vector<Command> none = s.mailbox->Close();
+    CHECK(none.empty());
+    return status;
+  }
+  SetState(slot, ReactorState::kStarting);
+  return absl::OkStatus();
+}
+
+void SlotSet::BeginStop(std::uint32_t slot) {
+  // A mailbox that is full has room in a moment: its reader never stops reading.
+  while (!Post(slot, Stop{})) std::this_thread::yield();
+}
+
+void SlotSet::Join(std::uint32_t slot) {
+  Slot& s = At(slot);
+  s.thread->Join();
+  s.thread.reset();
+  s.reactor.reset();
+  SetState(slot, ReactorState::kParked);
+}
+
+void SlotSet::Close(std::uint32_t slot) {
+  const std::scoped_lock lock(mutex_);
+  CHECK(slots_[slot]->thread == nullptr);
+  slots_[slot]->listeners.clear();
+}
+
+bool SlotSet::Post(std::uint32_t slot, Command&& command) {
+  return At(slot).mailbox->Post(std::move(command));
+}
+
+Mailbox* SlotSet::mailbox(std::uint32_t slot) const { return At(slot).mailbox.get(); }
+
+std::vector<Listener> SlotSet::ListenersOf(std::uint32_t slot) const {
+  std::vector<Listener> out;
+  const Slot& s = At(slot);
+  for (std::size_t a = 0; a < s.listeners.size(); ++a) {
+    out.push_back({s.listeners[a].get(), slot, static_cast<std::uint16_t>(a)});
+  }
+  return out;
+}
+
+std::uint32_t SlotSet::owner(std::uint32_t slot) const { return At(slot).owner; }
+
+void SlotSet::SetOwner(std::uint32_t slot, std::uint32_t owner) {
+  const std::scoped_lock lock(mutex_);
+  At(slot).owner = owner;
+}
+
+ReactorState SlotSet::state(std::uint32_t slot) const { return At(slot).state; }
+
+void SlotSet::SetState(std::uint32_t slot, ReactorState state) {
+  const std::scoped_lock lock(mutex_);
+  At(slot).state = state;
+}
+
+std::vector<std::uint32_t> SlotSet::InState(ReactorState state) const {
+  const std::scoped_lock lock(mutex_);
+  std::vector<std::uint32_t> out;
+  for (std::uint32_t i = 0; i < slots_.size(); ++i) {
+    if (slots_[i]->state == state) out.push_back(i);
+  }
+  return out;
+}
+
+std::vector<std::uint32_t> SlotSet::Running() const {
+  const std::scoped_lock lock(mutex_);
+  std::vector<std::uint32_t> out;
+  for (std::uint32_t i = 0; i < slots_.size(); ++i) {
+    if (slots_[i]->state != ReactorState::kParked) out.push_back(i);
+  }
+  return out;
+}
+
+std::uint32_t SlotSet::count() const {
+  const std::scoped_lock lock(mutex_);
+  return static_cast<std::uint32_t>(slots_.size());
+}
+
+std::uint32_t SlotSet::weight(std::uint32_t slot) const {
+  const std::scoped_lock lock(mutex_);
+  return At(slot).weight;
+}
+
+void SlotSet::SetWeight(std::uint32_t slot, std::uint32_t weight) {
+  const std::scoped_lock lock(mutex_);
+  At(slot).weight = weight;
+}
+
+void SlotSet::SetShare(std::uint32_t slot, std::uint32_t share) {
+  const std::scoped_lock lock(mutex_);
+  At(slot).share = share;
+}
+
+std::vector<std::uint32_t> SlotSet::EffectiveWeights() const {
+  std::vector<std::uint32_t> weights;
+  for (const auto& slot : slots_) {
+    weights.push_back(slot->state == ReactorState::kServing ? slot->weight * slot->share : 0);
+  }
+  return weights;
+}
+
+void SlotSet::ApplySteering() {
+  const std::scoped_lock lock(mutex_);
+  if (!options_.steering) return;
+  const std::vector<std::uint32_t> weights = EffectiveWeights();
+  absl::Status status;
+  for (const UniqueFd& listener : slots_[0]->listeners) {
+    status = AttachSteering(listener.get(), weights);
+    if (!status.ok()) break;
+  }
+  if (status.ok()) {
+    steering_active_ = true;
+    return;
+  }
+  steering_active_ = false;
+  for (const UniqueFd& listener : slots_[0]->listeners) {
+    // Whatever stays attached names a slot whose listener somebody accepts from in any case.
+    (void)DetachSteering(listener.get());
+  }
+  log_.Write(LogLevel::kWarning,
+             absl::StrCat("steering is off, the kernel's hash picks the reactor: ",
+                          std::string(status.message())));
+}
+
+bool SlotSet::steering_active() const {
+  const std::scoped_lock lock(mutex_);
+  return steering_active_;
+}
+
+absl::Status SlotSet::SetSynDrop(bool drop) {
+  const std::scoped_lock lock(mutex_);
+  for (const auto& slot : slots_) {
+    for (const UniqueFd& listener : slot->listeners) {
+      if (!drop) {
+        DetachFilter(listener.get());
+        continue;
+      }
+      if (absl::Status s = AttachSynDrop(listener.get()); !s.ok()) return s;
+    }
+  }
+  return absl::OkStatus();
+}
+
+CounterSnapshot SlotSet::Read(std::uint32_t slot) const {
+  const std::scoped_lock lock(mutex_);
+  return At(slot).counters.Read();
+}
+
+std::vector<ReactorStats> SlotSet::Stats() const {
+  const std::scoped_lock lock(mutex_);
+  std::vector<ReactorStats> out(slots_.size());
+  for (std::uint32_t i = 0; i < slots_.size(); ++i) {
+    const Slot& slot = *slots_[i];
+    out[i].id = i;
+    out[i].cpu = slot.cpu;
+    out[i].state = slot.state;
+    out[i].counters = slot.counters.Read();
+    out[i].steering_weight = slot.weight;
+    for (std::size_t a = 0; a < slot.listeners.size(); ++a) {
+      const ListenerQueue queue = ReadListenerQueue(slot.listeners[a].get());
+      out[slot.owner].listeners.push_back({.address = addresses_[a].ToString(),
+                                           .slot = i,
+                                           .owner = slot.owner,
+                                           .accept_queue = queue.depth,
+                                           .accept_queue_limit = queue.limit,
+                                           .drops = queue.drops});
+    }
+  }
+  return out;
+}
+
+std::vector<std::string> SlotSet::addresses() const {
+  const std::scoped_lock lock(mutex_);
+  std::vector<std::string> out;
+  for (const ListenAddress& address : addresses_) out.push_back(address.ToString());
+  return out;
+}
+
+std::uint64_t SlotSet::AcceptedFromAdopted() const {
+  const std::scoped_lock lock(mutex_);
+  std::uint64_t sum = 0;
+  for (const auto& slot : slots_) sum += slot->counters.accepted_from_adopted.value();
+  return sum;
+}
+
+std::uint64_t SlotSet::Accepted() const {
+  const std::scoped_lock lock(mutex_);
+  std::uint64_t sum = 0;
+  for (const auto& slot : slots_) {
+    sum += slot->counters.connections_accepted.value();
+    for (const Counter& rejected : slot->counters.connections_rejected) sum += rejected.value();
+  }
+  return sum;
+}
+
+std::uint64_t SlotSet::Active() const {
+  const std::scoped_lock lock(mutex_);
+  std::uint64_t sum = 0;
+  for (const auto& slot : slots_) sum += slot->counters.connections_active.value();
+  return sum;
+}
+
+}  // namespace echogw

@@ -1,0 +1,147 @@
+// The slots of a pool. A slot has, for the life of the process: a number, a place in the reuseport
+// group of every listen address, a mailbox, and counters. A reactor runs in it, or it is parked and
+// another reactor accepts for its listeners. Listeners are never closed while the gateway serves:
+// that would reset the connections in their queues.
+//
+// Methods are for the control thread, but for those marked "any thread". A lock guards what these
+// read; the control thread takes it to write.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "reactor/clock.h"
+#include "reactor/counters.h"
+#include "reactor/log_sink.h"
+#include "reactor/mailbox.h"
+#include "reactor/options.h"
+#include "reactor/reactor.h"
+#include "reactor/reactor_thread.h"
+#include "reactor/socket.h"
+#include "reactor/socket_io.h"
+#include "reactor/unique_fd.h"
+#include "server/control.h"
+
+namespace echogw {
+
+struct PoolOptions {
+  std::uint32_t reactors = 1;
+  // Slot i is pinned to cpus[i % size]; empty: no pinning.
+  std::vector<int> cpus;
+  // For every reactor; id and cpu are filled in per slot.
+  ReactorOptions reactor;
+  std::vector<ListenAddress> listen;
+  ListenOptions listen_options;
+  // False: the kernel's hash picks the listener, as where the program cannot be attached.
+  bool steering = true;
+  // False: refuse to start on a port that another socket has, even with SO_REUSEPORT.
+  bool allow_shared_port = false;
+  // A fault for tests: a retired reactor closes its listeners instead of parking them, which loses
+  // connections. It shows that whoever looks for lost connections finds them.
+  bool fault_close_listeners = false;
+};
+
+// A share of new connections that neither favours nor spares a reactor.
+inline constexpr std::uint32_t kNeutralShare = 10;
+
+class SlotSet {
+ public:
+  SlotSet(const PoolOptions& options, LogSink& log);
+  SlotSet(const SlotSet&) = delete;
+  SlotSet& operator=(const SlotSet&) = delete;
+  // All reactors must be joined.
+  ~SlotSet();
+
+  // Makes the slots 0 to count-1 where they do not exist yet: binds and listens on every address.
+  // All or nothing. With port 0 the first slot's port is what all later ones bind to.
+  [[nodiscard]] absl::Status Make(std::uint32_t count);
+
+  // Starts a reactor in a parked slot, without listeners yet. Its state is kStarting.
+  [[nodiscard]] absl::Status Start(std::uint32_t slot);
+  // Tells the reactor to stop; Join waits for it and parks the slot.
+  void BeginStop(std::uint32_t slot);
+  void Join(std::uint32_t slot);
+  // Closes the listeners of a parked slot, the highest first: a hole would be filled by the last
+  // member of the group, and slots would no longer be indexes. For the fault and the end; Make
+  // opens them again.
+  void Close(std::uint32_t slot);
+
+  // False only if the mailbox is full or the slot parked.
+  [[nodiscard]] bool Post(std::uint32_t slot, Command&& command);
+  [[nodiscard]] Mailbox* mailbox(std::uint32_t slot) const;
+  [[nodiscard]] Outbox& outbox() { return outbox_; }
+  // A number that no other command has.
+  [[nodiscard]] std::uint64_t NextCommandId() { return next_command_id_++; }
+
+  // The listeners of a slot, one per address, as commands carry them.
+  [[nodiscard]] std::vector<Listener> ListenersOf(std::uint32_t slot) const;
+  // Which reactor accepts for a slot's listeners.
+  [[nodiscard]] std::uint32_t owner(std::uint32_t slot) const;
+  void SetOwner(std::uint32_t slot, std::uint32_t owner);
+
+  [[nodiscard]] ReactorState state(std::uint32_t slot) const;
+  void SetState(std::uint32_t slot, ReactorState state);
+  [[nodiscard]] std::vector<std::uint32_t> InState(ReactorState state) const;  // any thread
+  // All that are not parked. Any thread.
+  [[nodiscard]] std::vector<std::uint32_t> Running() const;
+  [[nodiscard]] std::uint32_t count() const;  // any thread
+
+  // What the operator set; 1 unless set.
+  [[nodiscard]] std::uint32_t weight(std::uint32_t slot) const;  // any thread
+  void SetWeight(std::uint32_t slot, std::uint32_t weight);
+  // A factor on top of the weight, by the automatic rebalancing.
+  void SetShare(std::uint32_t slot, std::uint32_t share);
+
+  // Steers new connections to the serving slots by weight and share. If the kernel refuses, its
+  // hash is in force for good and steering_active is false. Any thread may call it; one at a time.
+  void ApplySteering();
+  [[nodiscard]] bool steering_active() const;  // any thread
+
+  // Every listener answers no SYN from here on, or answers again.
+  [[nodiscard]] absl::Status SetSynDrop(bool drop);
+
+  [[nodiscard]] CounterSnapshot Read(std::uint32_t slot) const;  // any thread
+  [[nodiscard]] std::vector<ReactorStats> Stats() const;         // any thread
+  [[nodiscard]] std::vector<std::string> addresses() const;      // any thread
+  [[nodiscard]] std::uint64_t AcceptedFromAdopted() const;       // any thread
+  [[nodiscard]] std::uint64_t Accepted() const;                  // any thread
+  [[nodiscard]] std::uint64_t Active() const;                    // any thread
+
+ private:
+  struct Slot {
+    Counters counters;
+    std::unique_ptr<Mailbox> mailbox;
+    std::vector<UniqueFd> listeners;  // one per address
+    std::unique_ptr<Reactor> reactor;
+    std::unique_ptr<ReactorThread> thread;
+    ReactorState state = ReactorState::kParked;
+    int cpu = -1;
+    std::uint32_t owner = 0;
+    std::uint32_t weight = 1;
+    std::uint32_t share = kNeutralShare;
+  };
+
+  [[nodiscard]] absl::StatusOr<std::unique_ptr<Slot>> MakeSlot(std::uint32_t index);
+  [[nodiscard]] absl::Status Reopen(Slot& slot);  // requires mutex_
+  [[nodiscard]] Slot& At(std::uint32_t slot) const { return *slots_[slot]; }
+  [[nodiscard]] std::vector<std::uint32_t> EffectiveWeights() const;  // requires mutex_
+
+  const PoolOptions options_;
+  LogSink& log_;
+  KernelSocketIo io_;
+  SystemClock clock_;
+  Outbox outbox_;
+  std::uint64_t next_command_id_ = 1;
+
+  mutable std::mutex mutex_;
+  std::vector<ListenAddress> addresses_;      // under mutex_; real ports once slot 0 exists
+  std::vector<std::unique_ptr<Slot>> slots_;  // under mutex_: the shape, not what reactors do
+  bool steering_active_ = false;              // under mutex_
+};
+
+}  // namespace echogw
