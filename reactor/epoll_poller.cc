@@ -1,5 +1,8 @@
 #include "reactor/epoll_poller.h"
 
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include <cerrno>
 #include <climits>
 
@@ -47,8 +50,9 @@ void EpollPoller::Remove(int fd) noexcept {
 }
 
 std::size_t EpollPoller::Wait(std::span<epoll_event> events, Nanos timeout) noexcept {
-  const int n = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()),
-                             TimeoutMillis(timeout));
+  // As in socket_io.cc: epoll_wait(2) itself, without the C library's cancellation point.
+  const long n = ::syscall(SYS_epoll_pwait, epoll_.get(), events.data(),
+                           static_cast<int>(events.size()), TimeoutMillis(timeout), nullptr, 0UL);
   if (n < 0) [[unlikely]] {
     CHECK(errno == EINTR);
     return 0;

@@ -1,12 +1,31 @@
 #include "reactor/socket_io.h"
 
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
 
 namespace echogw {
 namespace {
+
+// The C library's recv and send are cancellation points: in a process with threads each
+// call is wrapped in two locked instructions. No thread of ours is ever cancelled.
+ssize_t Receive(int fd, void* into, std::size_t bytes) {
+#ifdef SYS_recvfrom
+  return ::syscall(SYS_recvfrom, fd, into, bytes, 0, nullptr, nullptr);
+#else
+  return ::recv(fd, into, bytes, 0);
+#endif
+}
+
+ssize_t Send(int fd, const void* from, std::size_t bytes) {
+#ifdef SYS_sendto
+  return ::syscall(SYS_sendto, fd, from, bytes, MSG_NOSIGNAL, nullptr, 0);
+#else
+  return ::send(fd, from, bytes, MSG_NOSIGNAL);
+#endif
+}
 
 IoResult Failure(int error) {
   if (error == EAGAIN || error == EWOULDBLOCK) return {IoStatus::kWouldBlock, 0, 0};
@@ -17,7 +36,7 @@ IoResult Failure(int error) {
 
 IoResult KernelSocketIo::Read(int fd, std::span<std::byte> into) noexcept {
   for (;;) {
-    const ssize_t n = ::recv(fd, into.data(), into.size(), 0);
+    const ssize_t n = Receive(fd, into.data(), into.size());
     if (n > 0) [[likely]]
       return {IoStatus::kOk, static_cast<std::size_t>(n), 0};
     if (n == 0) return {IoStatus::kEof, 0, 0};
@@ -27,7 +46,7 @@ IoResult KernelSocketIo::Read(int fd, std::span<std::byte> into) noexcept {
 
 IoResult KernelSocketIo::Write(int fd, std::span<const std::byte> from) noexcept {
   for (;;) {
-    const ssize_t n = ::send(fd, from.data(), from.size(), MSG_NOSIGNAL);
+    const ssize_t n = Send(fd, from.data(), from.size());
     if (n >= 0) [[likely]]
       return {IoStatus::kOk, static_cast<std::size_t>(n), 0};
     if (errno != EINTR) return Failure(errno);
