@@ -145,7 +145,10 @@ void SlotSet::SetOwner(std::uint32_t slot, std::uint32_t owner) {
   At(slot).owner = owner;
 }
 
-ReactorState SlotSet::state(std::uint32_t slot) const { return At(slot).state; }
+ReactorState SlotSet::state(std::uint32_t slot) const {
+  const std::scoped_lock lock(mutex_);
+  return At(slot).state;
+}
 
 void SlotSet::SetState(std::uint32_t slot, ReactorState state) {
   const std::scoped_lock lock(mutex_);

@@ -84,7 +84,7 @@ class SlotSet {
   [[nodiscard]] std::uint32_t owner(std::uint32_t slot) const;
   void SetOwner(std::uint32_t slot, std::uint32_t owner);
 
-  [[nodiscard]] ReactorState state(std::uint32_t slot) const;
+  [[nodiscard]] ReactorState state(std::uint32_t slot) const;  // any thread
   void SetState(std::uint32_t slot, ReactorState state);
   [[nodiscard]] std::vector<std::uint32_t> InState(ReactorState state) const;  // any thread
   // All that are not parked. Any thread.
