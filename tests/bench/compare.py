@@ -1,0 +1,278 @@
+#!/usr/bin/python3
+"""Runs echogw and a bare epoll loop in turn under the same loads and compares what they cost.
+
+For each load it prints the server's CPU nanoseconds per message (median and spread over the
+rounds), the ratio of the medians and the median of the rounds' own ratios; then the resident
+memory of idle connections and of the bare processes. The server has one CPU for itself and the
+client another one, so at least two are needed, and nothing else should run.
+
+  tests/bench/compare.py                            everything, 5 rounds (about 5 minutes)
+  tests/bench/compare.py --loads c50,churn --rounds 9 --duration 3
+  tests/bench/compare.py --self-check               the bare loop against itself: about 1.00
+"""
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import memory  # noqa: E402
+from servers import (BenchError, CpuSampler, find_binary, gateway_server,  # noqa: E402
+                     raw_server)
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+CLIENT_GRACE_SECONDS = 60
+
+# name, what it is, options of `echogwctl bench`
+LOADS = [
+    ("c1", "1 connection, 64 B", ["-c", "1", "-s", "64"]),
+    ("c50", "50 connections, 64 B", ["-c", "50", "-s", "64"]),
+    ("c1000", "1,000 connections, 64 B", ["-c", "1000", "-s", "64"]),
+    ("c10000", "10,000 connections, 64 B", ["-c", "10000", "-s", "64"]),
+    ("depth16", "50 connections, 64 B, depth 16", ["-c", "50", "-s", "64", "-p", "16"]),
+    ("bulk", "50 connections, 64 KiB", ["-c", "50", "-s", "65536"]),
+    ("churn", "50 clients, connect-echo-close", ["-c", "50", "-s", "64", "--churn"]),
+]
+
+
+def parse_arguments():
+    names = [name for name, _, _ in LOADS]
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--build", default=os.path.join(ROOT, "build", "release"),
+                        help="build folder with the binaries (default: build/release)")
+    parser.add_argument("--loads", default=",".join(names),
+                        help="which loads, of %(default)s; 'none' for memory alone")
+    parser.add_argument("--rounds", type=int, default=5, help="default %(default)s")
+    parser.add_argument("--duration", type=float, default=2.0,
+                        help="measured seconds a run (default %(default)s)")
+    parser.add_argument("--warmup", type=float, default=0.5,
+                        help="seconds of load before that (default %(default)s)")
+    parser.add_argument("--server-cpu", type=int, default=0)
+    parser.add_argument("--client-cpu", type=int, default=1)
+    parser.add_argument("--max-ratio", type=float,
+                        help="exit with 1 when a ratio of medians is above this")
+    parser.add_argument("--max-idle-bytes", type=float,
+                        help="exit with 1 when an idle connection costs more resident bytes")
+    parser.add_argument("--no-memory", action="store_true", help="skip the memory figures")
+    parser.add_argument("--self-check", action="store_true",
+                        help="the bare loop in both places, to see the method's own error")
+    parser.add_argument("--server-option", action="append", default=[], metavar="OPTION",
+                        help="passed on to echogw, as in --server-option=--poller=poll; repeatable")
+    parser.add_argument("--json", metavar="FILE", help="write every single run there")
+    arguments = parser.parse_args()
+    wanted = [] if arguments.loads == "none" else arguments.loads.split(",")
+    unknown = sorted(set(wanted) - set(names))
+    if unknown:
+        parser.error(f"--loads: no load named {', '.join(unknown)}; there are {', '.join(names)}")
+    if arguments.rounds < 1 or arguments.duration <= 0 or arguments.warmup < 0:
+        parser.error("--rounds and --duration must be positive, --warmup not negative")
+    arguments.loads = [load for load in LOADS if load[0] in wanted]
+    return arguments
+
+
+def check_machine(arguments):
+    allowed = os.sched_getaffinity(0)
+    for option, cpu in (("--server-cpu", arguments.server_cpu),
+                        ("--client-cpu", arguments.client_cpu)):
+        if cpu not in allowed:
+            raise BenchError(f"{option}: CPU {cpu} is not among this process's {sorted(allowed)}")
+    if arguments.server_cpu == arguments.client_cpu:
+        raise BenchError("--server-cpu and --client-cpu must differ")
+    if not os.path.exists("/proc/self/schedstat"):
+        raise BenchError("this kernel has no /proc/PID/schedstat (CONFIG_SCHED_INFO)")
+    if os.getloadavg()[0] > 0.5:
+        print(f"warning: the load average is {os.getloadavg()[0]:.2f}; figures will be noisy",
+              file=sys.stderr)
+
+
+def busy_nanoseconds(cpu):
+    """What a CPU did for anybody, from /proc/stat; resolution 10 ms."""
+    with open("/proc/stat") as file:
+        for line in file:
+            if line.startswith(f"cpu{cpu} "):
+                user, nice, system, _, _, irq, softirq = (int(x) for x in line.split()[1:8])
+                ticks = user + nice + system + irq + softirq
+                return ticks * 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+    raise BenchError(f"/proc/stat has no CPU {cpu}")
+
+
+def run_once(server, client, load_options, arguments):
+    """One client against one server. Returns a dictionary of what was seen."""
+    command = ["taskset", "-c", str(arguments.client_cpu), client, "bench", server.address,
+               *load_options, "-d", f"{arguments.duration:g}s", "--warmup",
+               f"{arguments.warmup:g}s", "--cpu", str(arguments.client_cpu), "-o", "json"]
+    limit = arguments.duration + arguments.warmup + CLIENT_GRACE_SECONDS
+    with CpuSampler(server) as sampler:
+        busy = busy_nanoseconds(arguments.server_cpu)
+        cpu = server.cpu_nanoseconds()
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=limit)
+        except subprocess.TimeoutExpired:
+            raise BenchError(f"the client did not end within {limit:.0f} s: {' '.join(command)}")
+        busy = busy_nanoseconds(arguments.server_cpu) - busy
+        cpu = server.cpu_nanoseconds() - cpu
+    if done.returncode != 0:
+        raise BenchError(f"the client failed against {server.name} ({done.returncode}): "
+                         f"{done.stderr.strip() or done.stdout.strip()}\n  {' '.join(command)}")
+    report = json.loads(done.stdout)
+    start = report["measured_from_monotonic_nanoseconds"]
+    end = start + report["measured_nanoseconds"]
+    spent = sampler.at(end) - sampler.at(start)
+    messages = report["messages"]
+    if messages == 0:
+        raise BenchError(f"no message came back from {server.name} in the measured time")
+    return {
+        "server": server.name,
+        "cpu_nanoseconds": spent,
+        "messages": messages,
+        "measured_nanoseconds": end - start,
+        "nanoseconds_per_message": spent / messages,
+        "messages_per_second": messages * 1e9 / (end - start),
+        "server_cpu_share": spent / (end - start),
+        # What others did on the server's CPU: interrupts, and whoever should not have run.
+        "others_on_server_cpu_nanoseconds": max(0, busy - cpu),
+        "client": report,
+    }
+
+
+def median_spread(values):
+    return statistics.median(values), min(values), max(values)
+
+
+def summarise(rounds):
+    gateway = [pair["echogw"]["nanoseconds_per_message"] for pair in rounds]
+    raw = [pair["raw"]["nanoseconds_per_message"] for pair in rounds]
+    return {
+        "echogw": median_spread(gateway),
+        "raw": median_spread(raw),
+        "ratio_of_medians": statistics.median(gateway) / statistics.median(raw),
+        "pair_ratio": median_spread([a / b for a, b in zip(gateway, raw)]),
+        "messages_per_second": {
+            name: statistics.median(pair[name]["messages_per_second"] for pair in rounds)
+            for name in ("echogw", "raw")},
+    }
+
+
+def spread_text(figures):
+    return f"{figures[0]:,.0f} ({figures[1]:,.0f}..{figures[2]:,.0f})"
+
+
+def print_row(cells):
+    widths = (32, 25, 25, 7, 19, 11, 11)
+    print(f"{cells[0]:<{widths[0]}}" +
+          "".join(f"{cell:>{width}}" for cell, width in zip(cells[1:], widths[1:])), flush=True)
+
+
+def compare_loads(arguments, start_gateway, start_raw, client):
+    if not arguments.loads:
+        return {}
+    print("Server CPU nanoseconds per message: median (lowest..highest of "
+          f"{arguments.rounds} rounds, {arguments.duration:g} s each)")
+    print_row(["load", "echogw", "raw epoll", "ratio", "of pairs", "echogw/s", "raw/s"])
+    results = {}
+    for name, title, options in arguments.loads:
+        rounds = []
+        for number in range(arguments.rounds):
+            pair = {}
+            # In turn, and the first of the two in turn as well, so that a drift of the machine
+            # favours neither.
+            order = [("echogw", start_gateway), ("raw", start_raw)]
+            for which, start in (order if number % 2 == 0 else reversed(order)):
+                with start() as server:
+                    pair[which] = run_once(server, client, options, arguments)
+            rounds.append(pair)
+        figures = summarise(rounds)
+        results[name] = {"title": title, "summary": figures, "rounds": rounds}
+        ratio = figures["pair_ratio"]
+        print_row([title, spread_text(figures["echogw"]), spread_text(figures["raw"]),
+                   f"{figures['ratio_of_medians']:.3f}",
+                   f"{ratio[0]:.3f} ({ratio[1]:.2f}..{ratio[2]:.2f})",
+                   f"{figures['messages_per_second']['echogw']:,.0f}",
+                   f"{figures['messages_per_second']['raw']:,.0f}"])
+    return results
+
+
+def describe_machine():
+    model = ""
+    with open("/proc/cpuinfo") as file:
+        for line in file:
+            if line.startswith("model name"):
+                model = line.split(":", 1)[1].strip()
+                break
+    with open("/proc/sys/net/ipv4/tcp_congestion_control") as file:
+        congestion = file.read().strip()
+    return {"cpu": model, "cpus": os.cpu_count(), "kernel": platform.release(),
+            "congestion_control": congestion}
+
+
+def verdict(arguments, results, figures):
+    """Prints every limit that was broken; True when none was."""
+    fine = True
+    if arguments.max_ratio is not None:
+        for load in results.values():
+            ratio = load["summary"]["ratio_of_medians"]
+            if ratio > arguments.max_ratio:
+                fine = False
+                print(f"FAILED: {load['title']}: ratio {ratio:.3f} is above {arguments.max_ratio}")
+    if arguments.max_idle_bytes is not None and figures:
+        for idle in figures["echogw"]["idle"]:
+            if idle["used_bytes_per_connection"] > arguments.max_idle_bytes:
+                fine = False
+                print(f"FAILED: {idle['connections']} idle connections: "
+                      f"{idle['used_bytes_per_connection']:.0f} B each are above "
+                      f"{arguments.max_idle_bytes:g}")
+    return fine
+
+
+def main():
+    arguments = parse_arguments()
+    check_machine(arguments)
+    hint = "build it: cmake --preset release && cmake --build --preset release"
+    raw_binary = find_binary(arguments.build, "tests/bench/raw_epoll_echo", hint)
+    client = find_binary(arguments.build, "echogwctl", hint)
+    cpu = arguments.server_cpu
+
+    def start_raw():
+        return raw_server(raw_binary, cpu)
+
+    if arguments.self_check:
+        def start_gateway():
+            return raw_server(raw_binary, cpu, "echogw")
+    else:
+        gateway_binary = find_binary(arguments.build, "echogw", hint)
+
+        def start_gateway():
+            return gateway_server(gateway_binary, cpu, arguments.server_option)
+
+    # The watcher shares the client's CPU, so that the server's is the server's alone.
+    os.sched_setaffinity(0, {arguments.client_cpu})
+    machine = describe_machine()
+    print(", ".join(f"{key} {value}" for key, value in machine.items()))
+    results = compare_loads(arguments, start_gateway, start_raw, client)
+    figures = {}
+    if not arguments.no_memory and not arguments.self_check:
+        bare_grpc = find_binary(arguments.build, "tests/bench/bare_grpc_server", hint)
+        figures = memory.compare(start_gateway, start_raw, bare_grpc, cpu)
+    if arguments.json:
+        with open(arguments.json, "w") as file:
+            json.dump({"command": sys.argv, "time": time.strftime("%Y-%m-%dT%H:%M:%SZ",
+                                                                  time.gmtime()),
+                       "machine": machine, "loads": results, "memory": figures}, file, indent=1)
+            file.write("\n")
+    return 0 if verdict(arguments, results, figures) else 1
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except BenchError as error:
+        print(f"compare.py: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
