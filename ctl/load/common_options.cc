@@ -1,0 +1,80 @@
+#include "ctl/load/common_options.h"
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+
+namespace echogw {
+
+namespace {
+
+// 127.0.0.1 to 127.0.0.254.
+constexpr std::uint64_t kSourceAddressesMax = 254;
+
+absl::Status ParseCpus(const std::string& text, std::vector<int>* cpus) {
+  std::vector<int> parsed;
+  for (const std::string& part : std::vector<std::string>(absl::StrSplit(text, ','))) {
+    int cpu = -1;
+    if (!absl::SimpleAtoi(part, &cpu) || cpu < 0) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("'", text, "' is not a list of CPUs; write numbers, as in 1 or 0,2"));
+    }
+    parsed.push_back(cpu);
+  }
+  *cpus = std::move(parsed);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void CommonLoadOptions::AddTo(OptionSet& options) {
+  options
+      .Custom(
+          "address", "HOST:PORT",
+          [this](const std::string& text) {
+            auto where = ParseHostPort(text);
+            if (!where.ok()) return where.status();
+            target_ = text;
+            where_ = *std::move(where);
+            return absl::OkStatus();
+          },
+          "The echo endpoint, as in 127.0.0.1:7000 or [::1]:7000")
+      .Required();
+  options.Time("--connect-timeout", &connect_timeout_, "Give up a connect after this time (5s)",
+               std::chrono::milliseconds(1));
+  options.Time("--stall-timeout", &stall_timeout_,
+               "Give up a connection that makes no progress for this time (10s)",
+               std::chrono::milliseconds(1));
+  options.Custom(
+      "--cpu", "LIST", [this](const std::string& text) { return ParseCpus(text, &cpus_); },
+      "Pin the client threads to these CPUs in turn, as in 1 or 0,2 (not pinned)");
+  options.Count(
+      "--source-addresses", &source_addresses_, {1, kSourceAddressesMax},
+      "Connect from this many addresses in turn, 127.0.0.1 on; each has some 28,000 source "
+      "ports of its own (1; more only for a target in 127.0.0.0/8)");
+  options.Count("--seed", &seed_, {}, "Seed of the bytes that are sent (1)");
+}
+
+absl::Status CommonLoadOptions::Prepare(std::uint64_t connections, LoadOptions* load) const {
+  if (absl::Status status = RaiseFileLimit(connections); !status.ok()) return status;
+  const absl::StatusOr<Endpoint> target = ResolveEndpoint(where_, connect_timeout_);
+  if (!target.ok()) return target.status();
+  auto sources = SourceAddresses(*target, source_addresses_);
+  if (!sources.ok()) return sources.status();
+  load->target = *target;
+  load->sources = *std::move(sources);
+  load->cpus = cpus_;
+  load->connect_timeout = connect_timeout_;
+  load->stall_timeout = stall_timeout_;
+  load->seed = seed_;
+  return absl::OkStatus();
+}
+
+ExitCode FailLoad(CommandContext& context, const absl::Status& status) {
+  const ExitCode code = absl::IsInvalidArgument(status) ? ExitCode::kUsage
+                        : absl::IsUnavailable(status)   ? ExitCode::kUnreachable
+                                                        : ExitCode::kRefused;
+  return Fail(context, code, std::string(status.message()));
+}
+
+}  // namespace echogw

@@ -1,0 +1,39 @@
+// The parts of a report that bench and soak share, as a document and as text. Pure but for the
+// stream they are given.
+#pragma once
+
+#include <chrono>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "ctl/document.h"
+#include "ctl/load/error_log.h"
+#include "ctl/load/histogram.h"
+#include "ctl/load/result.h"
+#include "ctl/table.h"
+
+namespace echogw {
+
+// {count, min_nanoseconds, mean_nanoseconds, p50_nanoseconds ... max_nanoseconds}.
+[[nodiscard]] Document LatencyDocument(const Histogram& histogram);
+
+// A table for AddLatencyRow: count, min, mean, p50, p90, p99, p99.9, max.
+[[nodiscard]] Table LatencyTable();
+void AddLatencyRow(Table& table, const std::string& title, const Histogram& histogram);
+
+// {total, kinds: [{kind, errno, count}], first: [{time, kind, errno, connection, ...}]}.
+[[nodiscard]] Document ErrorsDocument(const ErrorLog& errors);
+
+// A line for each kind and each error that was written down, and what to do about the limits of
+// this machine; nothing when there was no error.
+void PrintErrors(std::ostream& out, const ErrorLog& errors);
+
+// [{time, what, took_nanoseconds, connection, local_port}].
+[[nodiscard]] Document SlowDocument(const std::vector<SlowConnection>& slow);
+void PrintSlow(std::ostream& out, const std::vector<SlowConnection>& slow);
+
+// "2026-01-31T12:34:56.789Z".
+[[nodiscard]] std::string FormatTime(std::chrono::system_clock::time_point time);
+
+}  // namespace echogw

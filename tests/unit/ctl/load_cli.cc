@@ -1,0 +1,24 @@
+#include "tests/unit/ctl/load_cli.h"
+
+#include <memory>
+#include <sstream>
+#include <utility>
+
+#include "ctl/cli.h"
+#include "ctl/load/load_commands.h"
+
+namespace echogw {
+
+LoadCliResult RunLoadCli(const std::vector<std::string>& arguments, Interrupt* interrupt) {
+  std::vector<std::unique_ptr<Command>> commands;
+  commands.push_back(MakeBenchCommand());
+  std::ostringstream out;
+  std::ostringstream err;
+  Interrupt own;
+  const ExitCode code =
+      RunCli(arguments, std::move(commands),
+             {.out = out, .err = err, .interrupt = interrupt == nullptr ? own : *interrupt});
+  return {static_cast<int>(code), out.str(), err.str()};
+}
+
+}  // namespace echogw
