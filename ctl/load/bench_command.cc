@@ -212,6 +212,9 @@ class BenchCommand : public Command {
                              {"threads", threads_},
                              {"rate_wanted", rate_},
                              {"interrupted", result.interrupted},
+                             // CLOCK_MONOTONIC, so that others can look at the same time.
+                             {"measured_from_monotonic_nanoseconds",
+                              std::int64_t{result.measured_from.time_since_epoch().count()}},
                              {"measured_nanoseconds", result.measured.count()},
                              {"messages", result.measured_messages},
                              {"messages_per_second", rate},

@@ -156,6 +156,7 @@ void LoadThread::BeginStop(LoadTime now) {
   drain_until_ = now + options_.stall_timeout;
   result_.interrupted = stop_.load(std::memory_order_relaxed);
   if (!measuring_) return;
+  result_.measured_from = measure_from_;
   result_.measured = now - measure_from_;
   result_.measured_cpu = ThreadCpuTime() - cpu_at_measure_;
 }

@@ -129,7 +129,7 @@ class LoadThread {
     return static_cast<std::size_t>(&connection - connections_.data());
   }
   [[nodiscard]] bool churn() const { return options_.mode == LoadMode::kChurn; }
-  [[nodiscard]] bool IsMeasured(LoadTime began) const { return began >= measure_from_; }
+  [[nodiscard]] bool IsMeasured(LoadTime time) const { return time >= measure_from_; }
 
   const LoadOptions& options_;
   const Pattern& pattern_;

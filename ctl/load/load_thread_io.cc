@@ -196,10 +196,8 @@ void LoadThread::CompleteMessage(Connection& connection, LoadTime now) {
   ++connection.completed;
   --unanswered_;
   ++result_.messages;
-  if (IsMeasured(began)) {
-    result_.latency.Record(now - began);
-    if (!stopping_) ++result_.measured_messages;
-  }
+  if (IsMeasured(now) && !stopping_) ++result_.measured_messages;
+  if (IsMeasured(began)) result_.latency.Record(now - began);
   if (churn()) return;
   if (options_.rate > 0) {
     IssueStream(connection, now);

@@ -20,6 +20,8 @@ void LoadResult::Merge(const LoadResult& other) {
   wrong_bytes += other.wrong_bytes;
   alive_at_end += other.alive_at_end;
   unfinished += other.unfinished;
+  // The same for all threads that measured anything.
+  measured_from = std::max(measured_from, other.measured_from);
   measured = std::max(measured, other.measured);
   measured_messages += other.measured_messages;
   measured_connects += other.measured_connects;

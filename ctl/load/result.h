@@ -26,8 +26,9 @@ struct LoadResult {
   // The most slow connections of a thread that are written down; the count goes on.
   static constexpr std::size_t kSlowDetails = 20;
 
-  // Latency of the messages that were due after the warm-up. In a stream: from the time a message
-  // was sent (with a rate: was due) to its last byte. In churn: from connect to the last byte.
+  // Latency of the messages that were sent, or due, after the warm-up. In a stream: from the time a
+  // message was sent (with a rate: was due) to its last byte. In churn: from connect to the last
+  // byte.
   Histogram latency;
   Histogram connect_latency;
   ErrorLog errors;
@@ -51,6 +52,7 @@ struct LoadResult {
   // Of the measured time only, which starts after the warm-up and ends with the load, before
   // the last answers are collected. Connects are those of the measured time in churn mode, and all
   // of them otherwise.
+  std::chrono::steady_clock::time_point measured_from;
   std::chrono::nanoseconds measured{0};
   std::uint64_t measured_messages = 0;
   std::uint64_t measured_connects = 0;
