@@ -1,0 +1,24 @@
+// A clock that stands still until a test moves it.
+#pragma once
+
+#include <atomic>
+
+#include "reactor/clock.h"
+
+namespace echogw {
+
+// Any thread.
+class ManualClock final : public Clock {
+ public:
+  explicit ManualClock(Nanos now = 1000 * kNanosPerSecond) : now_(now) {}
+
+  [[nodiscard]] Nanos Now() noexcept override { return now_.load(std::memory_order_acquire); }
+  void Advance(Nanos by) { now_.fetch_add(by, std::memory_order_acq_rel); }
+
+ private:
+  // Writer: the test. Readers: reactors, which may be on threads; acquire pairs with release so
+  // that what the test did before it moved the clock is seen.
+  std::atomic<Nanos> now_;
+};
+
+}  // namespace echogw

@@ -1,0 +1,134 @@
+#include "tests/support/test_reactor.h"
+
+#include <chrono>
+#include <utility>
+
+#include "gtest/gtest.h"
+#include "reactor/check.h"
+#include "tests/support/wait_until.h"
+
+namespace echogw {
+
+TestListener::TestListener(const ListenOptions& options, std::uint16_t at_port) {
+  const ListenAddress address{.host = "127.0.0.1", .port = at_port};
+  auto bound = BindListener(address, options);
+  EXPECT_TRUE(bound.ok()) << bound.status();
+  if (!bound.ok()) return;
+  fd = std::move(*bound);
+  const absl::Status listening = echogw::Listen(fd.get(), options, address);
+  EXPECT_TRUE(listening.ok()) << listening;
+  const auto local = LocalAddress(fd.get(), false);
+  EXPECT_TRUE(local.ok()) << local.status();
+  if (local.ok()) port = local->port;
+}
+
+TestReactor::TestReactor(const TestReactorOptions& options) : id_(options.reactor.id) {
+  auto mailbox = Mailbox::Create();
+  CHECK(mailbox.ok());
+  mailbox_ = std::move(*mailbox);
+  mailbox_->Open();
+  const ReactorDeps deps{.counters = counters_,
+                         .mailbox = *mailbox_,
+                         .outbox = outbox_,
+                         .io = options.io != nullptr ? *options.io : kernel_io_,
+                         .clock = options.clock != nullptr ? *options.clock : system_clock_,
+                         .log = options.log != nullptr ? *options.log : log_};
+  auto reactor = Reactor::Create(options.reactor, deps);
+  EXPECT_TRUE(reactor.ok()) << reactor.status();
+  CHECK(reactor.ok());
+  reactor_ = std::move(*reactor);
+  if (options.deaf) return;
+  listener_ = std::make_unique<TestListener>(options.listen);
+  Post(AdoptListeners{.id = 0, .listeners = {listener_->On(id_)}});
+}
+
+TestReactor::~TestReactor() { Finish(); }
+
+void TestReactor::Post(Command command) { EXPECT_TRUE(mailbox_->Post(std::move(command))); }
+
+bool TestReactor::Turn(Nanos wait_max) {
+  if (!std::exchange(entered_, true)) reactor_->Enter();
+  return reactor_->Turn(wait_max);
+}
+
+bool TestReactor::TurnUntil(const std::function<bool()>& done) {
+  return TurnAllUntil({this}, done);
+}
+
+bool TurnAllUntil(const std::vector<TestReactor*>& reactors, const std::function<bool()>& done) {
+  const auto end = std::chrono::steady_clock::now() + kTestDeadline;
+  while (!done()) {
+    if (std::chrono::steady_clock::now() >= end) return false;
+    const Nanos wait = kNanosPerMilli / static_cast<Nanos>(reactors.size());
+    for (TestReactor* reactor : reactors) reactor->Turn(wait);
+  }
+  return true;
+}
+
+std::optional<Report> TestReactor::FindReport(std::uint64_t id) {
+  for (const Report& report : outbox_.WaitFor(std::chrono::nanoseconds(0))) {
+    reports_.push_back(report);
+  }
+  for (const Report& report : reports_) {
+    if (report.id == id) return report;
+  }
+  return std::nullopt;
+}
+
+std::optional<Report> TestReactor::TurnUntilReport(std::uint64_t id) {
+  std::optional<Report> found;
+  EXPECT_TRUE(TurnUntil([&] {
+    found = FindReport(id);
+    return found.has_value();
+  })) << "no report with id "
+      << id;
+  return found;
+}
+
+std::unique_ptr<TestClient> TestReactor::Connect(const TestClientOptions& options) {
+  const std::uint64_t before = counters().connections_accepted;
+  auto client = std::make_unique<TestClient>(port(), options);
+  EXPECT_TRUE(TurnUntil([&] { return counters().connections_accepted > before; }));
+  return client;
+}
+
+std::string TestReactor::Echo(TestClient& client, std::string_view bytes) {
+  std::string_view left = bytes;
+  EXPECT_TRUE(TurnUntil([&] {
+    left.remove_prefix(client.SendSome(left));
+    client.Pump();
+    return client.received().size() >= bytes.size() || client.end() != TestClient::End::kOpen;
+  })) << client.received().size()
+      << " of " << bytes.size() << " bytes came back";
+  return client.Receive(bytes.size());
+}
+
+void TestReactor::Start() {
+  auto thread = ReactorThread::Start(*reactor_, id_, -1);
+  EXPECT_TRUE(thread.ok()) << thread.status();
+  CHECK(thread.ok());
+  thread_ = std::move(*thread);
+}
+
+void TestReactor::Finish() {
+  if (finished_) return;
+  finished_ = true;
+  Post(Stop{});
+  if (thread_ != nullptr) {
+    thread_->Join();
+  } else {
+    while (Turn()) {
+    }
+  }
+  const CounterSnapshot s = counters();
+  ExpectBalanced(s);
+  EXPECT_EQ(s.connections_active, 0U);
+  EXPECT_EQ(s.pending_bytes, 0U);
+}
+
+void ExpectBalanced(const CounterSnapshot& s) {
+  EXPECT_EQ(s.connections_accepted + s.connections_moved_in,
+            s.closed_total() + s.connections_moved_out + s.connections_active);
+}
+
+}  // namespace echogw

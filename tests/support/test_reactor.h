@@ -1,0 +1,113 @@
+// A reactor with all it needs, on real loopback sockets: stepped turn by turn on the test's thread,
+// or running on a thread of its own. It checks its accounts when it ends.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "reactor/reactor.h"
+#include "reactor/reactor_thread.h"
+#include "reactor/socket.h"
+#include "tests/support/recording_log.h"
+#include "tests/support/test_client.h"
+
+namespace echogw {
+
+// A listening socket on loopback; `port` 0 lets the kernel choose. It outlives the reactors that
+// watch it.
+struct TestListener {
+  explicit TestListener(const ListenOptions& options = {}, std::uint16_t at_port = 0);
+  [[nodiscard]] Listener On(std::uint32_t slot) const { return {.fd = fd.get(), .slot = slot}; }
+
+  UniqueFd fd;
+  std::uint16_t port = 0;
+};
+
+struct TestReactorOptions {
+  ReactorOptions reactor;
+  ListenOptions listen;
+  // Null: the kernel's, the machine's, one that records warnings.
+  SocketIo* io = nullptr;
+  Clock* clock = nullptr;
+  LogSink* log = nullptr;
+  // Without a listener of its own.
+  bool deaf = false;
+};
+
+class TestReactor {
+ public:
+  explicit TestReactor(const TestReactorOptions& options = {});
+  TestReactor(const TestReactor&) = delete;
+  TestReactor& operator=(const TestReactor&) = delete;
+  // Stops it, if that has not been done.
+  ~TestReactor();
+
+  [[nodiscard]] std::uint16_t port() const { return listener_->port; }
+  [[nodiscard]] const TestListener& listener() const { return *listener_; }
+  [[nodiscard]] Mailbox& mailbox() { return *mailbox_; }
+  [[nodiscard]] Outbox& outbox() { return outbox_; }
+  [[nodiscard]] CounterSnapshot counters() const { return counters_.Read(); }
+  [[nodiscard]] std::uint64_t closed(CloseReason reason) const {
+    return counters().connections_closed[static_cast<std::size_t>(reason)];
+  }
+  [[nodiscard]] std::uint64_t rejected(RejectReason reason) const {
+    return counters().connections_rejected[static_cast<std::size_t>(reason)];
+  }
+  [[nodiscard]] RecordingLog& log() { return log_; }
+
+  void Post(Command command);
+
+  // ---- stepped, on the test's thread ----
+
+  // One turn that waits at most `wait_max`.
+  bool Turn(Nanos wait_max = 0);
+  // Turns until `done` holds; false if it never does.
+  [[nodiscard]] bool TurnUntil(const std::function<bool()>& done);
+  // Turns until the report with this id has come.
+  [[nodiscard]] std::optional<Report> TurnUntilReport(std::uint64_t id);
+  // Connects a client and turns until it is accepted.
+  [[nodiscard]] std::unique_ptr<TestClient> Connect(const TestClientOptions& options = {});
+  // Sends, and turns until as much has come back; returns that.
+  [[nodiscard]] std::string Echo(TestClient& client, std::string_view bytes);
+
+  // ---- on its own thread ----
+  void Start();
+
+  // Either way: ends the reactor, and checks that its accounts balance and that nothing is left.
+  void Finish();
+
+ private:
+  // Takes what the outbox holds; the report with this id if there is one.
+  [[nodiscard]] std::optional<Report> FindReport(std::uint64_t id);
+
+  SystemClock system_clock_;
+  KernelSocketIo kernel_io_;
+  RecordingLog log_;
+  Counters counters_;
+  Outbox outbox_;
+  std::unique_ptr<Mailbox> mailbox_;
+  std::unique_ptr<TestListener> listener_;
+  std::unique_ptr<Reactor> reactor_;
+  std::unique_ptr<ReactorThread> thread_;
+  std::vector<Report> reports_;
+  std::uint32_t id_ = 0;
+  bool entered_ = false;
+  bool finished_ = false;
+};
+
+// Steps several reactors in turn until `done` holds; false if it never does.
+[[nodiscard]] bool TurnAllUntil(const std::vector<TestReactor*>& reactors,
+                                const std::function<bool()>& done);
+
+// accepted + moved in == closed + moved out + active.
+void ExpectBalanced(const CounterSnapshot& counters);
+
+[[nodiscard]] inline std::vector<PollerKind> AllPollers() {
+  return {PollerKind::kEpoll, PollerKind::kPoll, PollerKind::kSelect};
+}
+
+}  // namespace echogw
