@@ -1,8 +1,7 @@
 #include "ctl/commands.h"
 
 #ifdef ECHOGW_HAVE_LOAD
-#include "ctl/load/bench_command.h"
-#include "ctl/load/soak_command.h"
+#include "ctl/load/load_commands.h"
 #endif
 
 namespace echogw {
@@ -23,6 +22,8 @@ std::vector<std::unique_ptr<Command>> MakeCommands() {
   commands.push_back(MakeOperationCommand());
 #ifdef ECHOGW_HAVE_LOAD
   commands.push_back(MakeBenchCommand());
+#endif
+#ifdef ECHOGW_HAVE_SOAK
   commands.push_back(MakeSoakCommand());
 #endif
   return commands;

@@ -1,0 +1,33 @@
+#include "tests/unit/ctl/cli_run.h"
+
+#include <sstream>
+#include <utility>
+
+#include "ctl/commands.h"
+
+namespace echogw {
+
+CliRun RunWith(std::vector<std::string> arguments, CliTerminal terminal, Interrupt* interrupt) {
+  std::ostringstream out;
+  std::ostringstream err;
+  Interrupt own;
+  const ExitCode code = RunCli(arguments, MakeCommands(),
+                               {.out = out,
+                                .err = err,
+                                .interrupt = interrupt == nullptr ? own : *interrupt,
+                                .out_is_terminal = terminal.out,
+                                .err_is_terminal = terminal.err,
+                                .colour = terminal.colour});
+  return {static_cast<int>(code), out.str(), err.str()};
+}
+
+CliRun RunAt(const std::string& target, std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), {"--target", target});
+  return RunWith(std::move(arguments), {}, nullptr);
+}
+
+CliRun RunNowhere(std::vector<std::string> arguments) {
+  return RunWith(std::move(arguments), {}, nullptr);
+}
+
+}  // namespace echogw

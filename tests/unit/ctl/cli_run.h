@@ -1,0 +1,33 @@
+// Runs a command line in this process and keeps what it wrote.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "ctl/cli.h"
+#include "ctl/interrupt.h"
+
+namespace echogw {
+
+struct CliRun {
+  int code = -1;
+  std::string out;
+  std::string err;
+};
+
+struct CliTerminal {
+  bool out = false;
+  bool err = false;
+  bool colour = false;
+};
+
+// `interrupt` may be null.
+CliRun RunWith(std::vector<std::string> arguments, CliTerminal terminal, Interrupt* interrupt);
+
+// As above, with `--target` before the given arguments and no terminal.
+CliRun RunAt(const std::string& target, std::vector<std::string> arguments);
+
+// Without a target: for command lines that are refused.
+CliRun RunNowhere(std::vector<std::string> arguments);
+
+}  // namespace echogw
