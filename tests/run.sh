@@ -1,0 +1,105 @@
+#!/bin/bash
+# Installs what is missing, builds, and runs every test; leaves a release build in build/release/.
+#
+# Usage: tests/run.sh [--quick] [CTEST OPTION...]
+#   --quick      the release build alone: no sanitizers, no clang-tidy
+#   others       go to ctest, as in: tests/run.sh --quick -L unit -R mailbox
+#
+# Stages: release build, thread sanitizer (reactors and pool), address and undefined behaviour
+# sanitizers (everything), clang-tidy, and last the release tests (everything), whose summary ends
+# the output. A stage that fails does not stop the later ones, but the script then ends with 1 and
+# says which it was. Works as root in a container and as a user who may sudo.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+quick=no
+if [ "${1:-}" = --quick ]; then
+  quick=yes
+  shift
+fi
+case ${1:-} in
+  -h | --help)
+    sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "$0"
+    exit 0
+    ;;
+esac
+ctest_options=("$@")
+
+jobs=$(nproc)
+failed=()
+stage_name=
+stage_began=0
+
+heading() {
+  stage_name=$1
+  stage_began=$SECONDS
+  printf '\n===== %s  [%02d:%02d]\n' "$1" $((SECONDS / 60)) $((SECONDS % 60))
+}
+
+# ends_with <exit code>: the verdict on the stage.
+ends_with() {
+  local verdict=passed
+  if [ "$1" -ne 0 ]; then
+    verdict=FAILED
+    failed+=("$stage_name")
+  fi
+  printf -- '----- %s: %s after %d s\n' "$stage_name" "$verdict" $((SECONDS - stage_began))
+}
+
+# build <preset>: quiet unless it fails; ninja's last line tells how far it is.
+build() {
+  local launcher=()
+  if command -v ccache >/dev/null; then launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache); fi
+  mkdir -p build
+  cmake --preset "$1" "${launcher[@]}" >"build/$1.log" 2>&1 || { cat "build/$1.log" >&2; return 1; }
+  cmake --build --preset "$1" --parallel "$jobs" "${@:2}" >"build/$1.log" 2>&1 || {
+    grep -v '^\[[0-9]*/[0-9]*\] ' "build/$1.log" >&2
+    return 1
+  }
+}
+
+run_ctest() { ctest --preset "$1" --parallel "$jobs" "${@:2}" "${ctest_options[@]}"; }
+
+# sanitized <preset>: builds and tests; a filter of the caller's may match nothing here.
+sanitized() {
+  build "$1" || return 1
+  if [ ${#ctest_options[@]} -gt 0 ]; then
+    run_ctest "$1" --no-tests=ignore
+  else
+    run_ctest "$1"
+  fi
+}
+
+heading "packages"
+deploy/install-packages.sh build test
+ends_with 0
+
+heading "release build"
+build release || { echo "tests/run.sh: the release build failed" >&2; exit 1; }
+build release --target check_headers || true  # the case lint/headers fails by it
+ends_with 0
+
+if [ "$quick" = no ]; then
+  for stage in tsan asan-ubsan; do
+    heading "$stage"
+    rc=0
+    sanitized $stage || rc=$?
+    ends_with $rc
+  done
+  heading "clang-tidy"
+  rc=0
+  tests/lint/tidy.sh || rc=$?
+  ends_with $rc
+fi
+
+heading "release tests"
+if [ ${#failed[@]} -gt 0 ]; then
+  printf 'Failed before this stage: %s\n' "${failed[*]}"
+fi
+rc=0
+run_ctest release || rc=$?
+if [ $rc -ne 0 ]; then failed+=("release tests"); fi
+if [ ${#failed[@]} -gt 0 ]; then
+  printf '\ntests/run.sh: FAILED after %d s: %s\n' $SECONDS "$(IFS=,; echo "${failed[*]}")" >&2
+  exit 1
+fi
