@@ -27,6 +27,11 @@ std::string Unavailable(const std::string& message, const std::string& target) {
     return absl::StrCat("cannot reach ", target,
                         " (the host name is not known); check --target or ECHOGW_TARGET");
   }
+  if (absl::StrContains(message, "parsing HTTP/2")) {
+    return absl::StrCat(target,
+                        " answers, but not as an admin port does; "
+                        "is it the port of clients or of metrics?");
+  }
   if (absl::StrContains(message, "failed to connect") ||
       absl::StrContains(message, "Failed to connect")) {
     return absl::StrCat("cannot reach ", target, " (", ConnectReason(message),

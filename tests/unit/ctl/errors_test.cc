@@ -8,7 +8,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "tests/unit/ctl/cli_run.h"
@@ -44,10 +46,11 @@ void ExpectOneLine(const CliRun& run) {
   EXPECT_THAT(run.err, StartsWith("echogwctl: "));
 }
 
-// A port that refuses: bound, so that nobody else gets it, and not listening.
-class RefusingPort {
+// A port that refuses connections: bound, so that nobody else gets it, and not listening until
+// Listen().
+class BoundPort {
  public:
-  RefusingPort() : fd_(socket(AF_INET, SOCK_STREAM, 0)) {
+  BoundPort() : fd_(socket(AF_INET, SOCK_STREAM, 0)) {
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -56,11 +59,13 @@ class RefusingPort {
     EXPECT_EQ(getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &length), 0);
     target_ = "127.0.0.1:" + std::to_string(ntohs(address.sin_port));
   }
-  ~RefusingPort() { close(fd_); }
-  RefusingPort(const RefusingPort&) = delete;
-  RefusingPort& operator=(const RefusingPort&) = delete;
+  ~BoundPort() { close(fd_); }
+  BoundPort(const BoundPort&) = delete;
+  BoundPort& operator=(const BoundPort&) = delete;
 
   void Listen() const { EXPECT_EQ(listen(fd_, 16), 0); }
+  // The next connection.
+  [[nodiscard]] int Accept() const { return accept(fd_, nullptr, nullptr); }
   [[nodiscard]] const std::string& target() const { return target_; }
 
  private:
@@ -69,7 +74,7 @@ class RefusingPort {
 };
 
 TEST(Errors, NobodyListensEndsWithThree) {
-  const RefusingPort port;
+  const BoundPort port;
   for (const auto& call : AllCalls()) {
     const CliRun run = RunAt(port.target(), call);
     EXPECT_EQ(run.code, 3) << call[0];
@@ -100,7 +105,7 @@ TEST(Errors, ADeadlineEndsWithThree) {
 }
 
 TEST(Errors, APeerThatNeverSpeaksEndsWithThree) {
-  const RefusingPort port;
+  const BoundPort port;
   port.Listen();
   for (const auto& call :
        std::vector<std::vector<std::string>>{{"stats"}, {"stats", "--watch", "10ms"}}) {
@@ -145,6 +150,26 @@ TEST(Errors, EachStatusHasItsCode) {
     EXPECT_EQ(run.out, "");
     ExpectOneLine(run);
   }
+}
+
+// An echo server: gRPC finds its own bytes where it expects a server's.
+TEST(Errors, APortThatIsNotAdminIsNamedSo) {
+  const BoundPort port;
+  port.Listen();
+  std::thread echo([&port] {
+    const int peer = port.Accept();
+    std::array<char, 4096> bytes{};
+    for (ssize_t count = 0; (count = recv(peer, bytes.data(), bytes.size(), 0)) > 0;) {
+      if (send(peer, bytes.data(), static_cast<std::size_t>(count), MSG_NOSIGNAL) < 0) break;
+    }
+    close(peer);
+  });
+  const CliRun run = RunAt(port.target(), {"stats"});
+  echo.join();
+  EXPECT_EQ(run.code, 3);
+  EXPECT_EQ(run.err, "echogwctl: " + port.target() +
+                         " answers, but not as an admin port does; is it the port of clients or of "
+                         "metrics?\n");
 }
 
 TEST(Errors, AnHttpProxyIsNotAsked) {
