@@ -13,6 +13,7 @@ namespace {
 constexpr std::chrono::milliseconds kIdleWait{1000};
 constexpr std::chrono::milliseconds kAwaitSlice{20};
 constexpr std::chrono::milliseconds kTickInterval{100};
+constexpr std::chrono::milliseconds kStoppedFor{500};
 
 const char* Name(GatewayState state) {
   switch (state) {
@@ -391,7 +392,12 @@ std::vector<Report> ReactorPool::Await(std::vector<std::uint64_t> ids, SteadyTim
     const SteadyTime now = std::chrono::steady_clock::now();
     if (now >= deadline || (stop_on_cancel && cancel_.load())) break;
     const auto wait = std::min<std::chrono::nanoseconds>(deadline - now, kAwaitSlice);
-    for (const Report& report : slots_.outbox().WaitFor(wait)) {
+    const std::vector<Report> reports = slots_.outbox().WaitFor(wait);
+    // While the process is stopped (SIGSTOP) the clock runs, but reactors do not: that does not
+    // count against them.
+    const auto overslept = std::chrono::steady_clock::now() - now - wait;
+    if (overslept > kStoppedFor) deadline += overslept;
+    for (const Report& report : reports) {
       const auto found = std::find(ids.begin(), ids.end(), report.id);
       if (found == ids.end()) continue;
       ids.erase(found);
