@@ -36,30 +36,85 @@ std::vector<std::int64_t> ConnectionSurplus(std::span<const ReactorLoad> loads) 
   return surplus;
 }
 
-// The same in a unit of load: gives are rounded down to whole average connections of the giver.
-std::vector<PlannedMove> PlanByLoad(std::span<const ReactorLoad> loads) {
-  const double mean = Sum(loads) / static_cast<double>(loads.size());
-  std::vector<double> left(loads.size());
-  for (std::size_t i = 0; i < loads.size(); ++i) left[i] = loads[i].load - mean;
-  std::vector<PlannedMove> moves;
-  for (std::size_t from = 0; from < loads.size(); ++from) {
-    if (loads[from].connections < 2 || left[from] <= 0) continue;
-    const double each = loads[from].load / static_cast<double>(loads[from].connections);
-    std::uint64_t may_give = loads[from].connections - 1;
-    for (std::size_t to = 0; to < loads.size() && may_give > 0 && each > 0; ++to) {
-      if (left[to] >= 0) continue;
-      const double wanted = std::min(left[from], -left[to]) / each;
-      const auto n =
-          std::min<std::uint64_t>(static_cast<std::uint64_t>(std::llround(wanted)), may_give);
-      if (n == 0) continue;
-      moves.push_back({loads[from].reactor, loads[to].reactor, n});
-      left[from] -= each * static_cast<double>(n);
-      left[to] += each * static_cast<double>(n);
-      may_give -= n;
+// The same in a unit of load, where every connection counts as the average of its reactor.
+class LoadPlan {
+ public:
+  explicit LoadPlan(std::span<const ReactorLoad> loads)
+      : loads_(loads), mean_(Sum(loads) / static_cast<double>(loads.size())) {
+    for (const ReactorLoad& l : loads) {
+      load_.push_back(l.load);
+      may_give_.push_back(l.connections > 1 ? l.connections - 1 : 0);
     }
   }
-  return moves;
-}
+
+  std::vector<PlannedMove> Make() {
+    for (std::size_t from = 0; from < loads_.size(); ++from) GiveDownToMean(from);
+    // What is left is less than a connection on one side or the other of each pair.
+    for (std::size_t i = 0; i < 4 * loads_.size() && GiveOne(); ++i) {
+    }
+    return std::move(moves_);
+  }
+
+ private:
+  [[nodiscard]] double Each(std::size_t i) const {
+    return loads_[i].load / static_cast<double>(loads_[i].connections);
+  }
+  [[nodiscard]] bool Gives(std::size_t i) const {
+    return loads_[i].load > mean_ && may_give_[i] > 0;
+  }
+  [[nodiscard]] bool Takes(std::size_t i) const { return loads_[i].load < mean_; }
+
+  void Give(std::size_t from, std::size_t to, std::uint64_t n) {
+    load_[from] -= Each(from) * static_cast<double>(n);
+    load_[to] += Each(from) * static_cast<double>(n);
+    may_give_[from] -= n;
+    const auto same = std::find_if(moves_.begin(), moves_.end(), [&](const PlannedMove& m) {
+      return m.from == loads_[from].reactor && m.to == loads_[to].reactor;
+    });
+    if (same != moves_.end()) {
+      same->connections += n;
+    } else {
+      moves_.push_back({loads_[from].reactor, loads_[to].reactor, n});
+    }
+  }
+
+  // Whole connections that take neither side past the mean.
+  void GiveDownToMean(std::size_t from) {
+    for (std::size_t to = 0; to < loads_.size() && Gives(from); ++to) {
+      const double room = std::min(load_[from] - mean_, mean_ - load_[to]);
+      if (!Takes(to) || room < Each(from)) continue;
+      Give(from, to, std::min(static_cast<std::uint64_t>(room / Each(from)), may_give_[from]));
+    }
+  }
+
+  // One connection from the fullest reactor for which it pays, to the emptiest. It pays if the two
+  // differ by one and a half of them: then they differ by half a one at most the other way round
+  // afterwards, and no plan takes it back, not even when the loads are a little different by then.
+  bool GiveOne() {
+    std::size_t to = loads_.size();
+    for (std::size_t i = 0; i < loads_.size(); ++i) {
+      if (Takes(i) && (to == loads_.size() || load_[i] < load_[to])) to = i;
+    }
+    if (to == loads_.size()) return false;
+    std::size_t from = loads_.size();
+    for (std::size_t i = 0; i < loads_.size(); ++i) {
+      if (!Gives(i) || load_[i] - load_[to] < kWorthwhile * Each(i)) continue;
+      if (from == loads_.size() || load_[i] > load_[from]) from = i;
+    }
+    if (from == loads_.size()) return false;
+    Give(from, to, 1);
+    return true;
+  }
+
+  // Of connections, by which two reactors must differ.
+  static constexpr double kWorthwhile = 1.5;
+
+  const std::span<const ReactorLoad> loads_;
+  const double mean_;
+  std::vector<double> load_;  // as it would be after moves_
+  std::vector<std::uint64_t> may_give_;
+  std::vector<PlannedMove> moves_;
+};
 
 std::vector<PlannedMove> PlanByConnections(std::span<const ReactorLoad> loads) {
   std::vector<std::int64_t> surplus = ConnectionSurplus(loads);
@@ -91,7 +146,7 @@ std::vector<PlannedMove> PlanMoves(std::span<const ReactorLoad> loads, Rebalance
                                    std::uint64_t max_moves) {
   if (loads.size() < 2) return {};
   std::vector<PlannedMove> moves =
-      policy == RebalancePolicy::kConnections ? PlanByConnections(loads) : PlanByLoad(loads);
+      policy == RebalancePolicy::kConnections ? PlanByConnections(loads) : LoadPlan(loads).Make();
   if (max_moves == 0) return moves;
   std::uint64_t left = max_moves;
   std::vector<PlannedMove> capped;

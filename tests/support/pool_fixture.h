@@ -1,0 +1,78 @@
+// A ReactorPool on loopback with what its tests ask of it. One thread, the test's.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "server/pool/reactor_pool.h"
+#include "tests/support/pool_stream.h"
+#include "tests/support/recording_log.h"
+
+namespace echogw {
+
+// On 127.0.0.1 with a port of the kernel's choice, not pinned.
+[[nodiscard]] PoolOptions LoopbackPool(std::uint32_t reactors);
+
+class TestPool {
+ public:
+  // Creates and starts it.
+  explicit TestPool(const PoolOptions& options);
+  explicit TestPool(std::uint32_t reactors) : TestPool(LoopbackPool(reactors)) {}
+  TestPool(const TestPool&) = delete;
+  TestPool& operator=(const TestPool&) = delete;
+  // Stops it and checks its accounts.
+  ~TestPool();
+
+  [[nodiscard]] ReactorPool& pool() { return *pool_; }
+  ReactorPool* operator->() { return pool_.get(); }
+  [[nodiscard]] RecordingLog& log() { return log_; }
+  [[nodiscard]] std::uint16_t port(std::size_t address = 0) const;
+
+  // Waits for the end of an operation that must have begun.
+  Operation Ended(const absl::StatusOr<Operation>& begun);
+  // Begins it and waits for its end; it must succeed.
+  Operation Resize(std::uint32_t target);
+  Operation Move(std::uint32_t from, std::uint32_t to, std::uint64_t connections = 0);
+  Operation DrainReactor(std::uint32_t reactor);
+
+  [[nodiscard]] ReactorState StateOf(std::uint32_t reactor) const;
+  [[nodiscard]] std::vector<std::uint32_t> In(ReactorState state) const;
+  [[nodiscard]] std::uint64_t ActiveOf(std::uint32_t reactor) const;
+  [[nodiscard]] std::uint64_t Active() const { return pool_->Stats().total.connections_active; }
+  // False if it does not come to pass.
+  [[nodiscard]] bool WaitForActive(std::uint64_t connections);
+  [[nodiscard]] bool WaitForState(GatewayState state);
+  [[nodiscard]] bool WaitForPhase(const std::string& phase);
+  // Every state the observer was told of, in order.
+  [[nodiscard]] std::vector<GatewayState> observed() const;
+
+  // A client that has been accepted.
+  [[nodiscard]] std::unique_ptr<StreamClient> Connect(std::uint64_t salt = 1,
+                                                      int receive_buffer_bytes = 0);
+  // As many, of which reactor `reactor` has all.
+  [[nodiscard]] std::vector<std::unique_ptr<StreamClient>> ConnectTo(std::uint32_t reactor,
+                                                                     std::size_t count);
+
+ private:
+  RecordingLog log_{LogLevel::kInfo};
+  mutable std::mutex mutex_;
+  std::vector<GatewayState> observed_;  // under mutex_
+  std::unique_ptr<ReactorPool> pool_;
+};
+
+// Sends and gets back a message on each; false at the first that does not.
+[[nodiscard]] bool AllEcho(const std::vector<std::unique_ptr<StreamClient>>& clients);
+
+// What always holds when no operation runs and no client is at work: accepted + moved in = closed +
+// moved out + active in each reactor, as many in as out in all, and every listener is accepted from
+// by a reactor that runs.
+void ExpectSound(const GatewayStats& stats);
+
+// Largest number of connections of a serving reactor over the mean.
+[[nodiscard]] double MaxOverMean(const GatewayStats& stats);
+
+}  // namespace echogw

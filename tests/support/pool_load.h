@@ -1,0 +1,71 @@
+// Clients that keep a pool busy from threads of their own and keep account of whatever goes wrong:
+// some connect, echo and close all the time, others hold their connections and talk on.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "tests/support/pool_stream.h"
+#include "tests/support/random.h"
+
+namespace echogw {
+
+struct LoadOptions {
+  std::vector<std::uint16_t> ports;
+  int churn_threads = 2;
+  // Held by one thread: ping-pong, slow readers with output pending, and half-closed ones, in turn.
+  int held = 12;
+  std::uint64_t seed = 1;
+};
+
+struct LoadResult {
+  std::uint64_t connections = 0;     // by the churning threads
+  std::uint64_t held_replies = 0;    // messages that came back to held connections
+  std::uint64_t half_closed = 0;     // streams that ended with a half-close, complete
+  std::uint64_t errors = 0;          // anything lost, wrong, refused or late
+  std::uint64_t slow_connects = 0;   // over 0.9 s: a lost SYN
+  std::vector<std::string> samples;  // of the errors
+  [[nodiscard]] std::string ToString() const;
+};
+
+class ClientLoad {
+ public:
+  explicit ClientLoad(const LoadOptions& options);
+  ClientLoad(const ClientLoad&) = delete;
+  ClientLoad& operator=(const ClientLoad&) = delete;
+  ~ClientLoad();
+
+  // Ends all threads; everything that was sent must have come back. Closes all connections.
+  LoadResult Stop();
+  // So far; any thread.
+  [[nodiscard]] LoadResult Now() const;
+
+ private:
+  struct Held {
+    std::unique_ptr<StreamClient> client;
+    std::uint64_t kind = 0;
+  };
+
+  void Churn(std::uint64_t seed);
+  void Hold(std::uint64_t seed);
+  void Open(Held& held, Random& random, std::uint64_t salt);
+  // True if anything moved.
+  bool Step(Held& held, Random& random);
+  void Record(const StreamClient& client);
+  void WaitFor(const std::vector<Held>& held) const;
+  [[nodiscard]] std::uint16_t Port(Random& random) const;
+
+  const LoadOptions options_;
+  // Writer: Stop. Readers: the threads, which act on the flag alone.
+  std::atomic<bool> stop_{false};
+  mutable std::mutex mutex_;
+  LoadResult result_;  // under mutex_
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace echogw
