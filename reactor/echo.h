@@ -40,8 +40,9 @@ struct EchoResult {
 
 // Writes what is pending, then reads and writes until nothing is left to read, the client stops
 // taking, or the turn is used up. `to_the_end` reads until the kernel says that there is nothing;
-// otherwise a short read ends the turn, which is right only if the event that led here promised no
-// FIN: with an edge-triggered poller what arrives later is a new edge (epoll(7)).
+// otherwise a short read ends the turn, which is right only if the event that led here promised
+// neither FIN nor urgent data: with an edge-triggered poller what arrives later is a new edge
+// (epoll(7)).
 [[nodiscard]] EchoResult EchoTurn(Connection& c, bool to_the_end, const EchoContext& context);
 
 // After our FIN: reads and throws away, at most one turn's worth. kClose once the client has sent

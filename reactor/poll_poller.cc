@@ -8,8 +8,8 @@
 namespace echogw {
 
 // The two interfaces share these values on Linux, so that masks pass unchanged.
-static_assert(POLLIN == EPOLLIN && POLLOUT == EPOLLOUT && POLLERR == EPOLLERR &&
-              POLLHUP == EPOLLHUP && POLLRDHUP == EPOLLRDHUP);
+static_assert(POLLIN == EPOLLIN && POLLPRI == EPOLLPRI && POLLOUT == EPOLLOUT &&
+              POLLERR == EPOLLERR && POLLHUP == EPOLLHUP && POLLRDHUP == EPOLLRDHUP);
 
 int PollPoller::Add(int fd, std::uint64_t token, std::uint32_t interest, bool /*edge*/) noexcept {
   const auto index = static_cast<std::size_t>(fd);

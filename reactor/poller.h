@@ -16,8 +16,9 @@
 
 namespace echogw {
 
-// What to watch for. Errors and hang-ups are always reported.
-inline constexpr std::uint32_t kInterestRead = EPOLLIN | EPOLLRDHUP;
+// What to watch for. Errors and hang-ups are always reported. Urgent data is watched for because a
+// read stops at it although more follows.
+inline constexpr std::uint32_t kInterestRead = EPOLLIN | EPOLLPRI | EPOLLRDHUP;
 inline constexpr std::uint32_t kInterestWrite = EPOLLOUT;
 
 class Poller {

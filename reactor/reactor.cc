@@ -114,7 +114,8 @@ void Reactor::Dispatch(const epoll_event& event) {
 }
 
 void Reactor::OnConnection(Connection& c, Token token, std::uint32_t events) {
-  constexpr std::uint32_t kEnd = EPOLLRDHUP | EPOLLHUP | EPOLLERR;
+  // A short read does not mean that nothing is left: the end follows, or bytes behind urgent data.
+  constexpr std::uint32_t kMoreFollows = EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI;
   const bool blocked = c.has_pending();
   // While the client takes nothing, nothing is read: what arrives waits in the kernel.
   if (blocked && (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) == 0) return;
@@ -124,7 +125,7 @@ void Reactor::OnConnection(Connection& c, Token token, std::uint32_t events) {
     return;
   }
   // Edges that came while it was blocked are used up: read until the kernel has no more.
-  Settle(c, token, EchoTurn(c, blocked || (events & kEnd) != 0, echo_));
+  Settle(c, token, EchoTurn(c, blocked || (events & kMoreFollows) != 0, echo_));
 }
 
 void Reactor::Settle(Connection& c, Token token, EchoResult result) {

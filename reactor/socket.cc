@@ -105,6 +105,8 @@ absl::StatusOr<UniqueFd> BindListener(const ListenAddress& address, const Listen
   auto fd = MakeSocket(*to, address);
   if (!fd.ok()) return fd.status();
   absl::Status s = SetOption(fd->get(), SOL_SOCKET, SO_REUSEPORT, 1, "SO_REUSEPORT");
+  // Urgent bytes are echoed in their place; otherwise they would be missing from what is read.
+  if (s.ok()) s = SetOption(fd->get(), SOL_SOCKET, SO_OOBINLINE, 1, "SO_OOBINLINE");
   if (s.ok() && options.tcp_nodelay) {
     s = SetOption(fd->get(), IPPROTO_TCP, TCP_NODELAY, 1, "TCP_NODELAY");
   }

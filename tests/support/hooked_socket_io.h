@@ -1,0 +1,44 @@
+// The kernel's sockets with a place for a test to step in: a hook that answers takes the place of
+// the call.
+#pragma once
+
+#include <functional>
+#include <optional>
+
+#include "reactor/socket_io.h"
+
+namespace echogw {
+
+// Hooks are set before the reactor runs and are called on its thread.
+class HookedSocketIo final : public SocketIo {
+ public:
+  std::function<std::optional<IoResult>(int fd, std::span<std::byte> into)> on_read;
+  std::function<std::optional<IoResult>(int fd, std::span<const std::byte> from)> on_write;
+  // Given what the kernel answered; returns what the reactor sees.
+  std::function<AcceptResult(AcceptResult)> on_accept;
+
+  [[nodiscard]] IoResult Read(int fd, std::span<std::byte> into) noexcept override {
+    if (on_read) {
+      if (const auto answer = on_read(fd, into)) return *answer;
+    }
+    return kernel_.Read(fd, into);
+  }
+  [[nodiscard]] IoResult Write(int fd, std::span<const std::byte> from) noexcept override {
+    if (on_write) {
+      if (const auto answer = on_write(fd, from)) return *answer;
+    }
+    return kernel_.Write(fd, from);
+  }
+  [[nodiscard]] AcceptResult Accept(int listener) noexcept override {
+    const AcceptResult result = kernel_.Accept(listener);
+    return on_accept ? on_accept(result) : result;
+  }
+  void ShutdownWrite(int fd) noexcept override { kernel_.ShutdownWrite(fd); }
+  void Close(int fd) noexcept override { kernel_.Close(fd); }
+  void Reset(int fd) noexcept override { kernel_.Reset(fd); }
+
+ private:
+  KernelSocketIo kernel_;
+};
+
+}  // namespace echogw
