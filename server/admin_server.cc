@@ -1,0 +1,104 @@
+#include "server/admin_server.h"
+
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/resource_quota.h>
+#include <grpcpp/security/server_credentials.h>
+#include <grpcpp/server.h>
+#include <grpcpp/server_builder.h>
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "grpc/health/v1/health.pb.h"
+#include "reactor/socket.h"
+
+namespace echogw {
+namespace {
+
+// The largest request, SetSteering for every reactor, has 2 KiB.
+constexpr int kRequestBytesMax = 64 * 1024;
+// Reflection takes a thread of its own per open stream; the rest of the service takes none.
+constexpr int kThreadsMax = 16;
+constexpr int kStreamsPerConnectionMax = 128;
+constexpr std::chrono::milliseconds kStopLimit(500);
+
+// Process-wide settings of gRPC, once. The health messages are named so that the linker takes
+// them: reflection describes the health service from them (grpc#36665).
+void PrepareGrpc() {
+  static const bool done = [] {
+    grpc::EnableDefaultHealthCheckService(true);
+    grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+    return grpc::health::v1::HealthCheckRequest::descriptor() != nullptr;
+  }();
+  static_cast<void>(done);
+}
+
+absl::Status StartFailed(const std::string& address) {
+  return absl::UnavailableError(absl::StrCat("cannot serve the admin RPCs on ", address));
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(const AdminAddress& address,
+                                                                AdminService& service) {
+  std::unique_ptr<SocketLock> lock;
+  if (address.unix_path.empty()) {
+    // gRPC tells nobody but its log why it cannot bind, so we ask first.
+    if (auto free = CheckPortIsFree(address.tcp); !free.ok()) return free;
+  } else {
+    auto acquired = SocketLock::Acquire(address.unix_path);
+    if (!acquired.ok()) return acquired.status();
+    lock = *std::move(acquired);
+  }
+  PrepareGrpc();
+  grpc::ServerBuilder builder;
+  int port = 0;
+  builder.AddListeningPort(address.ToString(), grpc::InsecureServerCredentials(), &port);
+  // Without this a second process would share the port and get every other call.
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kStreamsPerConnectionMax);
+  builder.SetMaxReceiveMessageSize(kRequestBytesMax);
+  builder.SetResourceQuota(grpc::ResourceQuota("echogw-admin").SetMaxThreads(kThreadsMax));
+  builder.SetSyncServerOption(grpc::ServerBuilder::NUM_CQS, 1);
+  builder.SetSyncServerOption(grpc::ServerBuilder::MIN_POLLERS, 1);
+  builder.SetSyncServerOption(grpc::ServerBuilder::MAX_POLLERS, 1);
+  builder.RegisterService(&service);
+  auto server = builder.BuildAndStart();
+  if (server == nullptr || (lock == nullptr && port == 0)) return StartFailed(address.ToString());
+  std::string real = address.ToString();
+  if (address.unix_path.empty()) {
+    ListenAddress tcp = address.tcp;
+    tcp.port = static_cast<std::uint16_t>(port);
+    real = tcp.ToString();
+  }
+  std::unique_ptr<AdminServer> out(
+      new AdminServer(service, std::move(lock), std::move(server), std::move(real)));
+  out->SetServing(false);
+  return out;
+}
+
+AdminServer::AdminServer(AdminService& service, std::unique_ptr<SocketLock> lock,
+                         std::unique_ptr<grpc::Server> server, std::string address)
+    : service_(service),
+      lock_(std::move(lock)),
+      server_(std::move(server)),
+      address_(std::move(address)) {}
+
+AdminServer::~AdminServer() { Stop(kStopLimit); }
+
+void AdminServer::SetServing(bool serving) {
+  grpc::HealthCheckServiceInterface* health = server_->GetHealthCheckService();
+  if (health == nullptr) return;
+  health->SetServingStatus("", serving);
+  health->SetServingStatus(pb::Admin::service_full_name(), serving);
+}
+
+void AdminServer::Stop(std::chrono::milliseconds limit) {
+  if (std::exchange(stopped_, true)) return;
+  service_.EndWatches();
+  server_->Shutdown(std::chrono::system_clock::now() + limit);
+  server_->Wait();
+}
+
+}  // namespace echogw

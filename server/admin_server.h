@@ -1,0 +1,57 @@
+// The gRPC server: the admin service, health checks and reflection. The gateway owns it, starts and
+// stops it on the main thread. Its threads are gRPC's own; they inherit the affinity of the thread
+// that starts it, which therefore must not be pinned.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "server/admin_service.h"
+#include "server/config.h"
+#include "server/socket_lock.h"
+
+namespace grpc {
+class Server;
+}  // namespace grpc
+
+namespace echogw {
+
+class AdminServer {
+ public:
+  // Serves when it returns, with health NOT_SERVING until SetServing(true). Errors name the
+  // address: AlreadyExists if it is taken, else what the system said. `service` outlives the
+  // server.
+  [[nodiscard]] static absl::StatusOr<std::unique_ptr<AdminServer>> Start(
+      const AdminAddress& address, AdminService& service);
+
+  AdminServer(const AdminServer&) = delete;
+  AdminServer& operator=(const AdminServer&) = delete;
+  // Stops with a short limit if Stop was not called.
+  ~AdminServer();
+
+  // "127.0.0.1:7001" with the real port, or "unix:PATH".
+  [[nodiscard]] const std::string& address() const { return address_; }
+
+  // What the health service says for "" and for the admin service. Any thread.
+  void SetServing(bool serving);
+
+  // Ends the watch streams and returns when every call is over, at the latest after `limit`, when
+  // the rest is cancelled.
+  void Stop(std::chrono::milliseconds limit);
+
+ private:
+  AdminServer(AdminService& service, std::unique_ptr<SocketLock> lock,
+              std::unique_ptr<grpc::Server> server, std::string address);
+
+  AdminService& service_;
+  // Outlives the server, which removes the socket file when it stops.
+  std::unique_ptr<SocketLock> lock_;
+  std::unique_ptr<grpc::Server> server_;
+  const std::string address_;
+  bool stopped_ = false;
+};
+
+}  // namespace echogw

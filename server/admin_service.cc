@@ -1,0 +1,214 @@
+#include "server/admin_service.h"
+
+#include <chrono>
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "server/grpc_status.h"
+#include "server/process_stats.h"
+#include "server/requests.h"
+#include "server/watch_stream.h"
+
+namespace echogw {
+namespace {
+
+// How soon a watcher of an operation sees a change; no operation is over in less.
+constexpr std::chrono::milliseconds kOperationPoll(20);
+
+grpc::ServerUnaryReactor* FinishCall(grpc::CallbackServerContext* context,
+                                     const absl::Status& status) {
+  grpc::ServerUnaryReactor* call = context->DefaultReactor();
+  call->Finish(ToGrpcStatus(status));
+  return call;
+}
+
+}  // namespace
+
+AdminService::AdminService(Control& control, GatewayInfo info, AdminServiceOptions options,
+                           LogSink& log)
+    : control_(control),
+      log_(log),
+      options_(std::move(options)),
+      info_(std::move(info)),
+      watches_(options_.watches_max) {}
+
+void AdminService::SetInfo(GatewayInfo info) {
+  const std::lock_guard lock(info_mutex_);
+  info_ = std::move(info);
+}
+
+grpc::ServerUnaryReactor* AdminService::GetInfo(grpc::CallbackServerContext* context,
+                                                const pb::GetInfoRequest* /*request*/,
+                                                pb::GetInfoResponse* response) {
+  const bool steering_active = control_.Stats().steering_active;
+  const std::lock_guard lock(info_mutex_);
+  response->set_version(info_.build.version);
+  response->set_revision(info_.build.revision);
+  response->set_compiler(info_.build.compiler);
+  response->set_build_type(info_.build.build_type);
+  ToProto(info_.start_time, *response->mutable_start_time());
+  response->set_pid(info_.pid);
+  response->set_poller(info_.poller);
+  response->set_transform(info_.transform);
+  for (const std::string& address : info_.listen_addresses) response->add_listen_addresses(address);
+  response->set_admin_address(info_.admin_address);
+  response->set_metrics_address(info_.metrics_address);
+  response->mutable_config()->insert(info_.config.begin(), info_.config.end());
+  response->set_steering_active(steering_active);
+  return FinishCall(context, absl::OkStatus());
+}
+
+grpc::ServerUnaryReactor* AdminService::GetStats(grpc::CallbackServerContext* context,
+                                                 const pb::GetStatsRequest* /*request*/,
+                                                 pb::GetStatsResponse* response) {
+  FillStats(*response);
+  return FinishCall(context, absl::OkStatus());
+}
+
+grpc::ServerWriteReactor<pb::WatchStatsResponse>* AdminService::WatchStats(
+    grpc::CallbackServerContext* /*context*/, const pb::WatchStatsRequest* request) {
+  using Stream = WatchStream<pb::WatchStatsResponse>;
+  const auto interval = WatchInterval(*request);
+  if (!interval.ok()) return Stream::Refuse(watches_, interval.status());
+  return Stream::Start(watches_, *interval, [this](pb::WatchStatsResponse& message) {
+    FillStats(*message.mutable_stats());
+    return WatchStep::kSend;
+  });
+}
+
+grpc::ServerUnaryReactor* AdminService::ListReactors(grpc::CallbackServerContext* context,
+                                                     const pb::ListReactorsRequest* /*request*/,
+                                                     pb::ListReactorsResponse* response) {
+  const GatewayStats stats = control_.Stats();
+  for (const ReactorStats& reactor : stats.reactors) ToProto(reactor, *response->add_reactors());
+  return FinishCall(context, absl::OkStatus());
+}
+
+grpc::ServerUnaryReactor* AdminService::Resize(grpc::CallbackServerContext* context,
+                                               const pb::ResizeRequest* request,
+                                               pb::ResizeResponse* response) {
+  const auto valid = FromProto(*request);
+  if (!valid.ok()) return FinishChange(context, "Resize", valid.status(), "");
+  return FinishOperation(context, "Resize", control_.Resize(*valid), response->mutable_operation());
+}
+
+grpc::ServerUnaryReactor* AdminService::Move(grpc::CallbackServerContext* context,
+                                             const pb::MoveRequest* request,
+                                             pb::MoveResponse* response) {
+  const auto valid = FromProto(*request);
+  if (!valid.ok()) return FinishChange(context, "Move", valid.status(), "");
+  return FinishOperation(context, "Move", control_.Move(*valid), response->mutable_operation());
+}
+
+grpc::ServerUnaryReactor* AdminService::Rebalance(grpc::CallbackServerContext* context,
+                                                  const pb::RebalanceRequest* request,
+                                                  pb::RebalanceResponse* response) {
+  const auto valid = FromProto(*request);
+  if (!valid.ok()) return FinishChange(context, "Rebalance", valid.status(), "");
+  if (valid->set_auto) {
+    const auto status = control_.SetAutoRebalance(*valid->set_auto, valid->once.policy);
+    response->set_auto_enabled(control_.auto_rebalance());
+    return FinishChange(context, "Rebalance", status,
+                        *valid->set_auto ? "automatic mode on" : "automatic mode off");
+  }
+  const auto operation = control_.Rebalance(valid->once);
+  response->set_auto_enabled(control_.auto_rebalance());
+  return FinishOperation(context, "Rebalance", operation, response->mutable_operation());
+}
+
+grpc::ServerUnaryReactor* AdminService::SetSteering(grpc::CallbackServerContext* context,
+                                                    const pb::SetSteeringRequest* request,
+                                                    pb::SetSteeringResponse* response) {
+  const auto valid = FromProto(*request);
+  if (!valid.ok()) return FinishChange(context, "SetSteering", valid.status(), "");
+  const auto weights = control_.SetSteering(valid->weights, valid->reset);
+  if (!weights.ok()) return FinishChange(context, "SetSteering", weights.status(), "");
+  for (const SteeringWeight& weight : *weights) {
+    pb::SteeringWeight& added = *response->add_weights();
+    added.set_reactor(weight.reactor);
+    added.set_weight(weight.weight);
+  }
+  response->set_steering_active(control_.Stats().steering_active);
+  return FinishChange(context, "SetSteering", absl::OkStatus(), "weights set");
+}
+
+grpc::ServerUnaryReactor* AdminService::Drain(grpc::CallbackServerContext* context,
+                                              const pb::DrainRequest* request,
+                                              pb::DrainResponse* response) {
+  const auto valid = FromProto(*request, options_.refuse);
+  if (!valid.ok()) return FinishChange(context, "Drain", valid.status(), "");
+  return FinishOperation(context, "Drain", control_.Drain(*valid), response->mutable_operation());
+}
+
+grpc::ServerUnaryReactor* AdminService::Undrain(grpc::CallbackServerContext* context,
+                                                const pb::UndrainRequest* request,
+                                                pb::UndrainResponse* response) {
+  const auto valid = FromProto(*request);
+  if (!valid.ok()) return FinishChange(context, "Undrain", valid.status(), "");
+  const auto state = control_.Undrain(*valid);
+  if (state.ok()) response->set_state(ToProto(*state));
+  return FinishChange(context, "Undrain", state.status(), "back in service");
+}
+
+grpc::ServerUnaryReactor* AdminService::GetOperation(grpc::CallbackServerContext* context,
+                                                     const pb::GetOperationRequest* request,
+                                                     pb::GetOperationResponse* response) {
+  const auto operation = control_.GetOperation(request->id());
+  if (operation.ok()) ToProto(*operation, *response->mutable_operation());
+  return FinishCall(context, operation.status());
+}
+
+grpc::ServerWriteReactor<pb::WatchOperationResponse>* AdminService::WatchOperation(
+    grpc::CallbackServerContext* /*context*/, const pb::WatchOperationRequest* request) {
+  using Stream = WatchStream<pb::WatchOperationResponse>;
+  // The newest is settled here: a later one must not take its place in the stream.
+  const auto first = control_.GetOperation(request->id());
+  if (!first.ok()) return Stream::Refuse(watches_, first.status());
+  const auto source = [this, id = first->id, sent = std::optional<std::uint64_t>()](
+                          pb::WatchOperationResponse& message) mutable {
+    const auto operation = control_.GetOperation(id);
+    // Forgotten by now, so it ended long ago.
+    if (!operation.ok()) return WatchStep::kEnd;
+    const bool done = operation->result != OperationResult::kRunning;
+    if (sent == operation->version && !done) return WatchStep::kSkip;
+    sent = operation->version;
+    ToProto(*operation, *message.mutable_operation());
+    return done ? WatchStep::kSendLast : WatchStep::kSend;
+  };
+  return Stream::Start(watches_, kOperationPoll, source);
+}
+
+grpc::ServerUnaryReactor* AdminService::FinishChange(grpc::CallbackServerContext* context,
+                                                     const char* method, const absl::Status& status,
+                                                     const std::string& outcome) {
+  const LogLevel level = status.ok() ? LogLevel::kInfo : LogLevel::kWarning;
+  if (log_.Enabled(level)) {
+    log_.Write(level, absl::StrCat("admin: ", method, " from ", context->peer(), ": ",
+                                   status.ok() ? outcome : status.ToString()));
+  }
+  return FinishCall(context, status);
+}
+
+grpc::ServerUnaryReactor* AdminService::FinishOperation(grpc::CallbackServerContext* context,
+                                                        const char* method,
+                                                        const absl::StatusOr<Operation>& operation,
+                                                        pb::Operation* message) {
+  if (!operation.ok()) return FinishChange(context, method, operation.status(), "");
+  ToProto(*operation, *message);
+  return FinishChange(context, method, absl::OkStatus(), absl::StrCat("operation ", operation->id));
+}
+
+void AdminService::FillStats(pb::GetStatsResponse& to) const {
+  ToProto(control_.Stats(), to);
+  ToProto(std::chrono::system_clock::now(), *to.mutable_time());
+  ToProto(std::chrono::steady_clock::now() - started_, *to.mutable_uptime());
+  to.set_log_lines_dropped(options_.log_lines_dropped());
+  const ProcessUsage usage = ReadProcessUsage();
+  to.set_process_cpu_nanoseconds(usage.cpu_nanoseconds);
+  to.set_process_resident_bytes(usage.resident_bytes);
+}
+
+}  // namespace echogw

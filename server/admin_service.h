@@ -1,0 +1,100 @@
+// The admin RPCs: validate, call Control, convert; no decisions. The gateway owns it; it outlives
+// the server that it is registered with. gRPC calls it on threads of its own, several at a time.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "echogw/admin/v1/admin.grpc.pb.h"
+#include "reactor/log_sink.h"
+#include "server/control.h"
+#include "server/convert.h"
+#include "server/gateway_info.h"
+#include "server/watch_registry.h"
+
+namespace echogw {
+
+struct AdminServiceOptions {
+  // What REFUSE_MODE_UNSPECIFIED stands for.
+  RefuseMode refuse = RefuseMode::kAccept;
+  // Streams of WatchStats and WatchOperation together. Each costs some 10 KiB, and a snapshot of
+  // all reactors per interval.
+  std::size_t watches_max = 64;
+  // Lines that the log has dropped so far.
+  std::function<std::uint64_t()> log_lines_dropped = [] { return std::uint64_t{0}; };
+};
+
+class AdminService final : public pb::Admin::CallbackService {
+ public:
+  // What changes the gateway is logged with the peer's address. `control` and `log` outlive this.
+  AdminService(Control& control, GatewayInfo info, AdminServiceOptions options, LogSink& log);
+
+  // Once the addresses are known that were not at construction.
+  void SetInfo(GatewayInfo info);
+
+  // Ends every watch stream with UNAVAILABLE, and refuses new ones.
+  void EndWatches() { watches_.EndAll(); }
+
+  grpc::ServerUnaryReactor* GetInfo(grpc::CallbackServerContext* context,
+                                    const pb::GetInfoRequest* request,
+                                    pb::GetInfoResponse* response) override;
+  grpc::ServerUnaryReactor* GetStats(grpc::CallbackServerContext* context,
+                                     const pb::GetStatsRequest* request,
+                                     pb::GetStatsResponse* response) override;
+  grpc::ServerWriteReactor<pb::WatchStatsResponse>* WatchStats(
+      grpc::CallbackServerContext* context, const pb::WatchStatsRequest* request) override;
+  grpc::ServerUnaryReactor* ListReactors(grpc::CallbackServerContext* context,
+                                         const pb::ListReactorsRequest* request,
+                                         pb::ListReactorsResponse* response) override;
+  grpc::ServerUnaryReactor* Resize(grpc::CallbackServerContext* context,
+                                   const pb::ResizeRequest* request,
+                                   pb::ResizeResponse* response) override;
+  grpc::ServerUnaryReactor* Move(grpc::CallbackServerContext* context,
+                                 const pb::MoveRequest* request,
+                                 pb::MoveResponse* response) override;
+  grpc::ServerUnaryReactor* Rebalance(grpc::CallbackServerContext* context,
+                                      const pb::RebalanceRequest* request,
+                                      pb::RebalanceResponse* response) override;
+  grpc::ServerUnaryReactor* SetSteering(grpc::CallbackServerContext* context,
+                                        const pb::SetSteeringRequest* request,
+                                        pb::SetSteeringResponse* response) override;
+  grpc::ServerUnaryReactor* Drain(grpc::CallbackServerContext* context,
+                                  const pb::DrainRequest* request,
+                                  pb::DrainResponse* response) override;
+  grpc::ServerUnaryReactor* Undrain(grpc::CallbackServerContext* context,
+                                    const pb::UndrainRequest* request,
+                                    pb::UndrainResponse* response) override;
+  grpc::ServerUnaryReactor* GetOperation(grpc::CallbackServerContext* context,
+                                         const pb::GetOperationRequest* request,
+                                         pb::GetOperationResponse* response) override;
+  grpc::ServerWriteReactor<pb::WatchOperationResponse>* WatchOperation(
+      grpc::CallbackServerContext* context, const pb::WatchOperationRequest* request) override;
+
+ private:
+  // Ends the call with `status`, and logs it as a change of the gateway.
+  grpc::ServerUnaryReactor* FinishChange(grpc::CallbackServerContext* context, const char* method,
+                                         const absl::Status& status, const std::string& outcome);
+  // As above for a call that begins an operation, which goes into `message`.
+  grpc::ServerUnaryReactor* FinishOperation(grpc::CallbackServerContext* context,
+                                            const char* method,
+                                            const absl::StatusOr<Operation>& operation,
+                                            pb::Operation* message);
+  void FillStats(pb::GetStatsResponse& to) const;
+
+  Control& control_;
+  LogSink& log_;
+  const AdminServiceOptions options_;
+  // Uptime is counted from here, whatever becomes of the wall clock.
+  const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
+  mutable std::mutex info_mutex_;
+  GatewayInfo info_;  // guarded by info_mutex_
+  WatchRegistry watches_;
+};
+
+}  // namespace echogw

@@ -1,0 +1,19 @@
+// gRPC's own log lines, in ours. The gateway owns it and keeps it while any server lives. gRPC logs
+// from any thread.
+#pragma once
+
+#include "reactor/log_sink.h"
+
+namespace echogw {
+
+// From construction to destruction gRPC logs to `sink`, with its errors as warnings: each concerns
+// one call or connection. One object at a time in a process.
+class GrpcLogRedirect {
+ public:
+  explicit GrpcLogRedirect(LogSink& sink);
+  GrpcLogRedirect(const GrpcLogRedirect&) = delete;
+  GrpcLogRedirect& operator=(const GrpcLogRedirect&) = delete;
+  ~GrpcLogRedirect();
+};
+
+}  // namespace echogw

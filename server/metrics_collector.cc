@@ -1,0 +1,184 @@
+#include "server/metrics_collector.h"
+
+#include <prometheus/client_metric.h>
+#include <prometheus/metric_type.h>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "server/metric_tables.h"
+#include "server/process_stats.h"
+
+namespace echogw {
+namespace {
+
+using prometheus::ClientMetric;
+using prometheus::MetricFamily;
+using prometheus::MetricType;
+using Families = std::vector<MetricFamily>;
+using Labels = std::vector<ClientMetric::Label>;
+
+MetricFamily& AddFamily(Families& to, const char* name, const char* help, MetricType type) {
+  to.push_back({.name = name, .help = help, .type = type, .metric = {}});
+  return to.back();
+}
+
+void AddValue(MetricFamily& to, Labels labels, double value) {
+  ClientMetric metric;
+  metric.label = std::move(labels);
+  if (to.type == MetricType::Counter) {
+    metric.counter.value = value;
+  } else {
+    metric.gauge.value = value;
+  }
+  to.metric.push_back(std::move(metric));
+}
+
+void AddSingle(Families& to, const char* name, const char* help, MetricType type, double value) {
+  AddValue(AddFamily(to, name, help, type), {}, value);
+}
+
+void AddGateway(const GatewayStats& stats, const BuildInfo& build, Families& to) {
+  AddValue(
+      AddFamily(to, "echogw_build_info", "What the gateway was built from.", MetricType::Gauge),
+      {{"version", build.version}, {"revision", build.revision}, {"compiler", build.compiler}}, 1);
+  MetricFamily& state = AddFamily(
+      to, "echogw_state", "1 for the state of the gateway, 0 for all others.", MetricType::Gauge);
+  for (const char* name : kGatewayStateNames) {
+    AddValue(state, {{"state", name}}, name == Name(stats.state) ? 1 : 0);
+  }
+  const auto running =
+      std::count_if(stats.reactors.begin(), stats.reactors.end(),
+                    [](const ReactorStats& r) { return r.state != ReactorState::kParked; });
+  AddSingle(to, "echogw_reactors", "Reactors that are not parked.", MetricType::Gauge,
+            static_cast<double>(running));
+  AddSingle(to, "echogw_steering_active",
+            "1 if the kernel runs the steering program, 0 if its hash picks the reactor.",
+            MetricType::Gauge, stats.steering_active ? 1 : 0);
+}
+
+Labels ReactorLabel(const ReactorStats& reactor) { return {{"reactor", absl::StrCat(reactor.id)}}; }
+
+// A counter of every reactor with a second label, whose values are `names`.
+template <std::size_t N>
+void AddByReason(const GatewayStats& stats, const char* name, const char* help, const char* label,
+                 const std::array<const char*, N>& names,
+                 std::array<std::uint64_t, N> CounterSnapshot::*counts, Families& to) {
+  MetricFamily& family = AddFamily(to, name, help, MetricType::Counter);
+  for (const ReactorStats& reactor : stats.reactors) {
+    for (std::size_t i = 0; i < N; ++i) {
+      Labels labels = ReactorLabel(reactor);
+      labels.push_back({label, names[i]});
+      AddValue(family, std::move(labels), static_cast<double>((reactor.counters.*counts)[i]));
+    }
+  }
+}
+
+void AddReactors(const GatewayStats& stats, Families& to) {
+  MetricFamily& info = AddFamily(to, "echogw_reactor_info", "The CPU and the state of a reactor.",
+                                 MetricType::Gauge);
+  for (const ReactorStats& reactor : stats.reactors) {
+    Labels labels = ReactorLabel(reactor);
+    labels.push_back({"cpu", reactor.cpu < 0 ? "none" : absl::StrCat(reactor.cpu)});
+    labels.push_back({"state", Name(reactor.state)});
+    AddValue(info, std::move(labels), 1);
+  }
+  for (const ReactorMetric& metric : ReactorMetrics()) {
+    MetricFamily& family = AddFamily(to, metric.name, metric.help, metric.type);
+    for (const ReactorStats& reactor : stats.reactors) {
+      AddValue(family, ReactorLabel(reactor), metric.value(reactor.counters));
+    }
+  }
+  AddByReason(stats, "echogw_connections_closed_total", "Connections that ended, by reason.",
+              "reason", kCloseReasonNames, &CounterSnapshot::connections_closed, to);
+  AddByReason(stats, "echogw_connections_rejected_total",
+              "Connections turned away after the kernel had accepted them, by reason.", "reason",
+              kRejectReasonNames, &CounterSnapshot::connections_rejected, to);
+  AddByReason(stats, "echogw_accept_errors_total", "Failed accepts, by kind of error.", "error",
+              kAcceptErrorNames, &CounterSnapshot::accept_errors, to);
+  MetricFamily& weight =
+      AddFamily(to, "echogw_steering_weight",
+                "The share of new connections of a reactor, out of the sum of all weights.",
+                MetricType::Gauge);
+  for (const ReactorStats& reactor : stats.reactors) {
+    AddValue(weight, ReactorLabel(reactor), reactor.steering_weight);
+  }
+}
+
+void AddListeners(const GatewayStats& stats, Families& to) {
+  const auto add = [&](const char* name, const char* help, MetricType type, auto value) {
+    MetricFamily& family = AddFamily(to, name, help, type);
+    // A listener that changes hands during the snapshot may be seen with both owners; a series that
+    // comes twice would cost the whole scrape.
+    std::set<std::pair<std::string, std::uint32_t>> seen;
+    for (const ReactorStats& reactor : stats.reactors) {
+      for (const ListenerStats& listener : reactor.listeners) {
+        if (!seen.emplace(listener.address, listener.slot).second) continue;
+        AddValue(family, {{"address", listener.address}, {"slot", absl::StrCat(listener.slot)}},
+                 static_cast<double>(value(listener)));
+      }
+    }
+  };
+  add("echogw_listener_accept_queue_depth", "Connections that wait to be accepted.",
+      MetricType::Gauge, [](const ListenerStats& l) { return l.accept_queue; });
+  add("echogw_listener_accept_queue_limit", "Most connections that may wait to be accepted.",
+      MetricType::Gauge, [](const ListenerStats& l) { return l.accept_queue_limit; });
+  add("echogw_listener_drops_total",
+      "Handshakes and connections that the kernel dropped at the listener.", MetricType::Counter,
+      [](const ListenerStats& l) { return l.drops; });
+}
+
+void AddLog(const LogCounts& counts, Families& to) {
+  AddSingle(to, "echogw_log_lines_dropped_total",
+            "Log lines lost because the log could not keep up.", MetricType::Counter,
+            static_cast<double>(counts.lines_dropped));
+  AddSingle(to, "echogw_log_write_errors_total",
+            "Log lines that the console or the log file failed to take.", MetricType::Counter,
+            static_cast<double>(counts.write_errors));
+}
+
+void AddProcess(Families& to) {
+  const ProcessStats process = ReadProcessStats();
+  const auto number = [](std::uint64_t value) { return static_cast<double>(value); };
+  AddSingle(to, "process_cpu_seconds_total", "User and system CPU time of the process.",
+            MetricType::Counter, number(process.usage.cpu_nanoseconds) / 1e9);
+  AddSingle(to, "process_open_fds", "Open file descriptors.", MetricType::Gauge,
+            number(process.open_fds));
+  AddSingle(to, "process_max_fds", "Most file descriptors that may be open.", MetricType::Gauge,
+            number(process.max_fds));
+  AddSingle(to, "process_resident_memory_bytes", "Resident memory.", MetricType::Gauge,
+            number(process.usage.resident_bytes));
+  AddSingle(to, "process_virtual_memory_bytes", "Virtual memory.", MetricType::Gauge,
+            number(process.virtual_bytes));
+  AddSingle(to, "process_threads", "Threads.", MetricType::Gauge, number(process.threads));
+  AddSingle(to, "process_start_time_seconds", "Start of the process, seconds since the epoch.",
+            MetricType::Gauge, process.start_time_seconds);
+}
+
+}  // namespace
+
+MetricsCollector::MetricsCollector(const Control& control, BuildInfo build,
+                                   std::function<LogCounts()> log_counts)
+    : control_(control), build_(std::move(build)), log_counts_(std::move(log_counts)) {}
+
+std::vector<prometheus::MetricFamily> MetricsCollector::Collect() const {
+  try {
+    Families families;
+    const GatewayStats stats = control_.Stats();
+    AddGateway(stats, build_, families);
+    AddReactors(stats, families);
+    AddListeners(stats, families);
+    AddLog(log_counts_(), families);
+    AddProcess(families);
+    return families;
+  } catch (...) {
+    return {};
+  }
+}
+
+}  // namespace echogw

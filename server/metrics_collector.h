@@ -1,0 +1,36 @@
+// The metrics: snapshots of the gateway, read when Prometheus scrapes. No reactor touches a type of
+// Prometheus. The metrics server owns it; its threads call Collect, several at a time.
+#pragma once
+
+#include <prometheus/collectable.h>
+#include <prometheus/metric_family.h>
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "server/build_info.h"
+#include "server/control.h"
+
+namespace echogw {
+
+struct LogCounts {
+  std::uint64_t lines_dropped = 0;
+  std::uint64_t write_errors = 0;
+};
+
+class MetricsCollector final : public prometheus::Collectable {
+ public:
+  // `control` outlives this.
+  MetricsCollector(const Control& control, BuildInfo build, std::function<LogCounts()> log_counts);
+
+  // Never throws: prometheus-cpp would end the process. If memory runs out, the scrape is empty.
+  [[nodiscard]] std::vector<prometheus::MetricFamily> Collect() const override;
+
+ private:
+  const Control& control_;
+  const BuildInfo build_;
+  const std::function<LogCounts()> log_counts_;
+};
+
+}  // namespace echogw

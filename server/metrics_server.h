@@ -1,0 +1,48 @@
+// The HTTP server of the exporter: /metrics, /-/healthy and /-/ready. The gateway owns it, starts
+// and stops it on the main thread; requests run on threads of its own. prometheus-cpp's own exposer
+// answers every path below /metrics and cannot serve others, so this one uses its serializer only.
+#pragma once
+
+#include <prometheus/collectable.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "reactor/socket.h"
+#include "server/control.h"
+
+class CivetServer;
+
+namespace echogw {
+
+class MetricsServer {
+ public:
+  // Serves when it returns. `state` is asked by /-/ready on any thread. Errors name the address:
+  // AlreadyExists if it is taken, else what the system said.
+  [[nodiscard]] static absl::StatusOr<std::unique_ptr<MetricsServer>> Start(
+      const ListenAddress& address, std::unique_ptr<prometheus::Collectable> collector,
+      std::function<GatewayState()> state);
+
+  MetricsServer(const MetricsServer&) = delete;
+  MetricsServer& operator=(const MetricsServer&) = delete;
+  // Returns when the requests under way are done; each has a time limit.
+  ~MetricsServer();
+
+  // "127.0.0.1:7002", with the real port.
+  [[nodiscard]] std::string address() const { return address_.ToString(); }
+
+ private:
+  class Handler;
+
+  MetricsServer(std::unique_ptr<Handler> handler, std::unique_ptr<CivetServer> server,
+                ListenAddress address);
+
+  // Outlives the server, which calls it.
+  std::unique_ptr<Handler> handler_;
+  std::unique_ptr<CivetServer> server_;
+  const ListenAddress address_;
+};
+
+}  // namespace echogw

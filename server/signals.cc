@@ -1,0 +1,60 @@
+#include "server/signals.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <utility>
+
+#include "reactor/check.h"
+
+namespace echogw {
+namespace {
+
+sigset_t Handled() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGTERM);
+  sigaddset(&set, SIGINT);
+  sigaddset(&set, SIGHUP);
+  return set;
+}
+
+// Exit code of a process that a signal ended, as shells report it.
+constexpr int kSignalBase = 128;
+
+}  // namespace
+
+void BlockSignals() {
+  const sigset_t set = Handled();
+  CHECK(::pthread_sigmask(SIG_BLOCK, &set, nullptr) == 0);
+  struct sigaction ignore {};
+  ignore.sa_handler = SIG_IGN;
+  CHECK(::sigaction(SIGPIPE, &ignore, nullptr) == 0);
+}
+
+SignalThread::SignalThread(std::function<void(int)> on_stop)
+    : on_stop_(std::move(on_stop)), thread_([this] { Run(); }) {
+  ::pthread_setname_np(thread_.native_handle(), "signals");
+}
+
+SignalThread::~SignalThread() {
+  done_.store(true);
+  // Any signal of the set ends the wait; this one means nothing else.
+  ::pthread_kill(thread_.native_handle(), SIGHUP);
+  thread_.join();
+}
+
+void SignalThread::Run() {
+  const sigset_t set = Handled();
+  bool stopping = false;
+  while (!done_.load()) {
+    int number = 0;
+    if (::sigwait(&set, &number) != 0 || number == SIGHUP) continue;
+    if (stopping) ::_exit(kSignalBase + number);
+    stopping = true;
+    on_stop_(number);
+  }
+}
+
+}  // namespace echogw

@@ -1,0 +1,165 @@
+// A server stream that asks a source for its next message once per interval.
+//
+// It owns itself from Start() until gRPC reports that the call is done. Its life is one chain, of
+// which exactly one link is under way at any time, on whatever thread gRPC runs it:
+//
+//   Turn -> write -> OnWriteDone -> alarm -> Turn -> ... -> Finish -> OnDone
+//
+// A cancelled call and End() only leave a status behind, which the next link finds, and cut the
+// wait for the alarm short. So Finish happens once, and never beside a write.
+#pragma once
+
+#include <grpc/support/time.h>
+#include <grpcpp/alarm.h>
+#include <grpcpp/support/server_callback.h>
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "server/grpc_status.h"
+#include "server/watch_registry.h"
+
+namespace echogw {
+
+// What a source wants to happen.
+enum class WatchStep {
+  kSkip,      // nothing changed
+  kSend,      // send the message, go on
+  kSendLast,  // send the message and end
+  kEnd,       // end without a message
+};
+
+template <typename Response>
+class WatchStream final : public grpc::ServerWriteReactor<Response>, public Watch {
+ public:
+  // Fills the message and says what to do with it. One call at a time, on a thread of gRPC.
+  using Source = std::function<WatchStep(Response& message)>;
+
+  // The stream, for gRPC. If the registry refuses it, it ends at once with that status.
+  static grpc::ServerWriteReactor<Response>* Start(WatchRegistry& registry,
+                                                   std::chrono::nanoseconds interval,
+                                                   Source source) {
+    auto stream =
+        std::shared_ptr<WatchStream>(new WatchStream(registry, interval, std::move(source)));
+    stream->self_ = stream;
+    const absl::Status added = registry.Add(stream);
+    if (added.ok()) {
+      stream->Turn();
+    } else {
+      stream->Finish(ToGrpcStatus(added));
+    }
+    return stream.get();
+  }
+
+  // A stream that only ends, with a status that is not OK.
+  static grpc::ServerWriteReactor<Response>* Refuse(WatchRegistry& registry,
+                                                    const absl::Status& status) {
+    auto stream = std::shared_ptr<WatchStream>(
+        new WatchStream(registry, std::chrono::nanoseconds(0), nullptr));
+    stream->self_ = stream;
+    stream->Finish(ToGrpcStatus(status));
+    return stream.get();
+  }
+
+  void End(const grpc::Status& status) override {
+    std::shared_ptr<grpc::Alarm> alarm;
+    {
+      const std::lock_guard lock(mutex_);
+      if (!end_) end_ = status;
+      alarm = alarm_;
+    }
+    if (alarm != nullptr) alarm->Cancel();
+  }
+
+  void OnCancel() override { End(grpc::Status::CANCELLED); }
+
+  void OnWriteDone(bool ok) override {
+    if (!ok) {
+      // The call is broken; nobody sees the status.
+      this->Finish(grpc::Status::CANCELLED);
+    } else if (last_) {
+      this->Finish(grpc::Status::OK);
+    } else {
+      Wait();
+    }
+  }
+
+  void OnDone() override {
+    registry_.Remove(this);
+    const std::shared_ptr<WatchStream> last_reference = std::move(self_);
+  }
+
+ private:
+  WatchStream(WatchRegistry& registry, std::chrono::nanoseconds interval, Source source)
+      : registry_(registry),
+        interval_(gpr_time_from_nanos(interval.count(), GPR_TIMESPAN)),
+        next_(gpr_now(GPR_CLOCK_MONOTONIC)),
+        source_(std::move(source)) {}
+
+  // The calls below end with the start of the next link, after which `this` may be gone.
+  void Turn() {
+    response_.Clear();
+    const WatchStep step = source_(response_);
+    last_ = step == WatchStep::kSendLast;
+    if (step == WatchStep::kEnd) {
+      this->Finish(grpc::Status::OK);
+    } else if (step == WatchStep::kSkip) {
+      Wait();
+    } else {
+      this->StartWrite(&response_);
+    }
+  }
+
+  void Wait() {
+    std::optional<grpc::Status> end;
+    {
+      const std::lock_guard lock(mutex_);
+      end = end_;
+      if (!end) ArmAlarm();
+    }
+    if (end) this->Finish(*end);
+  }
+
+  // A steady beat; a beat that was missed, because the peer is slow, is left out. An alarm is used
+  // once, because its callback may still be unwinding when the next one is set.
+  void ArmAlarm() {
+    const gpr_timespec now = gpr_now(GPR_CLOCK_MONOTONIC);
+    next_ = gpr_time_max(gpr_time_add(next_, interval_), now);
+    alarm_ = std::make_shared<grpc::Alarm>();
+    alarm_->Set(next_, [this](bool) { OnAlarm(); });
+  }
+
+  void OnAlarm() {
+    std::optional<grpc::Status> end;
+    {
+      const std::lock_guard lock(mutex_);
+      end = end_;
+      alarm_.reset();
+    }
+    if (end) {
+      this->Finish(*end);
+    } else {
+      Turn();
+    }
+  }
+
+  WatchRegistry& registry_;
+  const gpr_timespec interval_;
+  gpr_timespec next_;
+  const Source source_;
+  Response response_;
+  bool last_ = false;
+  std::shared_ptr<WatchStream> self_;
+
+  // Guards what End() touches beside the chain.
+  std::mutex mutex_;
+  std::optional<grpc::Status> end_;
+  std::shared_ptr<grpc::Alarm> alarm_;
+};
+
+}  // namespace echogw

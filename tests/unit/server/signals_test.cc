@@ -1,0 +1,113 @@
+// Goal: the first signal asks for a stop, the second ends the process with its code, and others do
+// nothing. Method: child processes that are sent signals, because a signal is the whole process's.
+#include "server/signals.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <functional>
+#include <string>
+
+#include "gtest/gtest.h"
+#include "reactor/unique_fd.h"
+
+namespace echogw {
+namespace {
+
+// A child that runs `body` with the writing end of a pipe, and what it wrote.
+class Child {
+ public:
+  explicit Child(const std::function<void(int)>& body) {
+    std::array<int, 2> ends{};
+    EXPECT_EQ(::pipe(ends.data()), 0);
+    pid_ = ::fork();
+    if (pid_ == 0) {
+      ::close(ends[0]);
+      body(ends[1]);
+      ::_exit(0);
+    }
+    ::close(ends[1]);
+    out_.Reset(ends[0]);
+  }
+  Child(const Child&) = delete;
+  Child& operator=(const Child&) = delete;
+  ~Child() {
+    if (pid_ > 0) {
+      ::kill(pid_, SIGKILL);
+      ::waitpid(pid_, nullptr, 0);
+    }
+  }
+
+  void Signal(int number) const { EXPECT_EQ(::kill(pid_, number), 0); }
+  // The next byte it wrote; 0 at its end.
+  [[nodiscard]] char Next() const {
+    char c = 0;
+    return ::read(out_.get(), &c, 1) == 1 ? c : '\0';
+  }
+  // Waits for its end. The code, or minus the signal that ended it.
+  [[nodiscard]] int Wait() {
+    int status = 0;
+    EXPECT_EQ(::waitpid(pid_, &status, 0), pid_);
+    pid_ = 0;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+  }
+
+ private:
+  pid_t pid_ = 0;
+  UniqueFd out_;
+};
+
+void Put(int fd, char c) { static_cast<void>(!::write(fd, &c, 1)); }
+
+// Says 'r' when it is ready and 't' or 'i' for the signal that asks it to stop, then goes on.
+void NeverStops(int out) {
+  BlockSignals();
+  const SignalThread signals([out](int number) { Put(out, number == SIGTERM ? 't' : 'i'); });
+  Put(out, 'r');
+  for (;;) ::pause();
+}
+
+TEST(Signals, TheFirstAsksForAStopTheSecondEndsAtOnce) {
+  for (const int second : {SIGTERM, SIGINT}) {
+    Child child(NeverStops);
+    ASSERT_EQ(child.Next(), 'r');
+    child.Signal(SIGTERM);
+    ASSERT_EQ(child.Next(), 't');
+    child.Signal(second);
+    EXPECT_EQ(child.Wait(), 128 + second);
+  }
+}
+
+TEST(Signals, SigintAsksForAStopToo) {
+  Child child(NeverStops);
+  ASSERT_EQ(child.Next(), 'r');
+  child.Signal(SIGINT);
+  EXPECT_EQ(child.Next(), 'i');
+}
+
+TEST(Signals, HupAndPipeDoNothing) {
+  Child child(NeverStops);
+  ASSERT_EQ(child.Next(), 'r');
+  child.Signal(SIGHUP);
+  child.Signal(SIGPIPE);
+  child.Signal(SIGHUP);
+  child.Signal(SIGTERM);
+  EXPECT_EQ(child.Next(), 't');
+}
+
+TEST(Signals, TheThreadEndsWithItsOwner) {
+  Child child([](int out) {
+    BlockSignals();
+    {
+      const SignalThread signals([](int) {});
+    }
+    Put(out, 'd');
+  });
+  EXPECT_EQ(child.Next(), 'd');
+  EXPECT_EQ(child.Wait(), 0);
+}
+
+}  // namespace
+}  // namespace echogw
