@@ -24,6 +24,7 @@
 #include "reactor/buffer_pool.h"
 #include "reactor/clock.h"
 #include "reactor/command.h"
+#include "reactor/connection_record.h"
 #include "reactor/counters.h"
 #include "reactor/echo.h"
 #include "reactor/log_sink.h"
@@ -41,6 +42,7 @@ struct ReactorDeps {
   Counters& counters;
   Mailbox& mailbox;
   Outbox& outbox;
+  EventRing& events;
   SocketIo& io;
   Clock& clock;
   LogSink& log;
@@ -113,7 +115,7 @@ class Reactor {
   void Admit(int fd, const Listener& listener) ECHOGW_ON(loop_);
   void Reject(int fd, RejectReason reason) ECHOGW_ON(loop_);
   void OnAcceptError(int error) ECHOGW_ON(loop_);
-  void PauseAccepting() ECHOGW_ON(loop_);
+  void PauseAccepting(const char* why) ECHOGW_ON(loop_);
   void ResumeAccepting() ECHOGW_ON(loop_);
   [[nodiscard]] bool WatchListener(std::uint32_t index) ECHOGW_ON(loop_);
   void AddListener(const Listener& listener) ECHOGW_ON(loop_);
@@ -128,6 +130,9 @@ class Reactor {
   void Do(SetAdmission& command) ECHOGW_ON(loop_);
   void Do(CloseConnections& command) ECHOGW_ON(loop_);
   void Do(CancelClose& command) ECHOGW_ON(loop_);
+  void Do(ReadConnections& command) ECHOGW_ON(loop_);
+  void Do(InspectConnection& command) ECHOGW_ON(loop_);
+  void Do(CloseSome& command) ECHOGW_ON(loop_);
   void RunMoveJob() ECHOGW_ON(loop_);
   void EndMoveJob() ECHOGW_ON(loop_);
   [[nodiscard]] bool MayMove(const Connection& c) const ECHOGW_ON(loop_);
@@ -140,6 +145,13 @@ class Reactor {
   void ResetAllLeft() ECHOGW_ON(loop_);
   void EndCloseJob() ECHOGW_ON(loop_);
   void Answer(const Report& report) ECHOGW_ON(loop_);
+
+  // reactor_connections.cc
+  [[nodiscard]] ConnectionRecord RecordOf(const Connection& c, std::uint32_t index) const
+      ECHOGW_ON(loop_);
+  [[nodiscard]] Connection* FindRef(const ConnectionRef& ref) ECHOGW_ON(loop_);
+  void Tell(const Connection& c, std::uint32_t index, bool opened, CloseReason reason)
+      ECHOGW_ON(loop_);
 
   LoopThread loop_;
   const ReactorOptions options_;
@@ -165,6 +177,7 @@ class Reactor {
   bool accepting_paused_ ECHOGW_OF(loop_) = false;
   Nanos resume_accepting_at_ ECHOGW_OF(loop_) = kNever;
   Nanos accept_pause_ ECHOGW_OF(loop_) = 0;
+  Nanos next_pause_log_at_ ECHOGW_OF(loop_) = 0;
 
   std::optional<MoveJob> move_job_ ECHOGW_OF(loop_);
   std::optional<CloseJob> close_job_ ECHOGW_OF(loop_);

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 
 #include "absl/strings/str_cat.h"
 #include "reactor/check.h"
@@ -37,14 +38,17 @@ void Reactor::Admit(int fd, const Listener& listener) {
     table_.Erase(token);
     return Reject(fd, error == ERANGE ? RejectReason::kFdLimitSelect : RejectReason::kPollerError);
   }
-  c.opened_at = now_;
-  c.arrived_at = now_;
-  c.active_at_ms = static_cast<std::uint32_t>(now_ / kNanosPerMilli);
   c.address_index = listener.address_index;
   Counters& counters = deps_.counters;
   counters.connections_accepted.Add(1);
+  c.id = (std::uint64_t{options_.id} << kIdSlotShift) + counters.connections_accepted.value();
+  c.opened_at_cs = static_cast<std::uint32_t>(now_ / kNanosPerCenti);
+  c.arrived_at_ms = static_cast<std::uint32_t>(now_ / kNanosPerMilli);
+  c.active_at_ms = c.arrived_at_ms;
   counters.connections_active.Add(1);
   if (listener.slot != options_.id) counters.accepted_from_adopted.Add(1);
+  if (deps_.events.watched()) [[unlikely]]
+    Tell(c, token.index, true, CloseReason::kPeerClosed);
   if (deps_.log.Enabled(LogLevel::kDebug)) [[unlikely]] {
     deps_.log.Write(LogLevel::kDebug, absl::StrCat("reactor ", options_.id, " accepts ",
                                                    PeerName(fd), " as fd ", fd));
@@ -69,20 +73,34 @@ void Reactor::OnAcceptError(int error) {
     case EMFILE:
     case ENFILE:
       count(AcceptError::kFdLimit);
-      return PauseAccepting();
+      return PauseAccepting(::strerrordesc_np(error));
     case ENOMEM:
     case ENOBUFS:
       count(AcceptError::kMemory);
-      return PauseAccepting();
-    default:
-      // Of the connection, not of the listener (ECONNABORTED and what accept(2) lists): the next
-      // one may be fine.
+      return PauseAccepting(::strerrordesc_np(error));
+    case ECONNABORTED:
+    case ECONNRESET:
+    case EHOSTDOWN:
+    case EHOSTUNREACH:
+    case ENETDOWN:
+    case ENETUNREACH:
+    case ENONET:
+    case ENOPROTOOPT:
+    case EPERM:
+    case EPROTO:
+    case ETIMEDOUT:
+      // Of a connection, not of the listener (accept(2)): the next one may be fine.
       count(AcceptError::kOther);
+      return;
+    default:
+      // Of the listener: it stays ready and fails again, so that going on would spin.
+      count(AcceptError::kOther);
+      PauseAccepting(::strerrordesc_np(error));
   }
 }
 
 // Clients wait in the kernel's queue meanwhile; connections that are open are not disturbed.
-void Reactor::PauseAccepting() {
+void Reactor::PauseAccepting(const char* why) {
   accept_pause_ = accept_pause_ == 0
                       ? options_.accept_pause_min.count()
                       : std::min<Nanos>(accept_pause_ * 2, options_.accept_pause_max.count());
@@ -92,11 +110,11 @@ void Reactor::PauseAccepting() {
   for (const WatchedListener& w : listeners_) {
     if (w.taken) poller_->Remove(w.listener.fd);
   }
-  if (deps_.log.Enabled(LogLevel::kWarning)) {
-    deps_.log.Write(
-        LogLevel::kWarning,
-        absl::StrCat("reactor ", options_.id, " pauses accepting: out of descriptors or memory"));
-  }
+  // In a shortage every connection that closes leads here again.
+  if (now_ < next_pause_log_at_ || !deps_.log.Enabled(LogLevel::kWarning)) return;
+  next_pause_log_at_ = now_ + kPauseLogInterval;
+  deps_.log.Write(LogLevel::kWarning,
+                  absl::StrCat("reactor ", options_.id, " pauses accepting: ", why));
 }
 
 void Reactor::ResumeAccepting() {
@@ -130,7 +148,7 @@ void Reactor::AddListener(const Listener& listener) {
   // No room in the poller. Pausing takes all of them out and tries again later; this one is not in
   // yet, so it must not be taken out.
   free->taken = false;
-  PauseAccepting();
+  PauseAccepting("its poller has no room");
   free->taken = true;
 }
 

@@ -14,10 +14,16 @@ namespace echogw {
 // Tokens of generation 0 are no connections: the mailbox, else the index of a listener.
 inline constexpr std::uint64_t kMailToken = UINT32_MAX;
 
+// A connection's id: the slot that accepted it, above a count of 45 bits.
+inline constexpr unsigned kIdSlotShift = 45;
+
 // How often a close under way looks for the next connections whose time has come.
 inline constexpr Nanos kCloseTick = 5 * kNanosPerMilli;
 // How long to wait before asking again what had no room: a poller, another reactor's mailbox.
 inline constexpr Nanos kRetryPause = 5 * kNanosPerMilli;
+
+// A pause of accepting is logged at most this often.
+inline constexpr Nanos kPauseLogInterval = kNanosPerSecond;
 
 inline std::uint32_t InterestOf(const Connection& c) {
   return (c.watch_read ? kInterestRead : 0U) | (c.watch_write ? kInterestWrite : 0U);
@@ -37,6 +43,10 @@ inline const char* CloseReasonName(CloseReason reason) {
       return "drained";
     case CloseReason::kDrainForced:
       return "reset by a drain";
+    case CloseReason::kAdminClosed:
+      return "closed by an operator";
+    case CloseReason::kAdminReset:
+      return "reset by an operator";
   }
   return "?";
 }
