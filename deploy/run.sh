@@ -1,0 +1,173 @@
+#!/bin/bash
+# Builds the gateway and runs it, from nothing: installs missing packages, builds build/release/,
+# starts the gateway, sends a message through it, and shows its statistics.
+#
+# Usage: deploy/run.sh [--once] [GATEWAY OPTION...]
+#   --once     stop after the demonstration instead of serving until Ctrl-C
+#   others     go to the gateway, as in: deploy/run.sh --listen 127.0.0.1:9000 --reactors 4
+#              (ECHOGW_LISTEN, ECHOGW_ADMIN, ECHOGW_METRICS and the like work as well)
+#
+# Ctrl-C, or SIGTERM to this script, stops the gateway with grace; a second one stops it at once.
+# Exit code: the gateway's, or 1 when something before it or the demonstration failed.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+START_SECONDS=20
+DEFAULT_PORT=7000
+
+once=no
+case ${1:-} in
+  --once)
+    once=yes
+    shift
+    ;;
+  -h | --help)
+    sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "$0"
+    exit 0
+    ;;
+esac
+
+say() { printf '\n== %s\n' "$*"; }
+die() {
+  printf 'deploy/run.sh: %s\n' "$*" >&2
+  exit 1
+}
+
+build() {
+  say "Building (the first time takes a few minutes)"
+  local launcher=()
+  if command -v ccache >/dev/null; then launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache); fi
+  mkdir -p build
+  cmake --preset release "${launcher[@]}" >build/release.log 2>&1 || {
+    cat build/release.log >&2
+    die "configuring failed; see above"
+  }
+  cmake --build --preset release --target echogw echogwctl || die "the build failed; see above"
+}
+
+# uses_default_port <gateway option>...: whether nothing but the defaults says where to listen.
+uses_default_port() {
+  local option
+  for option in "$@"; do
+    case $option in --listen* | --config*) return 1 ;; esac
+  done
+  [ -z "${ECHOGW_LISTEN:-}${ECHOGW_CONFIG:-}" ]
+}
+
+# The gateway shares its port among its reactors, and the kernel would let it share with a stranger
+# of the same user as well; so ask first whether anybody answers.
+refuse_taken_port() {
+  if (exec 3<>"/dev/tcp/127.0.0.1/$DEFAULT_PORT") 2>/dev/null; then
+    die "port $DEFAULT_PORT is taken; choose others, as in:
+  deploy/run.sh --listen 127.0.0.1:0 --admin 127.0.0.1:0 --metrics 127.0.0.1:0"
+  fi
+}
+
+gateway=
+signals=0
+stop_gateway() {
+  [ -n "$gateway" ] || exit 130
+  signals=$((signals + 1))
+  if [ "$signals" -eq 1 ]; then echo "Stopping; once more stops at once"; fi
+  kill -TERM "$gateway" 2>/dev/null || true
+}
+
+# Waits for the gateway's end, through any number of signals to this script; sets `code`.
+code=0
+wait_gateway() {
+  code=0
+  wait "$gateway" || code=$?
+  while [ -e "/proc/$gateway" ] && kill -0 "$gateway" 2>/dev/null; do
+    code=0
+    wait "$gateway" || code=$?
+  done
+  gateway=
+}
+
+listen=
+admin=
+metrics=
+start() {
+  say "Starting build/release/echogw $*"
+  # In a session of its own, so that Ctrl-C reaches it once, through this script; and it ends with
+  # this script, whatever ends that.
+  exec 3< <(exec setsid setpriv --pdeathsig TERM build/release/echogw "$@")
+  gateway=$!
+  local line ready=no deadline=$((SECONDS + START_SECONDS))
+  while [ $SECONDS -lt $deadline ] && IFS= read -r -t $((deadline - SECONDS)) line <&3; do
+    echo "$line"
+    case $line in
+      "listening on "*) listen=${listen:-${line#listening on }} ;;
+      "admin on "*) admin=${line#admin on } ;;
+      "metrics on "*) metrics=${line#metrics on } ;;
+      ready)
+        ready=yes
+        break
+        ;;
+    esac
+  done
+  if [ $ready = no ]; then
+    kill -TERM "$gateway" 2>/dev/null || true
+    wait_gateway
+    die "the gateway did not start (exit code $code); is one of its ports taken? Port 0 takes a
+free one: deploy/run.sh --listen 127.0.0.1:0 --admin 127.0.0.1:0 --metrics 127.0.0.1:0"
+  fi
+}
+
+# An address to connect to, for an address that was listened on.
+reachable() {
+  case $1 in
+    0.0.0.0:*) echo "127.0.0.1:${1##*:}" ;;
+    '[::]':*) echo "[::1]:${1##*:}" ;;
+    *) echo "$1" ;;
+  esac
+}
+
+demonstrate() {
+  local address host message reply=
+  address=$(reachable "$listen")
+  host=${address%:*}
+  host=${host#[}
+  host=${host%]}
+  message="hello from $$"
+  say "Sending '$message' to $address"
+  exec 4<>"/dev/tcp/$host/${address##*:}" || return 1
+  printf '%s\n' "$message" >&4
+  IFS= read -r -t 5 reply <&4 || true
+  exec 4>&-
+  echo "Got back '$reply'"
+  # Upper case is what --transform upper gives.
+  [ "$reply" = "$message" ] || [ "$reply" = "${message^^}" ] || return 1
+  say "build/release/echogwctl --target $admin stats"
+  build/release/echogwctl --target "$admin" stats
+}
+
+hints() {
+  local address
+  address=$(reachable "$listen")
+  say "The gateway runs (process $gateway). In another terminal:"
+  cat <<END
+  build/release/echogwctl --target $admin stats --watch 1s
+  build/release/echogwctl --target $admin reactors
+  build/release/echogwctl --target $admin resize 4 --wait
+  build/release/echogwctl bench $address -c 100 -d 5s
+END
+  if [ -n "$metrics" ]; then echo "  curl http://$(reachable "$metrics")/metrics"; fi
+  echo "Ctrl-C stops it."
+}
+
+if uses_default_port "$@"; then refuse_taken_port; fi
+deploy/install-packages.sh build
+build
+trap stop_gateway INT TERM HUP
+start "$@"
+shown=0
+demonstrate || shown=$?
+if [ $shown -ne 0 ] || [ $once = yes ]; then
+  kill -TERM "$gateway" 2>/dev/null || true
+else
+  hints
+fi
+wait_gateway
+if [ $shown -ne 0 ]; then die "the message did not come back as it was sent, or stats failed"; fi
+exit $code
