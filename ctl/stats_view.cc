@@ -45,7 +45,9 @@ std::string Closed(const Counters& total) {
                     {"timed out", closed.timed_out()},
                     {"I/O error", closed.io_error()},
                     {"drained", closed.drained()},
-                    {"drain forced", closed.drain_forced()}});
+                    {"drain forced", closed.drain_forced()},
+                    {"by an operator", closed.admin_closed()},
+                    {"reset by an operator", closed.admin_reset()}});
 }
 
 std::string Rejected(const Counters& total) {

@@ -12,6 +12,7 @@ namespace echogw {
 using Nanos = std::int64_t;
 
 inline constexpr Nanos kNanosPerMilli = 1'000'000;
+inline constexpr Nanos kNanosPerCenti = 10'000'000;
 inline constexpr Nanos kNanosPerSecond = 1'000'000'000;
 // Later than anything.
 inline constexpr Nanos kNever = INT64_MAX;

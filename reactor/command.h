@@ -1,5 +1,6 @@
-// Everything a reactor can be told, as values: no closures, and no pointers but to mailboxes, which
-// live as long as the pool. A command with an `id` is answered by one Report with that id.
+// Everything a reactor can be told, as values: no closures, and no pointers but to mailboxes and
+// slice boxes, which live as long as the pool. A command with an `id` is answered by one Report
+// with that id.
 #pragma once
 
 #include <cstdint>
@@ -10,6 +11,7 @@
 
 #include "reactor/clock.h"
 #include "reactor/connection.h"
+#include "reactor/connection_record.h"
 
 namespace echogw {
 
@@ -109,8 +111,32 @@ struct CancelClose {
   std::uint64_t id = 0;
 };
 
+// Read up to `slots_max` slots of the table from `from_index` on. Answered by a slice.
+struct ReadConnections {
+  std::uint64_t id = 0;
+  SliceBox* reply = nullptr;
+  std::uint32_t from_index = 0;
+  std::uint32_t slots_max = 64;
+};
+
+// One connection with what the kernel knows of it. Answered by a slice, empty if it is not there.
+struct InspectConnection {
+  std::uint64_t id = 0;
+  SliceBox* reply = nullptr;
+  ConnectionRef ref;
+};
+
+// Close these, politely or with RST. Answered by a slice with the refs of those that were there.
+struct CloseSome {
+  std::uint64_t id = 0;
+  SliceBox* reply = nullptr;
+  std::vector<ConnectionRef> refs;
+  bool reset = false;
+};
+
 using Command = std::variant<Stop, AdoptListeners, HandOverListeners, MoveConnections,
-                             AdoptConnections, SetAdmission, CloseConnections, CancelClose>;
+                             AdoptConnections, SetAdmission, CloseConnections, CancelClose,
+                             ReadConnections, InspectConnection, CloseSome>;
 
 enum class ReportKind : std::uint8_t {
   kDone,

@@ -21,9 +21,15 @@ struct alignas(64) Connection {
   std::uint32_t generation = 0;
   std::uint64_t received_bytes = 0;
   std::uint64_t sent_bytes = 0;
-  Nanos opened_at = 0;
-  Nanos arrived_at = 0;  // in this reactor
-  // Milliseconds on the monotonic clock, modulo 2^32 (49 days): only differences are used.
+  // Stays with the connection when it moves: the slot that accepted it and a count, below 2^53 so
+  // that a JSON reader keeps it whole.
+  std::uint64_t id = 0;
+  // Centiseconds on the monotonic clock, modulo 2^32 (497 days); as for all of these, only
+  // differences are used.
+  std::uint32_t opened_at_cs = 0;
+  // Milliseconds, modulo 2^32 (49 days): since when it is in this reactor.
+  std::uint32_t arrived_at_ms = 0;
+  // Milliseconds: when it was last ready for anything.
   std::uint32_t active_at_ms = 0;
   std::uint8_t pending_class = 0;   // of BufferPool
   bool queued : 1 = false;          // in the reactor's list of those with more to do
@@ -32,6 +38,7 @@ struct alignas(64) Connection {
   bool closing : 1 = false;         // a drain closes it: once all is echoed, FIN
   bool unwatched : 1 = false;       // the poller had no room; tried again by the reactor
   bool fin_sent : 1 = false;        // our FIN is out; what still comes is thrown away
+  bool admin_closed : 1 = false;    // closing, because an operator said so
   std::uint16_t address_index = 0;  // the listen address it came by
 
   [[nodiscard]] bool has_pending() const noexcept { return pending != nullptr; }

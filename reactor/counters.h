@@ -20,8 +20,10 @@ enum class CloseReason : std::uint8_t {
   kIoError,      // any other error of the socket
   kDrained,      // closed by us: all echoed, then FIN
   kDrainForced,  // closed by us with RST
+  kAdminClosed,  // one that an operator closed: all echoed, then FIN
+  kAdminReset,   // one that an operator closed with RST
 };
-inline constexpr std::size_t kCloseReasons = 6;
+inline constexpr std::size_t kCloseReasons = 8;
 
 // Why a connection that the kernel had accepted was turned away.
 enum class RejectReason : std::uint8_t {

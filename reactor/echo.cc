@@ -124,7 +124,7 @@ EchoResult DiscardTurn(Connection& c, const EchoContext& context) {
       case IoStatus::kWouldBlock:
         return {EchoOutcome::kIdle, {}};
       case IoStatus::kEof:
-        return Close(CloseReason::kDrained);
+        return Close(c.admin_closed ? CloseReason::kAdminClosed : CloseReason::kDrained);
       case IoStatus::kError:
         return Close(ReasonFor(r.error));
     }

@@ -184,9 +184,11 @@ void Reactor::CloseConnection(Connection& c, Token token, CloseReason reason) {
         absl::StrCat("reactor ", options_.id, " closes fd ", c.fd, ": ", CloseReasonName(reason),
                      ", received ", c.received_bytes, " bytes, sent ", c.sent_bytes));
   }
+  if (deps_.events.watched()) [[unlikely]]
+    Tell(c, token.index, false, reason);
   DropPending(c, echo_);
   if (!c.unwatched) poller_->Closing(c.fd);
-  if (reason == CloseReason::kDrainForced) {
+  if (reason == CloseReason::kDrainForced || reason == CloseReason::kAdminReset) {
     deps_.io.Reset(c.fd);
   } else {
     deps_.io.Close(c.fd);

@@ -68,7 +68,8 @@ void Reactor::Do(MoveConnections& command) {
 }
 
 bool Reactor::MayMove(const Connection& c) const {
-  return now_ - c.arrived_at >= move_job_->command.residency_min;
+  const auto here_ms = static_cast<std::uint32_t>(now_ / kNanosPerMilli) - c.arrived_at_ms;
+  return Nanos{here_ms} * kNanosPerMilli >= move_job_->command.residency_min;
 }
 
 // Takes a connection out of this reactor, descriptor open, pending bytes and all.
@@ -87,7 +88,7 @@ void Reactor::Attach(Connection moved) {
   Connection& c = *table_.Find(token);
   moved.generation = token.generation;
   moved.queued = false;
-  moved.arrived_at = now_;
+  moved.arrived_at_ms = static_cast<std::uint32_t>(now_ / kNanosPerMilli);
   moved.unwatched = false;
   c = moved;
   c.watch_write = c.has_pending();

@@ -129,6 +129,8 @@ void ToProto(const CounterSnapshot& from, pb::Counters& to) {
   closed.set_io_error(Closed(from, CloseReason::kIoError));
   closed.set_drained(Closed(from, CloseReason::kDrained));
   closed.set_drain_forced(Closed(from, CloseReason::kDrainForced));
+  closed.set_admin_closed(Closed(from, CloseReason::kAdminClosed));
+  closed.set_admin_reset(Closed(from, CloseReason::kAdminReset));
   pb::RejectedConnections& rejected = *to.mutable_connections_rejected();
   rejected.set_fd_limit_select(Rejected(from, RejectReason::kFdLimitSelect));
   rejected.set_table_full(Rejected(from, RejectReason::kTableFull));

@@ -24,7 +24,8 @@ struct ReactorMetric {
 
 // The values of a second label, in the order of the enumeration.
 inline constexpr std::array<const char*, kCloseReasons> kCloseReasonNames = {
-    "peer_closed", "peer_reset", "timed_out", "io_error", "drained", "drain_forced"};
+    "peer_closed", "peer_reset",   "timed_out",    "io_error",
+    "drained",     "drain_forced", "admin_closed", "admin_reset"};
 inline constexpr std::array<const char*, kRejectReasons> kRejectReasonNames = {
     "fd_limit_select", "table_full", "poller_error", "draining"};
 inline constexpr std::array<const char*, kAcceptErrors> kAcceptErrorNames = {"fd_limit", "memory",

@@ -115,6 +115,7 @@ class SlotSet {
  private:
   struct Slot {
     Counters counters;
+    EventRing events;
     std::unique_ptr<Mailbox> mailbox;
     std::vector<UniqueFd> listeners;  // one per address
     std::unique_ptr<Reactor> reactor;

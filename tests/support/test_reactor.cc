@@ -30,6 +30,7 @@ TestReactor::TestReactor(const TestReactorOptions& options) : id_(options.reacto
   const ReactorDeps deps{.counters = counters_,
                          .mailbox = *mailbox_,
                          .outbox = outbox_,
+                         .events = events_,
                          .io = options.io != nullptr ? *options.io : kernel_io_,
                          .clock = options.clock != nullptr ? *options.clock : system_clock_,
                          .log = options.log != nullptr ? *options.log : log_};

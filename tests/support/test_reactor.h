@@ -50,6 +50,7 @@ class TestReactor {
   [[nodiscard]] const TestListener& listener() const { return *listener_; }
   [[nodiscard]] Mailbox& mailbox() { return *mailbox_; }
   [[nodiscard]] Outbox& outbox() { return outbox_; }
+  [[nodiscard]] EventRing& events() { return events_; }
   [[nodiscard]] CounterSnapshot counters() const { return counters_.Read(); }
   [[nodiscard]] std::uint64_t closed(CloseReason reason) const {
     return counters().connections_closed[static_cast<std::size_t>(reason)];
@@ -89,6 +90,7 @@ class TestReactor {
   RecordingLog log_;
   Counters counters_;
   Outbox outbox_;
+  EventRing events_;
   std::unique_ptr<Mailbox> mailbox_;
   std::unique_ptr<TestListener> listener_;
   std::unique_ptr<Reactor> reactor_;

@@ -40,6 +40,7 @@ class ReactorThreadTest : public DescriptorTest {
     auto reactor = Reactor::Create({.id = 9}, {.counters = counters_,
                                                .mailbox = *mailbox_,
                                                .outbox = outbox_,
+                                               .events = events_,
                                                .io = io_,
                                                .clock = clock_,
                                                .log = log_});
@@ -57,6 +58,7 @@ class ReactorThreadTest : public DescriptorTest {
   RecordingLog log_;
   Counters counters_;
   Outbox outbox_;
+  EventRing events_;
   std::unique_ptr<Mailbox> mailbox_;
   std::unique_ptr<Reactor> reactor_;
 };
