@@ -75,11 +75,7 @@ class BenchCommand : public Command {
     Watch(context, **run);
     const LoadResult result = (*run)->Finish();
     if (result.connects == 0 && result.errors.total() > 0) {
-      const ErrorLog::Detail& first = result.errors.details().front();
-      return Fail(context, ExitCode::kUnreachable,
-                  absl::StrCat("cannot connect to ", load.target.ToString(), ": ",
-                               std::string(ErrorKindName(first.kind)), " ", ErrnoName(first.error),
-                               "; is the endpoint up?"));
+      return FailToConnect(context, load.target.ToString(), result.errors);
     }
     if (context.format == OutputFormat::kTable) {
       PrintTable(context, load, result);

@@ -77,4 +77,18 @@ ExitCode FailLoad(CommandContext& context, const absl::Status& status) {
   return Fail(context, code, std::string(status.message()));
 }
 
+ExitCode FailToConnect(CommandContext& context, const std::string& endpoint,
+                       const ErrorLog& errors) {
+  const ErrorLog::Detail& first = errors.details().front();
+  std::string reason(ErrorKindName(first.kind));
+  if (first.error != 0) absl::StrAppend(&reason, " ", ErrnoName(first.error));
+  if (first.kind == ErrorKind::kClientLimit) {
+    return Fail(context, ExitCode::kRefused,
+                absl::StrCat("cannot even begin to connect to ", endpoint, ": ", reason,
+                             "; this machine has no source port, file or memory left for it"));
+  }
+  return Fail(context, ExitCode::kUnreachable,
+              absl::StrCat("cannot connect to ", endpoint, ": ", reason, "; is the endpoint up?"));
+}
+
 }  // namespace echogw

@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "ctl/command.h"
 #include "ctl/load/endpoint.h"
+#include "ctl/load/error_log.h"
 #include "ctl/load/options.h"
 #include "ctl/option_set.h"
 
@@ -42,5 +43,9 @@ class CommonLoadOptions {
 // Writes what is wrong on the error stream and returns the exit code for it: usage for
 // INVALID_ARGUMENT, unreachable for UNAVAILABLE, refused for the rest.
 [[nodiscard]] ExitCode FailLoad(CommandContext& context, const absl::Status& status);
+
+// The endpoint let nobody in: writes the first reason on the error stream.
+[[nodiscard]] ExitCode FailToConnect(CommandContext& context, const std::string& endpoint,
+                                     const ErrorLog& errors);
 
 }  // namespace echogw

@@ -47,7 +47,7 @@ class ErrorLog {
   static constexpr std::size_t kDetails = 10;
 
   struct Detail {
-    std::chrono::system_clock::time_point time;
+    std::chrono::system_clock::time_point time{};
     ErrorKind kind = ErrorKind::kIo;
     int error = 0;
     // Counts the connections of the load from 0.
@@ -57,7 +57,7 @@ class ErrorLog {
     // Bytes of its stream that had come back right.
     std::uint64_t offset = 0;
     // Empty, or more of it: "expected 0x41, got 0x42".
-    std::string text;
+    std::string text{};
   };
   using Key = std::pair<ErrorKind, int>;
 

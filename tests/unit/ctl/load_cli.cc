@@ -12,6 +12,7 @@ namespace echogw {
 LoadCliResult RunLoadCli(const std::vector<std::string>& arguments, Interrupt* interrupt) {
   std::vector<std::unique_ptr<Command>> commands;
   commands.push_back(MakeBenchCommand());
+  commands.push_back(MakeSoakCommand());
   std::ostringstream out;
   std::ostringstream err;
   Interrupt own;

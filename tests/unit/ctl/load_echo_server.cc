@@ -65,6 +65,7 @@ void LoadEchoServer::Run() {
       if (Serve(found->first, found->second)) continue;
       close(found->first);
       peers_.erase(found);
+      ++closes_;
     }
     if (fds[1].revents != 0) Accept();
   }
@@ -95,6 +96,7 @@ bool LoadEchoServer::Serve(int fd, Peer& peer) {
       peer.half_closed = true;
       break;
     }
+    received_bytes_ += static_cast<std::uint64_t>(size);
     std::string data(buffer, static_cast<std::size_t>(size));
     const bool strikes = mine && !peer.struck && peer.received + data.size() > script_.at;
     if (strikes && script_.fault == EchoFault::kReset) {

@@ -56,7 +56,10 @@ class LoadEchoServer {
   [[nodiscard]] std::string address() const { return endpoint_.ToString(); }
   // Any time, from the test's thread.
   [[nodiscard]] std::uint64_t accepted() const { return accepted_.load(); }
+  // Connections that ended in any way, and those of them that ended by FIN both ways.
+  [[nodiscard]] std::uint64_t closes() const { return closes_.load(); }
   [[nodiscard]] std::uint64_t clean_closes() const { return clean_closes_.load(); }
+  [[nodiscard]] std::uint64_t received_bytes() const { return received_bytes_.load(); }
 
  private:
   struct Peer {
@@ -83,7 +86,9 @@ class LoadEchoServer {
   bool paused_ = false;
   // Written by the server's thread, read by the test; each stands for itself.
   std::atomic<std::uint64_t> accepted_{0};
+  std::atomic<std::uint64_t> closes_{0};
   std::atomic<std::uint64_t> clean_closes_{0};
+  std::atomic<std::uint64_t> received_bytes_{0};
   std::map<int, Peer> peers_;
   std::thread thread_;
 };

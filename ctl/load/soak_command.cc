@@ -1,0 +1,314 @@
+// soak: clients that open, use and hold connections while the gateway changes, joined with the
+// gateway's own counters into one verdict on whether anything was lost.
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_split.h"
+#include "ctl/client.h"
+#include "ctl/emit.h"
+#include "ctl/interrupt.h"
+#include "ctl/load/common_options.h"
+#include "ctl/load/load_commands.h"
+#include "ctl/load/soak_controller.h"
+#include "ctl/load/soak_ledger.h"
+#include "ctl/load/soak_report.h"
+#include "ctl/load/soak_traffic.h"
+#include "ctl/option_set.h"
+#include "ctl/rpc_error.h"
+#include "ctl/units.h"
+
+namespace echogw {
+
+namespace {
+
+constexpr std::uint64_t kClientsMax = 1'000'000;
+constexpr std::uint32_t kReactorsMax = 256;
+constexpr std::chrono::seconds kDefaultDuration{60};
+
+absl::Status ParseSizes(const std::string& text, std::vector<std::uint32_t>* sizes) {
+  std::vector<std::uint32_t> parsed;
+  for (const std::string& part : std::vector<std::string>(absl::StrSplit(text, ','))) {
+    std::uint32_t size = 0;
+    if (!absl::SimpleAtoi(part, &size) || size < 1 || size > kReactorsMax) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "'", text, "' is not a list of sizes; write numbers from 1 to 256, as in 8,2,5"));
+    }
+    parsed.push_back(size);
+  }
+  *sizes = std::move(parsed);
+  return absl::OkStatus();
+}
+
+class SoakCommand : public Command {
+ public:
+  CommandHelp Help() const override {
+    return {"soak", "Prove that no connection and no byte is lost while the gateway changes",
+            "  echogwctl soak 127.0.0.1:7000 -d 1m                # while you resize by hand\n"
+            "  echogwctl soak 127.0.0.1:7000 --resize 8,2,5 --every 200ms\n"
+            "  echogwctl soak 127.0.0.1:7000 --connections 1000000 --resize 8,2 --every 100ms \\\n"
+            "      --rebalance --move --drain-reactor --source-addresses 4\n"
+            "  echogwctl soak 127.0.0.1:7000 --no-admin           # any echo server\n"
+            "\n"
+            "Exit codes: 0 lost nothing, 1 lost something, 3 unreachable, 4 lost nothing but an\n"
+            "operation failed."};
+  }
+
+  void AddOptions(OptionSet& options) override {
+    common_.AddTo(options);
+    options.Count("--churn-clients", &churn_clients_, {0, kClientsMax},
+                  "Clients that connect, echo and close again and again (16)");
+    options.Count("--held", &held_, {0, kClientsMax},
+                  "Connections held and used from start to end (64)");
+    options.Time("--held-interval", &held_interval_,
+                 "From one message of a held connection to its next (100ms)",
+                 std::chrono::milliseconds(1));
+    options.Size("-s,--size", &size_, {1, std::uint64_t{1} << 30}, "Bytes of a message (64)");
+    options.Time("-d,--duration", &duration_, "Run this long (60s; no limit with --connections)",
+                 std::chrono::milliseconds(1));
+    options.Count("--connections", &connections_, {1},
+                  "Stop when the churn clients have opened this many");
+    options.Real("-r,--rate", &rate_,
+                 "Connections a second of all churn clients (no rate: as fast as they can)");
+    options.Count("-t,--threads", &threads_, {1, 1024}, "Threads of the churn clients (1)");
+    options.Time("--slow-threshold", &slow_threshold_,
+                 "Report connects and first echoes that take longer (900ms)",
+                 std::chrono::milliseconds(1));
+    options.Time("--baseline", &baseline_,
+                 "First run this long without operations, to compare latencies with (0s)");
+    options.Flag("--progress", &progress_,
+                 "A line a second on the error stream even if that is no terminal");
+    AddControlOptions(options);
+  }
+
+  ExitCode Run(CommandContext& context) override {
+    TrafficPlan plan;
+    if (absl::Status status = MakePlan(&plan); !status.ok()) return FailLoad(context, status);
+    SoakFindings findings = MakeFindings(plan);
+    if (const auto code = ReadBefore(context, &findings)) return *code;
+
+    const LoadTime began = LoadClock::now();
+    if (baseline_.count() > 0) {
+      findings.baseline.emplace();
+      TrafficPlan before = plan;
+      LimitPhase(&before, baseline_, 0);
+      const absl::Status status = RunPhase(context, before, false, &findings, &*findings.baseline);
+      if (!status.ok()) return FailLoad(context, status);
+    }
+    if (!findings.interrupted) {
+      const absl::Status status =
+          RunPhase(context, plan, !control_.empty(), &findings, &findings.traffic);
+      if (!status.ok()) return FailLoad(context, status);
+    }
+    findings.elapsed = LoadClock::now() - began;
+    if (findings.Connects() == 0 && findings.Errors().total() > 0) {
+      return FailToConnect(context, findings.endpoint, findings.Errors());
+    }
+    ReadAfter(context, &findings);
+    if (context.format == OutputFormat::kTable) {
+      PrintSoak(context.out, findings, context.colour);
+    } else {
+      EmitDocument(context, SoakDocument(findings));
+    }
+    if (!LossesOf(findings).empty()) return ExitCode::kRefused;
+    const bool failed = findings.control && findings.control->Unsuccessful() > 0;
+    return failed ? ExitCode::kPartial : ExitCode::kOk;
+  }
+
+ private:
+  void AddControlOptions(OptionSet& options) {
+    options.Custom(
+        "--resize", "LIST",
+        [this](const std::string& text) { return ParseSizes(text, &control_.sizes); },
+        "Resize the gateway to these numbers of reactors in turn, as in 8,2,5");
+    options.Time("--every", &control_.every, "From the begin of one operation to the next (1s)");
+    options.Flag("--rebalance", &control_.rebalance, "Rebalance now and then");
+    options.Flag("--move", &control_.move,
+                 "Now and then move all connections of one reactor to another");
+    options.Flag("--drain-reactor", &control_.drain_reactor,
+                 "Now and then drain one reactor and take it back");
+    options.Time("--settle", &settle_,
+                 "How long the gateway's counters may take to add up at the end (5s)");
+    options.Flag("--no-admin", &no_admin_,
+                 "Leave the gateway's counters out: no call to the admin API");
+  }
+
+  absl::Status MakePlan(TrafficPlan* plan) const {
+    if (churn_clients_ == 0 && held_ == 0) {
+      return absl::InvalidArgumentError("--churn-clients and --held are both 0: nothing to do");
+    }
+    if (no_admin_ && !control_.empty()) {
+      return absl::InvalidArgumentError(
+          "--no-admin: --resize, --rebalance, --move and --drain-reactor need the admin API");
+    }
+    if (churn_clients_ > 0 && threads_ > churn_clients_) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("--threads: ", threads_, " threads need as many --churn-clients"));
+    }
+    if (churn_clients_ == 0 && connections_ > 0) {
+      return absl::InvalidArgumentError(
+          "--connections counts those of --churn-clients, which is 0");
+    }
+    LoadOptions load;
+    if (absl::Status status = common_.Prepare(churn_clients_ + held_, &load); !status.ok()) {
+      return status;
+    }
+    load.message_bytes = size_;
+    load.slow_threshold = slow_threshold_;
+    load.await_fin = true;
+    if (churn_clients_ > 0) {
+      plan->churn = load;
+      plan->churn->mode = LoadMode::kChurn;
+      plan->churn->connections = churn_clients_;
+      plan->churn->threads = threads_;
+      plan->churn->rate = rate_;
+    }
+    if (held_ > 0) {
+      plan->held = load;
+      plan->held->connections = held_;
+      plan->held->rate =
+          static_cast<double>(held_) / std::chrono::duration<double>(held_interval_).count();
+      // Bytes of their own: a mix-up with a churn connection must show.
+      plan->held->seed = ~load.seed;
+    }
+    LimitPhase(plan, duration_.value_or(connections_ > 0 ? Duration::zero() : kDefaultDuration),
+               connections_);
+    return absl::OkStatus();
+  }
+
+  // The churn sets the end; the held connections only when there is none.
+  static void LimitPhase(TrafficPlan* plan, Duration duration, std::uint64_t connections) {
+    LoadOptions& first = plan->churn ? *plan->churn : *plan->held;
+    first.duration = duration;
+    first.messages = connections;
+  }
+
+  SoakFindings MakeFindings(const TrafficPlan& plan) const {
+    SoakFindings findings;
+    findings.endpoint = (plan.churn ? *plan.churn : *plan.held).target.ToString();
+    findings.churn_clients = churn_clients_;
+    findings.held_connections = held_;
+    findings.message_bytes = size_;
+    findings.slow_threshold = slow_threshold_;
+    return findings;
+  }
+
+  // The gateway's counters before the first connection; an exit code when the soak cannot start.
+  std::optional<ExitCode> ReadBefore(CommandContext& context, SoakFindings* findings) const {
+    if (no_admin_) {
+      findings->server_note = "not asked (--no-admin)";
+      return std::nullopt;
+    }
+    ServerSide server;
+    const grpc::Status status = ReadLedger(context.client, &server.before);
+    if (status.ok()) {
+      findings->server = std::move(server);
+      return std::nullopt;
+    }
+    if (!control_.empty()) return FailRpc(context, status);
+    findings->server_note =
+        absl::StrCat("not asked: ", DescribeRpcError(status, context.client).message);
+    return std::nullopt;
+  }
+
+  // And after the last: what they say is a part of the findings.
+  void ReadAfter(CommandContext& context, SoakFindings* findings) const {
+    if (!findings->server) return;
+    ServerSide& server = *findings->server;
+    bool busy = false;
+    const grpc::Status status = WaitUntilQuiet(
+        context.client, server.before.total().connections_active(), settle_, &server.after, &busy);
+    if (!status.ok()) {
+      server.after = server.before;
+      server.faults = {absl::StrCat("the gateway does not answer any more: ",
+                                    DescribeRpcError(status, context.client).message)};
+      return;
+    }
+    if (busy) {
+      findings->server_note =
+          " as far as can be told: others use the gateway, and its counters did not come to rest";
+      return;
+    }
+    server.faults = CheckLedger(
+        server.before, server.after,
+        {.connects = findings->Connects(), .verified_bytes = findings->VerifiedBytes()});
+  }
+
+  absl::Status RunPhase(CommandContext& context, const TrafficPlan& plan, bool control,
+                        SoakFindings* findings, TrafficResult* result) const {
+    SoakTraffic traffic(plan);
+    const auto guard = context.interrupt.Arm([&traffic] { traffic.Interrupt(); });
+    if (absl::Status status = traffic.Start(); !status.ok()) return status;
+    std::optional<SoakController> controller;
+    if (control) {
+      controller.emplace(context.client, control_);
+      controller->Start();
+    }
+    Watch(context, traffic, controller ? &*controller : nullptr);
+    // The clients go on until the operation under way has ended.
+    if (controller) {
+      controller->Stop();
+      findings->control = controller->record();
+    }
+    *result = traffic.Finish();
+    findings->interrupted = context.interrupt.requested();
+    return absl::OkStatus();
+  }
+
+  void Watch(CommandContext& context, SoakTraffic& traffic,
+             const SoakController* controller) const {
+    const bool shown = progress_ || context.err_is_terminal;
+    const LoadTime began = LoadClock::now();
+    LoadTime last = began;
+    std::uint64_t last_connects = 0;
+    while (!traffic.WaitDone(std::chrono::seconds(1))) {
+      if (!shown) continue;
+      const LoadTime now = LoadClock::now();
+      const LoadRun::Snapshot churn = traffic.ChurnProgress();
+      const LoadRun::Snapshot held = traffic.HeldProgress();
+      const double rate = static_cast<double>(churn.connects - last_connects) /
+                          std::chrono::duration<double>(now - last).count();
+      context.err << absl::StreamFormat("%4.0fs  %d connections  %s/s  %d held  %d errors",
+                                        std::chrono::duration<double>(now - began).count(),
+                                        churn.connects + held.connects, HumanRate(rate), held.open,
+                                        churn.errors + held.errors);
+      if (controller != nullptr) {
+        context.err << absl::StreamFormat("  %d operations  %d failed", controller->succeeded(),
+                                          controller->unsuccessful());
+      }
+      context.err << '\n' << std::flush;
+      last = now;
+      last_connects = churn.connects;
+    }
+  }
+
+  CommonLoadOptions common_;
+  ControlPlan control_;
+  std::uint64_t churn_clients_ = 16;
+  std::uint64_t held_ = 64;
+  Duration held_interval_ = std::chrono::milliseconds(100);
+  std::uint64_t size_ = 64;
+  std::optional<Duration> duration_;
+  std::uint64_t connections_ = 0;
+  double rate_ = 0;
+  std::uint64_t threads_ = 1;
+  Duration slow_threshold_ = std::chrono::milliseconds(900);
+  Duration baseline_{0};
+  Duration settle_ = std::chrono::seconds(5);
+  bool progress_ = false;
+  bool no_admin_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> MakeSoakCommand() { return std::make_unique<SoakCommand>(); }
+
+}  // namespace echogw

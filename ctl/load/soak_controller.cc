@@ -1,0 +1,225 @@
+#include "ctl/load/soak_controller.h"
+
+#include <grpcpp/client_context.h>
+#include <grpcpp/support/status.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "ctl/proto_document.h"
+#include "ctl/rpc_error.h"
+
+namespace echogw {
+
+namespace {
+
+using admin::v1::Operation;
+
+constexpr std::uint64_t kResizesPerExtra = 5;
+// The gateway gives operations 30 s unless told otherwise; this much more is for it to say so.
+constexpr std::chrono::seconds kOperationMax{60};
+constexpr std::chrono::milliseconds kPollEvery{20};
+
+bool IsDone(const Operation& operation) {
+  return operation.result() != admin::v1::OPERATION_RESULT_RUNNING &&
+         operation.result() != admin::v1::OPERATION_RESULT_UNSPECIFIED;
+}
+
+}  // namespace
+
+std::uint64_t ControlRecord::Succeeded() const {
+  std::uint64_t sum = 0;
+  for (const auto& [kind, tally] : tallies) sum += tally.succeeded;
+  return sum;
+}
+
+std::uint64_t ControlRecord::Unsuccessful() const {
+  std::uint64_t sum = 0;
+  for (const auto& [kind, tally] : tallies) sum += tally.failed + tally.refused;
+  return sum;
+}
+
+SoakController::SoakController(Client& client, ControlPlan plan)
+    : client_(client), admin_(client.admin()), plan_(std::move(plan)) {
+  if (plan_.rebalance) extras_.push_back(&SoakController::Rebalance);
+  if (plan_.move) extras_.push_back(&SoakController::Move);
+  if (plan_.drain_reactor) extras_.push_back(&SoakController::DrainAndUndrain);
+}
+
+SoakController::~SoakController() { Stop(); }
+
+void SoakController::Start() {
+  thread_ = std::thread([this] { Run(); });
+}
+
+void SoakController::Stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stop_ = true;
+  }
+  stop_changed_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+void SoakController::Run() {
+  auto next = std::chrono::steady_clock::now();
+  for (std::uint64_t step = 0; !WaitUntil(next); ++step) {
+    next = std::max(next + plan_.every, std::chrono::steady_clock::now());
+    if (!plan_.sizes.empty()) Resize(plan_.sizes[step % plan_.sizes.size()]);
+    const bool extra = plan_.sizes.empty() || (step + 1) % kResizesPerExtra == 0;
+    if (extra && !extras_.empty()) Extra();
+  }
+}
+
+bool SoakController::WaitUntil(std::chrono::steady_clock::time_point time) {
+  std::unique_lock lock(mutex_);
+  return stop_changed_.wait_until(lock, time, [this] { return stop_; });
+}
+
+void SoakController::Resize(std::uint32_t target) {
+  grpc::ClientContext call;
+  client_.SetDeadline(call);
+  admin::v1::ResizeRequest request;
+  request.set_target(target);
+  admin::v1::ResizeResponse response;
+  const grpc::Status status = admin_.Resize(&call, request, &response);
+  Follow("resize", status, response.operation());
+}
+
+// All of them need two reactors that serve; with fewer the turn passes.
+void SoakController::Extra() {
+  const std::vector<std::uint32_t> serving = ServingReactors();
+  if (serving.size() < 2) return;
+  const auto extra = extras_[extras_done_++ % extras_.size()];
+  (this->*extra)(serving);
+}
+
+void SoakController::Rebalance(const std::vector<std::uint32_t>&) {
+  grpc::ClientContext call;
+  client_.SetDeadline(call);
+  admin::v1::RebalanceRequest request;
+  request.set_policy(admin::v1::REBALANCE_POLICY_CONNECTIONS);
+  admin::v1::RebalanceResponse response;
+  const grpc::Status status = admin_.Rebalance(&call, request, &response);
+  Follow("rebalance", status, response.operation());
+}
+
+void SoakController::Move(const std::vector<std::uint32_t>& serving) {
+  grpc::ClientContext call;
+  client_.SetDeadline(call);
+  admin::v1::MoveRequest request;
+  request.set_from_reactor(serving[extras_done_ % serving.size()]);
+  request.set_to_reactor(serving[(extras_done_ + 1) % serving.size()]);
+  admin::v1::MoveResponse response;
+  const grpc::Status status = admin_.Move(&call, request, &response);
+  Follow("move", status, response.operation());
+}
+
+void SoakController::DrainAndUndrain(const std::vector<std::uint32_t>& serving) {
+  const std::uint32_t reactor = serving[extras_done_ % serving.size()];
+  {
+    grpc::ClientContext call;
+    client_.SetDeadline(call);
+    admin::v1::DrainRequest request;
+    request.set_reactor(reactor);
+    admin::v1::DrainResponse response;
+    const grpc::Status status = admin_.Drain(&call, request, &response);
+    Follow("drain", status, response.operation());
+    if (!status.ok()) return;
+  }
+  grpc::ClientContext call;
+  client_.SetDeadline(call);
+  admin::v1::UndrainRequest request;
+  request.set_reactor(reactor);
+  admin::v1::UndrainResponse response;
+  const grpc::Status status = admin_.Undrain(&call, request, &response);
+  if (!status.ok()) {
+    NoteRefusal("undrain", status);
+    return;
+  }
+  ++record_.tallies["undrain"].succeeded;
+  succeeded_.fetch_add(1, std::memory_order_relaxed);
+}
+
+std::vector<std::uint32_t> SoakController::ServingReactors() {
+  grpc::ClientContext call;
+  client_.SetDeadline(call);
+  admin::v1::ListReactorsResponse response;
+  const grpc::Status status = admin_.ListReactors(&call, {}, &response);
+  if (!status.ok()) NoteRefusal("list-reactors", status);
+  std::vector<std::uint32_t> serving;
+  for (const admin::v1::Reactor& reactor : response.reactors()) {
+    if (reactor.state() == admin::v1::REACTOR_STATE_SERVING) serving.push_back(reactor.id());
+  }
+  return serving;
+}
+
+void SoakController::Follow(const std::string& kind, const grpc::Status& status,
+                            const Operation& begun) {
+  if (!status.ok()) {
+    NoteRefusal(kind, status);
+    return;
+  }
+  if (!record_.kernel_before) record_.kernel_before = begun.kernel_before();
+  NoteEnd(kind, IsDone(begun) ? begun : WaitForEnd(begun));
+}
+
+Operation SoakController::WaitForEnd(Operation operation) {
+  const auto give_up = std::chrono::system_clock::now() + kOperationMax;
+  {
+    grpc::ClientContext call;
+    call.set_deadline(give_up);
+    admin::v1::WatchOperationRequest request;
+    request.set_id(operation.id());
+    const auto reader = admin_.WatchOperation(&call, request);
+    admin::v1::WatchOperationResponse response;
+    while (reader->Read(&response)) operation = response.operation();
+    static_cast<void>(reader->Finish());
+  }
+  // The stream broke off, or the gateway forgot to end it with the operation: asks instead.
+  while (!IsDone(operation) && std::chrono::system_clock::now() < give_up) {
+    grpc::ClientContext call;
+    client_.SetDeadline(call);
+    admin::v1::GetOperationRequest request;
+    request.set_id(operation.id());
+    admin::v1::GetOperationResponse response;
+    if (!admin_.GetOperation(&call, request, &response).ok()) break;
+    operation = response.operation();
+    if (!IsDone(operation)) std::this_thread::sleep_for(kPollEvery);
+  }
+  return operation;
+}
+
+void SoakController::NoteEnd(const std::string& kind, const Operation& operation) {
+  record_.connections_moved += operation.connections_moved();
+  record_.connections_closed += operation.connections_closed();
+  record_.connections_reset += operation.connections_reset();
+  record_.accepted_from_parked += operation.accepted_from_parked();
+  if (operation.has_kernel_after()) record_.kernel_after = operation.kernel_after();
+  OperationTally& tally = record_.tallies[kind];
+  if (operation.result() == admin::v1::OPERATION_RESULT_SUCCEEDED) {
+    ++tally.succeeded;
+    tally.elapsed.Record(FromProto(operation.elapsed()));
+    succeeded_.fetch_add(1, std::memory_order_relaxed);
+    return;
+  }
+  ++tally.failed;
+  NoteFailure(kind, absl::StrCat("operation ", operation.id(), ": ",
+                                 admin::v1::OperationResult_Name(operation.result()), ": ",
+                                 operation.message()));
+}
+
+void SoakController::NoteRefusal(const std::string& kind, const grpc::Status& status) {
+  ++record_.tallies[kind].refused;
+  NoteFailure(kind, DescribeRpcError(status, client_).message);
+}
+
+void SoakController::NoteFailure(const std::string& kind, std::string text) {
+  unsuccessful_.fetch_add(1, std::memory_order_relaxed);
+  if (record_.failures.size() >= ControlRecord::kFailures) return;
+  record_.failures.push_back(
+      {.time = std::chrono::system_clock::now(), .kind = kind, .text = std::move(text)});
+}
+
+}  // namespace echogw

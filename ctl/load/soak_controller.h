@@ -1,0 +1,136 @@
+// SoakController: changes the gateway through its admin API while a soak runs: resizes in turn and,
+// between them, rebalances, moves and drains of one reactor. Each operation is followed to its end
+// before the next begins.
+//
+// Owned by the soak, with a thread of its own. Whatever the gateway refuses or fails is written
+// down and the next step follows: the soak's verdict is about connections, not about operations.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "ctl/client.h"
+#include "ctl/load/histogram.h"
+#include "echogw/admin/v1/admin.pb.h"
+
+namespace echogw {
+
+struct ControlPlan {
+  // Targets of Resize, in turn and from the start again; empty for none.
+  std::vector<std::uint32_t> sizes;
+  // From the begin of one step to that of the next; a step that takes longer delays the next.
+  std::chrono::nanoseconds every = std::chrono::seconds(1);
+  // What else to do, in turn: after each fifth resize, or at each step when there are none.
+  bool rebalance = false;
+  bool move = false;
+  bool drain_reactor = false;
+
+  [[nodiscard]] bool empty() const {
+    return sizes.empty() && !rebalance && !move && !drain_reactor;
+  }
+};
+
+// What became of the operations of one kind.
+struct OperationTally {
+  std::uint64_t succeeded = 0;
+  // Ended, but failed, timed out or were cancelled.
+  std::uint64_t failed = 0;
+  // The call itself was answered with an error.
+  std::uint64_t refused = 0;
+  // Of the succeeded ones, as the gateway says.
+  Histogram elapsed;
+};
+
+struct ControlRecord {
+  static constexpr std::size_t kFailures = 10;
+
+  struct Failure {
+    std::chrono::system_clock::time_point time;
+    std::string kind;
+    std::string text;
+  };
+
+  // By "resize", "rebalance", "move", "drain" and "undrain".
+  std::map<std::string, OperationTally> tallies;
+  std::vector<Failure> failures;
+  // Sums over the reports of all operations.
+  std::uint64_t connections_moved = 0;
+  std::uint64_t connections_closed = 0;
+  std::uint64_t connections_reset = 0;
+  std::uint64_t accepted_from_parked = 0;
+  // Of the whole network namespace, at the begin of the first operation and the end of the last.
+  std::optional<admin::v1::KernelCounters> kernel_before;
+  std::optional<admin::v1::KernelCounters> kernel_after;
+
+  [[nodiscard]] std::uint64_t Succeeded() const;
+  // Failed or refused.
+  [[nodiscard]] std::uint64_t Unsuccessful() const;
+};
+
+class SoakController {
+ public:
+  // `client` outlives it; its stub is made here, on the caller's thread.
+  SoakController(Client& client, ControlPlan plan);
+  // As Stop().
+  ~SoakController();
+  SoakController(const SoakController&) = delete;
+  SoakController& operator=(const SoakController&) = delete;
+
+  void Start();
+  // Ends after the operation under way, and takes a drained reactor back. Blocks until then.
+  void Stop();
+  // After Stop().
+  [[nodiscard]] const ControlRecord& record() const { return record_; }
+  // Operations that succeeded, and that did not. Any thread.
+  [[nodiscard]] std::uint64_t succeeded() const {
+    return succeeded_.load(std::memory_order_relaxed);
+  }
+  [[nodiscard]] std::uint64_t unsuccessful() const {
+    return unsuccessful_.load(std::memory_order_relaxed);
+  }
+
+ private:
+  void Run();
+  // True when the soak ends before `time`.
+  [[nodiscard]] bool WaitUntil(std::chrono::steady_clock::time_point time);
+  void Resize(std::uint32_t target);
+  void Extra();
+  void Rebalance(const std::vector<std::uint32_t>& serving);
+  void Move(const std::vector<std::uint32_t>& serving);
+  void DrainAndUndrain(const std::vector<std::uint32_t>& serving);
+  [[nodiscard]] std::vector<std::uint32_t> ServingReactors();
+  // Writes the refusal down, or follows the operation to its end and writes that down.
+  void Follow(const std::string& kind, const grpc::Status& status,
+              const admin::v1::Operation& begun);
+  // The operation at its end, or as it stood when nothing more was to be learned of it.
+  [[nodiscard]] admin::v1::Operation WaitForEnd(admin::v1::Operation operation);
+  void NoteEnd(const std::string& kind, const admin::v1::Operation& operation);
+  void NoteRefusal(const std::string& kind, const grpc::Status& status);
+  void NoteFailure(const std::string& kind, std::string text);
+
+  Client& client_;
+  Client::Admin& admin_;
+  const ControlPlan plan_;
+  std::vector<void (SoakController::*)(const std::vector<std::uint32_t>&)> extras_;
+  std::uint64_t extras_done_ = 0;
+  ControlRecord record_;
+  // Written by the thread, read by progress lines; each stands for itself.
+  std::atomic<std::uint64_t> succeeded_{0};
+  std::atomic<std::uint64_t> unsuccessful_{0};
+  std::mutex mutex_;
+  std::condition_variable stop_changed_;
+  // Under mutex_.
+  bool stop_ = false;
+  std::thread thread_;
+};
+
+}  // namespace echogw

@@ -1,0 +1,142 @@
+#include "ctl/load/soak_ledger.h"
+
+#include <grpcpp/client_context.h>
+
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "ctl/proto_document.h"
+
+namespace echogw {
+
+namespace {
+
+using admin::v1::Counters;
+using admin::v1::GetStatsResponse;
+
+constexpr std::chrono::milliseconds kPollEvery{20};
+
+std::string DescribeBalance(const Counters& counters) {
+  return absl::StrCat(
+      counters.connections_accepted(), " accepted + ", counters.connections_moved_in(),
+      " moved in, but ", ClosedTotal(counters.connections_closed()), " closed + ",
+      counters.connections_moved_out(), " moved out + ", counters.connections_active(), " active");
+}
+
+bool IsSettled(const GetStatsResponse& stats, std::uint64_t active) {
+  if (stats.total().connections_active() > active) return false;
+  for (const admin::v1::Reactor& reactor : stats.reactors()) {
+    if (!IsBalanced(reactor.counters())) return false;
+  }
+  return IsBalanced(stats.total()) &&
+         stats.total().connections_moved_in() == stats.total().connections_moved_out();
+}
+
+}  // namespace
+
+std::uint64_t ClosedTotal(const admin::v1::ClosedConnections& closed) {
+  return closed.peer_closed() + closed.peer_reset() + closed.timed_out() + closed.io_error() +
+         closed.drained() + closed.drain_forced() + closed.admin_closed() + closed.admin_reset();
+}
+
+std::uint64_t RejectedTotal(const admin::v1::RejectedConnections& rejected) {
+  return rejected.fd_limit_select() + rejected.table_full() + rejected.poller_error() +
+         rejected.draining();
+}
+
+bool IsBalanced(const Counters& counters) {
+  return counters.connections_accepted() + counters.connections_moved_in() ==
+         ClosedTotal(counters.connections_closed()) + counters.connections_moved_out() +
+             counters.connections_active();
+}
+
+std::vector<std::string> CheckLedger(const GetStatsResponse& before, const GetStatsResponse& after,
+                                     const ClientTotals& clients) {
+  std::vector<std::string> faults;
+  if (FromProto(after.uptime()) < FromProto(before.uptime())) {
+    faults.push_back("the gateway was restarted");
+    return faults;
+  }
+  const Counters& total = after.total();
+  if (!IsBalanced(total)) {
+    faults.push_back(absl::StrCat("the totals do not add up: ", DescribeBalance(total)));
+  }
+  if (total.connections_moved_in() != total.connections_moved_out()) {
+    faults.push_back(absl::StrCat(total.connections_moved_out(), " connections moved out, but ",
+                                  total.connections_moved_in(), " moved in"));
+  }
+  for (const admin::v1::Reactor& reactor : after.reactors()) {
+    if (IsBalanced(reactor.counters())) continue;
+    faults.push_back(absl::StrCat("reactor ", reactor.id(),
+                                  " does not add up: ", DescribeBalance(reactor.counters())));
+  }
+  const auto less = [&](const char* what, std::uint64_t server, std::uint64_t client) {
+    if (server >= client) return;
+    faults.push_back(
+        absl::StrCat("the gateway ", what, " ", server, ", the clients know of ", client));
+  };
+  less("accepted connections:",
+       total.connections_accepted() - before.total().connections_accepted(), clients.connects);
+  less("received bytes:", total.received_bytes() - before.total().received_bytes(),
+       clients.verified_bytes);
+  less("sent bytes:", total.sent_bytes() - before.total().sent_bytes(), clients.verified_bytes);
+  return faults;
+}
+
+grpc::Status ReadLedger(Client& client, GetStatsResponse* stats) {
+  grpc::ClientContext call;
+  client.SetDeadline(call);
+  return client.admin().GetStats(&call, {}, stats);
+}
+
+grpc::Status WaitUntilQuiet(Client& client, std::uint64_t active, std::chrono::nanoseconds limit,
+                            GetStatsResponse* stats, bool* busy) {
+  const auto give_up = std::chrono::steady_clock::now() + limit;
+  *busy = false;
+  std::uint64_t accepted = UINT64_MAX;
+  for (;;) {
+    const grpc::Status status = ReadLedger(client, stats);
+    if (!status.ok()) return status;
+    if (IsSettled(*stats, active)) {
+      *busy = false;
+      return status;
+    }
+    const std::uint64_t now_accepted = stats->total().connections_accepted();
+    if (accepted != UINT64_MAX && now_accepted != accepted) *busy = true;
+    accepted = now_accepted;
+    if (std::chrono::steady_clock::now() >= give_up) return status;
+    std::this_thread::sleep_for(kPollEvery);
+  }
+}
+
+Document LedgerDocument(const GetStatsResponse& before, const GetStatsResponse& after) {
+  const Counters& from = before.total();
+  const Counters& to = after.total();
+  const admin::v1::ClosedConnections& closed_from = from.connections_closed();
+  const admin::v1::ClosedConnections& closed_to = to.connections_closed();
+  return Document::Object(
+      {{"connections_active", to.connections_active()},
+       {"connections_accepted", to.connections_accepted() - from.connections_accepted()},
+       {"connections_closed",
+        Document::Object({{"peer_closed", closed_to.peer_closed() - closed_from.peer_closed()},
+                          {"peer_reset", closed_to.peer_reset() - closed_from.peer_reset()},
+                          {"timed_out", closed_to.timed_out() - closed_from.timed_out()},
+                          {"io_error", closed_to.io_error() - closed_from.io_error()},
+                          {"drained", closed_to.drained() - closed_from.drained()},
+                          {"drain_forced", closed_to.drain_forced() - closed_from.drain_forced()},
+                          {"admin_closed", closed_to.admin_closed() - closed_from.admin_closed()},
+                          {"admin_reset", closed_to.admin_reset() - closed_from.admin_reset()}})},
+       {"connections_rejected",
+        RejectedTotal(to.connections_rejected()) - RejectedTotal(from.connections_rejected())},
+       {"connections_moved_in", to.connections_moved_in() - from.connections_moved_in()},
+       {"connections_moved_out", to.connections_moved_out() - from.connections_moved_out()},
+       {"accepted_from_adopted", to.accepted_from_adopted() - from.accepted_from_adopted()},
+       {"received_bytes", to.received_bytes() - from.received_bytes()},
+       {"sent_bytes", to.sent_bytes() - from.sent_bytes()},
+       {"accept_errors", to.accept_errors_fd() + to.accept_errors_memory() +
+                             to.accept_errors_other() - from.accept_errors_fd() -
+                             from.accept_errors_memory() - from.accept_errors_other()},
+       {"loop_stalls", to.loop_stalls() - from.loop_stalls()}});
+}
+
+}  // namespace echogw

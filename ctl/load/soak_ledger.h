@@ -1,0 +1,52 @@
+// The server's side of a soak: its counters before and after, and whether they add up, with each
+// other and with what the clients saw. Pure but for ReadLedger and WaitUntilQuiet, which call the
+// admin API on the caller's thread.
+#pragma once
+
+#include <grpcpp/support/status.h>
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "ctl/client.h"
+#include "ctl/document.h"
+#include "echogw/admin/v1/admin.pb.h"
+
+namespace echogw {
+
+// Ends of connections for any reason, and refusals for any reason.
+[[nodiscard]] std::uint64_t ClosedTotal(const admin::v1::ClosedConnections& closed);
+[[nodiscard]] std::uint64_t RejectedTotal(const admin::v1::RejectedConnections& rejected);
+
+// Whether every connection is in exactly one place: accepted + moved in = closed + moved out +
+// active.
+[[nodiscard]] bool IsBalanced(const admin::v1::Counters& counters);
+
+// What the clients know of the time between the two snapshots.
+struct ClientTotals {
+  std::uint64_t connects = 0;
+  std::uint64_t verified_bytes = 0;
+};
+
+// One sentence for each thing that does not add up; empty when all does. Others may use the gateway
+// at the same time, so that it may have done more than the clients know of, but never less.
+[[nodiscard]] std::vector<std::string> CheckLedger(const admin::v1::GetStatsResponse& before,
+                                                   const admin::v1::GetStatsResponse& after,
+                                                   const ClientTotals& clients);
+
+[[nodiscard]] grpc::Status ReadLedger(Client& client, admin::v1::GetStatsResponse* stats);
+
+// Reads the counters until they add up and no more connections are active than `active`, or until
+// they have not for `limit`: then the last ones read stand. `busy` tells whether connections still
+// came in that case, so that a snapshot, which is no consistent cut, proves nothing.
+[[nodiscard]] grpc::Status WaitUntilQuiet(Client& client, std::uint64_t active,
+                                          std::chrono::nanoseconds limit,
+                                          admin::v1::GetStatsResponse* stats, bool* busy);
+
+// What the counters grew by, by the names of the API.
+[[nodiscard]] Document LedgerDocument(const admin::v1::GetStatsResponse& before,
+                                      const admin::v1::GetStatsResponse& after);
+
+}  // namespace echogw

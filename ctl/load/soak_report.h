@@ -1,0 +1,62 @@
+// What a soak found, what of it counts as lost, and how it is written. Plain values and pure
+// functions, but for the stream that is printed to.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "ctl/document.h"
+#include "ctl/load/soak_controller.h"
+#include "ctl/load/soak_traffic.h"
+#include "echogw/admin/v1/admin.pb.h"
+
+namespace echogw {
+
+// The server's side.
+struct ServerSide {
+  admin::v1::GetStatsResponse before;
+  admin::v1::GetStatsResponse after;
+  // What does not add up.
+  std::vector<std::string> faults;
+};
+
+struct SoakFindings {
+  std::string endpoint;
+  std::chrono::nanoseconds elapsed{0};
+  std::uint64_t churn_clients = 0;
+  std::uint64_t held_connections = 0;
+  std::uint64_t message_bytes = 0;
+  std::chrono::nanoseconds slow_threshold{0};
+  bool interrupted = false;
+  // The same traffic before the first operation, to compare with.
+  std::optional<TrafficResult> baseline;
+  TrafficResult traffic;
+  std::optional<ControlRecord> control;
+  // Not set when the admin API was not used, for the reason in server_note.
+  std::optional<ServerSide> server;
+  std::string server_note;
+
+  // Of both phases.
+  [[nodiscard]] std::uint64_t Connects() const;
+  [[nodiscard]] std::uint64_t Messages() const;
+  [[nodiscard]] std::uint64_t VerifiedBytes() const;
+  [[nodiscard]] std::uint64_t WrongBytes() const;
+  [[nodiscard]] ErrorLog Errors() const;
+  [[nodiscard]] std::uint64_t SlowCount() const;
+  [[nodiscard]] std::vector<SlowConnection> Slow() const;
+};
+
+// One phrase for each kind of loss, such as "3 client-side errors"; empty when nothing was lost.
+[[nodiscard]] std::vector<std::string> LossesOf(const SoakFindings& findings);
+
+// "LOST NOTHING" or "LOST 3 client-side errors, 1 of 64 held connections".
+[[nodiscard]] std::string VerdictOf(const std::vector<std::string>& losses);
+
+void PrintSoak(std::ostream& out, const SoakFindings& findings, bool colour);
+[[nodiscard]] Document SoakDocument(const SoakFindings& findings);
+
+}  // namespace echogw
