@@ -54,8 +54,7 @@ uses_default_port() {
   [ -z "${ECHOGW_LISTEN:-}${ECHOGW_CONFIG:-}" ]
 }
 
-# The gateway shares its port among its reactors, and the kernel would let it share with a stranger
-# of the same user as well; so ask first whether anybody answers.
+# The gateway would say so as well, but only after a build of some minutes.
 refuse_taken_port() {
   if (exec 3<>"/dev/tcp/127.0.0.1/$DEFAULT_PORT") 2>/dev/null; then
     die "port $DEFAULT_PORT is taken; choose others, as in:
@@ -99,7 +98,10 @@ start() {
     case $line in
       "listening on "*) listen=${listen:-${line#listening on }} ;;
       "admin on "*) admin=${line#admin on } ;;
-      "metrics on "*) metrics=${line#metrics on } ;;
+      "metrics on http://"*)
+        metrics=${line#metrics on http://}
+        metrics=${metrics%/metrics}
+        ;;
       ready)
         ready=yes
         break
@@ -109,8 +111,9 @@ start() {
   if [ $ready = no ]; then
     kill -TERM "$gateway" 2>/dev/null || true
     wait_gateway
-    die "the gateway did not start (exit code $code); is one of its ports taken? Port 0 takes a
-free one: deploy/run.sh --listen 127.0.0.1:0 --admin 127.0.0.1:0 --metrics 127.0.0.1:0"
+    if [ $code -eq 2 ]; then die "the gateway does not take these options; see its line above"; fi
+    die "the gateway did not start (exit code $code); see its line above. If a port is taken:
+  deploy/run.sh --listen 127.0.0.1:0 --admin 127.0.0.1:0 --metrics 127.0.0.1:0"
   fi
 }
 
