@@ -52,7 +52,7 @@ absl::StatusOr<std::unique_ptr<ReactorPool>> ReactorPool::Create(const PoolOptio
 }
 
 ReactorPool::ReactorPool(const PoolOptions& options, LogSink& log)
-    : options_(options), log_(log), slots_(options, log) {}
+    : options_(options), log_(log), slots_(options, log), desk_(slots_) {}
 
 ReactorPool::~ReactorPool() { Stop(); }
 

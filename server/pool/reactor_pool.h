@@ -20,6 +20,7 @@
 
 #include "server/control.h"
 #include "server/pool/balance.h"
+#include "server/pool/connection_desk.h"
 #include "server/pool/operation_log.h"
 #include "server/pool/slot.h"
 
@@ -47,6 +48,9 @@ class ReactorPool final : public Control {
 
   // Called with every new state, on the control thread. Set before Start.
   void SetStateObserver(std::function<void(GatewayState)> observer);
+
+  // Single connections. Lives as long as the pool; all watches must be gone before.
+  [[nodiscard]] ConnectionControl& connections() { return desk_; }
 
   [[nodiscard]] GatewayStats Stats() const override;
   absl::StatusOr<Operation> Resize(const ResizeRequest& request) override;
@@ -153,6 +157,7 @@ class ReactorPool final : public Control {
   const PoolOptions options_;
   LogSink& log_;
   SlotSet slots_;
+  ConnectionDesk desk_;
   OperationLog operations_;
   std::function<void(GatewayState)> observer_;
   std::thread control_;

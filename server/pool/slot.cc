@@ -125,10 +125,18 @@ void SlotSet::Close(std::uint32_t slot) {
 }
 
 bool SlotSet::Post(std::uint32_t slot, Command&& command) {
-  return At(slot).mailbox->Post(std::move(command));
+  return mailbox(slot)->Post(std::move(command));
 }
 
-Mailbox* SlotSet::mailbox(std::uint32_t slot) const { return At(slot).mailbox.get(); }
+Mailbox* SlotSet::mailbox(std::uint32_t slot) const {
+  const std::scoped_lock lock(mutex_);
+  return At(slot).mailbox.get();
+}
+
+EventRing& SlotSet::events(std::uint32_t slot) const {
+  const std::scoped_lock lock(mutex_);
+  return At(slot).events;
+}
 
 std::vector<Listener> SlotSet::ListenersOf(std::uint32_t slot) const {
   std::vector<Listener> out;

@@ -7,6 +7,7 @@
 // read; the control thread takes it to write.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -71,12 +72,13 @@ class SlotSet {
   // opens them again.
   void Close(std::uint32_t slot);
 
-  // False only if the mailbox is full or the slot parked.
+  // False only if the mailbox is full or the slot parked. Any thread, as are the next three.
   [[nodiscard]] bool Post(std::uint32_t slot, Command&& command);
   [[nodiscard]] Mailbox* mailbox(std::uint32_t slot) const;
+  [[nodiscard]] EventRing& events(std::uint32_t slot) const;
   [[nodiscard]] Outbox& outbox() { return outbox_; }
   // A number that no other command has.
-  [[nodiscard]] std::uint64_t NextCommandId() { return next_command_id_++; }
+  [[nodiscard]] std::uint64_t NextCommandId() { return next_command_id_.fetch_add(1); }
 
   // The listeners of a slot, one per address, as commands carry them.
   [[nodiscard]] std::vector<Listener> ListenersOf(std::uint32_t slot) const;
@@ -137,7 +139,8 @@ class SlotSet {
   KernelSocketIo io_;
   SystemClock clock_;
   Outbox outbox_;
-  std::uint64_t next_command_id_ = 1;
+  // Writers: any thread that makes a command. Only uniqueness counts.
+  std::atomic<std::uint64_t> next_command_id_{1};
 
   mutable std::mutex mutex_;
   std::vector<ListenAddress> addresses_;      // under mutex_; real ports once slot 0 exists
