@@ -40,17 +40,16 @@ absl::Status StartFailed(const std::string& address) {
 
 }  // namespace
 
+absl::StatusOr<std::unique_ptr<SocketLock>> AdminServer::Reserve(const AdminAddress& address) {
+  if (!address.unix_path.empty()) return SocketLock::Acquire(address.unix_path);
+  // gRPC tells nobody but its log why it cannot bind, so we ask first.
+  if (auto free = CheckPortIsFree(address.tcp); !free.ok()) return free;
+  return std::unique_ptr<SocketLock>();
+}
+
 absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(const AdminAddress& address,
+                                                                std::unique_ptr<SocketLock> lock,
                                                                 AdminService& service) {
-  std::unique_ptr<SocketLock> lock;
-  if (address.unix_path.empty()) {
-    // gRPC tells nobody but its log why it cannot bind, so we ask first.
-    if (auto free = CheckPortIsFree(address.tcp); !free.ok()) return free;
-  } else {
-    auto acquired = SocketLock::Acquire(address.unix_path);
-    if (!acquired.ok()) return acquired.status();
-    lock = *std::move(acquired);
-  }
   PrepareGrpc();
   grpc::ServerBuilder builder;
   int port = 0;
@@ -65,7 +64,8 @@ absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(const AdminAddre
   builder.SetSyncServerOption(grpc::ServerBuilder::MAX_POLLERS, 1);
   builder.RegisterService(&service);
   auto server = builder.BuildAndStart();
-  if (server == nullptr || (lock == nullptr && port == 0)) return StartFailed(address.ToString());
+  if (server == nullptr || (address.unix_path.empty() && port == 0))
+    return StartFailed(address.ToString());
   std::string real = address.ToString();
   if (address.unix_path.empty()) {
     ListenAddress tcp = address.tcp;

@@ -21,11 +21,16 @@ namespace echogw {
 
 class AdminServer {
  public:
-  // Serves when it returns, with health NOT_SERVING until SetServing(true). Errors name the
-  // address: AlreadyExists if it is taken, else what the system said. `service` outlives the
-  // server.
+  // The right to serve at an address, to be had before any thread starts: the lock of a unix
+  // socket, or for TCP nothing but the certainty that nobody listens there. Errors name the
+  // address: AlreadyExists if it is taken, else what the system said.
+  [[nodiscard]] static absl::StatusOr<std::unique_ptr<SocketLock>> Reserve(
+      const AdminAddress& address);
+
+  // Serves when it returns, with health NOT_SERVING until SetServing(true). `lock` is what Reserve
+  // gave for the address; `service` outlives the server.
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<AdminServer>> Start(
-      const AdminAddress& address, AdminService& service);
+      const AdminAddress& address, std::unique_ptr<SocketLock> lock, AdminService& service);
 
   AdminServer(const AdminServer&) = delete;
   AdminServer& operator=(const AdminServer&) = delete;

@@ -90,6 +90,7 @@ grpc::ServerUnaryReactor* AdminService::ListReactors(grpc::CallbackServerContext
 grpc::ServerUnaryReactor* AdminService::Resize(grpc::CallbackServerContext* context,
                                                const pb::ResizeRequest* request,
                                                pb::ResizeResponse* response) {
+  if (const auto s = MayChange(); !s.ok()) return FinishChange(context, "Resize", s, "");
   const auto valid = FromProto(*request);
   if (!valid.ok()) return FinishChange(context, "Resize", valid.status(), "");
   return FinishOperation(context, "Resize", control_.Resize(*valid), response->mutable_operation());
@@ -98,6 +99,7 @@ grpc::ServerUnaryReactor* AdminService::Resize(grpc::CallbackServerContext* cont
 grpc::ServerUnaryReactor* AdminService::Move(grpc::CallbackServerContext* context,
                                              const pb::MoveRequest* request,
                                              pb::MoveResponse* response) {
+  if (const auto s = MayChange(); !s.ok()) return FinishChange(context, "Move", s, "");
   const auto valid = FromProto(*request);
   if (!valid.ok()) return FinishChange(context, "Move", valid.status(), "");
   return FinishOperation(context, "Move", control_.Move(*valid), response->mutable_operation());
@@ -106,6 +108,7 @@ grpc::ServerUnaryReactor* AdminService::Move(grpc::CallbackServerContext* contex
 grpc::ServerUnaryReactor* AdminService::Rebalance(grpc::CallbackServerContext* context,
                                                   const pb::RebalanceRequest* request,
                                                   pb::RebalanceResponse* response) {
+  if (const auto s = MayChange(); !s.ok()) return FinishChange(context, "Rebalance", s, "");
   const auto valid = FromProto(*request);
   if (!valid.ok()) return FinishChange(context, "Rebalance", valid.status(), "");
   if (valid->set_auto) {
@@ -122,6 +125,7 @@ grpc::ServerUnaryReactor* AdminService::Rebalance(grpc::CallbackServerContext* c
 grpc::ServerUnaryReactor* AdminService::SetSteering(grpc::CallbackServerContext* context,
                                                     const pb::SetSteeringRequest* request,
                                                     pb::SetSteeringResponse* response) {
+  if (const auto s = MayChange(); !s.ok()) return FinishChange(context, "SetSteering", s, "");
   const auto valid = FromProto(*request);
   if (!valid.ok()) return FinishChange(context, "SetSteering", valid.status(), "");
   const auto weights = control_.SetSteering(valid->weights, valid->reset);
@@ -138,6 +142,7 @@ grpc::ServerUnaryReactor* AdminService::SetSteering(grpc::CallbackServerContext*
 grpc::ServerUnaryReactor* AdminService::Drain(grpc::CallbackServerContext* context,
                                               const pb::DrainRequest* request,
                                               pb::DrainResponse* response) {
+  if (const auto s = MayChange(); !s.ok()) return FinishChange(context, "Drain", s, "");
   const auto valid = FromProto(*request, options_.refuse);
   if (!valid.ok()) return FinishChange(context, "Drain", valid.status(), "");
   return FinishOperation(context, "Drain", control_.Drain(*valid), response->mutable_operation());
@@ -146,6 +151,7 @@ grpc::ServerUnaryReactor* AdminService::Drain(grpc::CallbackServerContext* conte
 grpc::ServerUnaryReactor* AdminService::Undrain(grpc::CallbackServerContext* context,
                                                 const pb::UndrainRequest* request,
                                                 pb::UndrainResponse* response) {
+  if (const auto s = MayChange(); !s.ok()) return FinishChange(context, "Undrain", s, "");
   const auto valid = FromProto(*request);
   if (!valid.ok()) return FinishChange(context, "Undrain", valid.status(), "");
   const auto state = control_.Undrain(*valid);
@@ -199,6 +205,11 @@ grpc::ServerUnaryReactor* AdminService::FinishOperation(grpc::CallbackServerCont
   if (!operation.ok()) return FinishChange(context, method, operation.status(), "");
   ToProto(*operation, *message);
   return FinishChange(context, method, absl::OkStatus(), absl::StrCat("operation ", operation->id));
+}
+
+absl::Status AdminService::MayChange() const {
+  if (stopping_.load()) return absl::UnavailableError("the gateway is stopping");
+  return absl::OkStatus();
 }
 
 void AdminService::FillStats(pb::GetStatsResponse& to) const {

@@ -2,6 +2,7 @@
 // the server that it is registered with. gRPC calls it on threads of its own, several at a time.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -37,6 +38,9 @@ class AdminService final : public pb::Admin::CallbackService {
 
   // Once the addresses are known that were not at construction.
   void SetInfo(GatewayInfo info);
+
+  // From here on everything that changes the gateway is refused with UNAVAILABLE: a stop is final.
+  void BeginStop() { stopping_.store(true); }
 
   // Ends every watch stream with UNAVAILABLE, and refuses new ones.
   void EndWatches() { watches_.EndAll(); }
@@ -85,6 +89,8 @@ class AdminService final : public pb::Admin::CallbackService {
                                             const char* method,
                                             const absl::StatusOr<Operation>& operation,
                                             pb::Operation* message);
+  // OK unless the gateway stops.
+  [[nodiscard]] absl::Status MayChange() const;
   void FillStats(pb::GetStatsResponse& to) const;
 
   Control& control_;
@@ -92,6 +98,8 @@ class AdminService final : public pb::Admin::CallbackService {
   const AdminServiceOptions options_;
   // Uptime is counted from here, whatever becomes of the wall clock.
   const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
+  // Writer: BeginStop. Readers: any RPC; one that overtakes it is one that came before.
+  std::atomic<bool> stopping_{false};
   mutable std::mutex info_mutex_;
   GatewayInfo info_;  // guarded by info_mutex_
   WatchRegistry watches_;

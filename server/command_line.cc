@@ -1,11 +1,13 @@
 #include "server/command_line.h"
 
 #include <CLI/CLI.hpp>
+#include <cstddef>
 #include <map>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "server/build_info.h"
 #include "server/config_file.h"
@@ -59,6 +61,23 @@ CommandLine Print(std::string text) {
   return result;
 }
 
+// CLI11 indents lines but does not break them; the help is meant for 100 columns.
+constexpr std::size_t kHelpColumn = 38;
+constexpr std::size_t kHelpWidth = 62;
+
+std::string Wrap(const std::string& text) {
+  std::string out;
+  std::size_t used = 0;
+  const std::vector<std::string> words = absl::StrSplit(text, ' ');
+  for (const std::string& word : words) {
+    const bool breaks = used > 0 && used + 1 + word.size() > kHelpWidth;
+    if (breaks) used = 0;
+    absl::StrAppend(&out, breaks ? "\n" : used > 0 ? " " : "", word);
+    used += word.size() + (used > 0 ? 1 : 0);
+  }
+  return out;
+}
+
 std::string UnknownArgument(const std::string& argument) {
   std::vector<std::string> known = {"--config", "--print-config", "--version", "--help"};
   for (const ConfigKey& key : ConfigKeys()) known.push_back(absl::StrCat("--", key.name));
@@ -73,7 +92,7 @@ std::string UnknownArgument(const std::string& argument) {
 CLI::Option* AddKey(CLI::App& app, const ConfigKey& key, std::vector<std::string>& values) {
   const std::string shown = key.default_text.empty() ? "none" : key.default_text;
   CLI::Option* option = app.add_option(absl::StrCat("--", key.name), values,
-                                       absl::StrCat(key.help, " [", shown, "]"));
+                                       Wrap(absl::StrCat(key.help, " [", shown, "]")));
   option->type_name(key.metavar)->group(key.group);
   if (key.kind == ConfigKey::Kind::kList) {
     option->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
@@ -99,14 +118,15 @@ CommandLine ParseCommandLine(int argc, const char* const* argv, const Environmen
                              const Machine& machine) {
   CLI::App app(kDescription, "echogw");
   app.footer(kFooter);
-  app.get_formatter()->column_width(38);
+  app.get_formatter()->column_width(kHelpColumn);
   app.set_help_flag("-h,--help", "Print this help and exit");
   app.set_version_flag("--version", VersionLine(), "Print the version and exit");
   app.allow_extras(true);
   Parsed parsed;
   app.add_option("--config", parsed.config_path, "Read settings from this file")->type_name("FILE");
   app.add_flag("--print-config", parsed.print_config,
-               "Print the settings in force as a file for --config, with their sources, and exit");
+               Wrap("Print the settings in force as a file for --config, with their sources, and "
+                    "exit"));
   std::map<std::string, std::vector<std::string>> values;
   std::map<std::string, CLI::Option*> options;
   for (const ConfigKey& key : ConfigKeys()) {

@@ -4,17 +4,20 @@
 
 #include <mutex>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "reactor/check.h"
 
 namespace echogw {
 namespace {
 
-// gRPC takes a plain function, so its target is a global. The mutex makes the end safe: gRPC keeps
-// threads that may log after every server is gone.
-std::mutex target_mutex;
-LogSink* target = nullptr;
+// gRPC takes a plain function, so its targets are global; the last one gets the lines. The mutex
+// makes the end safe: gRPC keeps threads that may log after every server is gone.
+std::mutex targets_mutex;
+std::vector<LogSink*>& Targets() {
+  static auto* const targets = new std::vector<LogSink*>();
+  return *targets;
+}
 
 LogLevel Level(gpr_log_severity severity) {
   switch (severity) {
@@ -29,27 +32,24 @@ LogLevel Level(gpr_log_severity severity) {
 }
 
 void WriteLine(gpr_log_func_args* args) {
-  const std::lock_guard lock(target_mutex);
+  const std::lock_guard lock(targets_mutex);
   const LogLevel level = Level(args->severity);
-  if (target == nullptr || !target->Enabled(level)) return;
-  target->Write(level, absl::StrCat("grpc: ", args->message));
+  if (Targets().empty() || !Targets().back()->Enabled(level)) return;
+  Targets().back()->Write(level, absl::StrCat("grpc: ", args->message));
 }
 
 }  // namespace
 
-GrpcLogRedirect::GrpcLogRedirect(LogSink& sink) {
-  {
-    const std::lock_guard lock(target_mutex);
-    CHECK(target == nullptr);
-    target = &sink;
-  }
+GrpcLogRedirect::GrpcLogRedirect(LogSink& sink) : sink_(sink) {
+  const std::lock_guard lock(targets_mutex);
+  Targets().push_back(&sink_);
   gpr_set_log_function(WriteLine);
 }
 
 GrpcLogRedirect::~GrpcLogRedirect() {
-  gpr_set_log_function(nullptr);
-  const std::lock_guard lock(target_mutex);
-  target = nullptr;
+  const std::lock_guard lock(targets_mutex);
+  std::erase(Targets(), &sink_);
+  if (Targets().empty()) gpr_set_log_function(nullptr);
 }
 
 }  // namespace echogw

@@ -7,13 +7,16 @@
 namespace echogw {
 
 // From construction to destruction gRPC logs to `sink`, with its errors as warnings: each concerns
-// one call or connection. One object at a time in a process.
+// one call or connection. Of several objects the newest gets the lines.
 class GrpcLogRedirect {
  public:
   explicit GrpcLogRedirect(LogSink& sink);
   GrpcLogRedirect(const GrpcLogRedirect&) = delete;
   GrpcLogRedirect& operator=(const GrpcLogRedirect&) = delete;
   ~GrpcLogRedirect();
+
+ private:
+  LogSink& sink_;
 };
 
 }  // namespace echogw

@@ -116,10 +116,11 @@ Logging::Logging(const std::vector<std::shared_ptr<spdlog::sinks::sink>>& sinks,
 Logging::~Logging() = default;
 
 bool Logging::Enabled(LogLevel level) const noexcept {
-  return impl_->logger->should_log(ToSpdlog(level));
+  return impl_->logger != nullptr && impl_->logger->should_log(ToSpdlog(level));
 }
 
 void Logging::Write(LogLevel level, std::string_view line) noexcept {
+  if (impl_->logger == nullptr) return;
   impl_->logger->log(ToSpdlog(level), spdlog::string_view_t(line.data(), line.size()));
 }
 

@@ -55,7 +55,8 @@ class Logging final : public LogSink {
   [[nodiscard]] std::uint64_t write_errors() const;
 
   // Writes what is queued and ends the thread. False if that took longer than `limit`: a
-  // destination is stuck, and the process should end without waiting for it. No Write may follow.
+  // destination is stuck, and the process should end without waiting for it. No other thread may
+  // use the log any more; lines written afterwards are lost.
   [[nodiscard]] bool Close(std::chrono::milliseconds limit);
 
  private:

@@ -23,18 +23,21 @@ struct ReactorMetric {
 [[nodiscard]] const std::vector<ReactorMetric>& ReactorMetrics();
 
 // The values of a second label, in the order of the enumeration.
-inline constexpr std::array<const char*, kCloseReasons> kCloseReasonNames = {
-    "peer_closed", "peer_reset",   "timed_out",    "io_error",
-    "drained",     "drain_forced", "admin_closed", "admin_reset"};
-inline constexpr std::array<const char*, kRejectReasons> kRejectReasonNames = {
-    "fd_limit_select", "table_full", "poller_error", "draining"};
-inline constexpr std::array<const char*, kAcceptErrors> kAcceptErrorNames = {"fd_limit", "memory",
-                                                                             "other"};
+inline constexpr auto kCloseReasonNames =
+    std::to_array<const char*>({"peer_closed", "peer_reset", "timed_out", "io_error", "drained",
+                                "drain_forced", "admin_closed", "admin_reset"});
+static_assert(kCloseReasonNames.size() == kCloseReasons);
+inline constexpr auto kRejectReasonNames =
+    std::to_array<const char*>({"fd_limit_select", "table_full", "poller_error", "draining"});
+static_assert(kRejectReasonNames.size() == kRejectReasons);
+inline constexpr auto kAcceptErrorNames =
+    std::to_array<const char*>({"fd_limit", "memory", "other"});
+static_assert(kAcceptErrorNames.size() == kAcceptErrors);
 
-inline constexpr std::array<const char*, 8> kGatewayStateNames = {
-    "starting", "serving", "unhealthy", "quiet", "refusing", "closing", "drained", "stopped"};
-inline constexpr std::array<const char*, 5> kReactorStateNames = {"starting", "serving", "draining",
-                                                                  "drained", "parked"};
+inline constexpr auto kGatewayStateNames = std::to_array<const char*>(
+    {"starting", "serving", "unhealthy", "quiet", "refusing", "closing", "drained", "stopped"});
+inline constexpr auto kReactorStateNames =
+    std::to_array<const char*>({"starting", "serving", "draining", "drained", "parked"});
 
 [[nodiscard]] inline const char* Name(GatewayState state) {
   return kGatewayStateNames[static_cast<std::size_t>(state)];

@@ -6,7 +6,8 @@
 //   Turn -> write -> OnWriteDone -> alarm -> Turn -> ... -> Finish -> OnDone
 //
 // A cancelled call and End() only leave a status behind, which the next link finds, and cut the
-// wait for the alarm short. So Finish happens once, and never beside a write.
+// wait for the alarm short. So Finish happens once, and never beside a write. A stream that is
+// ended while its last message is due still sends it.
 #pragma once
 
 #include <grpc/support/time.h>
@@ -122,7 +123,17 @@ class WatchStream final : public grpc::ServerWriteReactor<Response>, public Watc
       end = end_;
       if (!end) ArmAlarm();
     }
-    if (end) this->Finish(*end);
+    if (end) Leave(*end);
+  }
+
+  void Leave(const grpc::Status& status) {
+    response_.Clear();
+    last_ = source_(response_) == WatchStep::kSendLast;
+    if (last_) {
+      this->StartWrite(&response_);
+    } else {
+      this->Finish(status);
+    }
   }
 
   // A steady beat; a beat that was missed, because the peer is slow, is left out. An alarm is used
@@ -142,7 +153,7 @@ class WatchStream final : public grpc::ServerWriteReactor<Response>, public Watc
       alarm_.reset();
     }
     if (end) {
-      this->Finish(*end);
+      Leave(*end);
     } else {
       Turn();
     }

@@ -46,6 +46,13 @@ inline AdminAddress TcpAddress(const std::string& host, std::uint16_t port) {
   return address;
 }
 
+inline absl::StatusOr<std::unique_ptr<AdminServer>> ReserveAndStart(const AdminAddress& address,
+                                                                    AdminService& service) {
+  auto lock = AdminServer::Reserve(address);
+  if (!lock.ok()) return lock.status();
+  return AdminServer::Start(address, *std::move(lock), service);
+}
+
 class AdminTest : public testing::Test {
  protected:
   AdminTest() { StartServer({}); }
@@ -62,7 +69,7 @@ class AdminTest : public testing::Test {
     info.listen_addresses = {"127.0.0.1:7000"};
     info.config = {{"reactors", "2"}, {"poller", "auto"}};
     service_ = std::make_unique<AdminService>(control_, info, std::move(options), log_);
-    auto server = AdminServer::Start(TcpAddress("127.0.0.1", 0), *service_);
+    auto server = ReserveAndStart(TcpAddress("127.0.0.1", 0), *service_);
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
     channel_ = Connect(server_->address());

@@ -76,7 +76,7 @@ class AdminServerTest : public AdminTest {
   absl::StatusOr<std::unique_ptr<AdminServer>> StartAtUnix(const std::string& path) {
     AdminAddress address;
     address.unix_path = path;
-    return AdminServer::Start(address, *service_);
+    return ReserveAndStart(address, *service_);
   }
 };
 
@@ -113,7 +113,7 @@ TEST_F(AdminServerTest, ReportsItsRealPort) {
 
 TEST_F(AdminServerTest, APortInUseIsRefused) {
   const std::string port = server_->address().substr(server_->address().rfind(':') + 1);
-  const auto second = AdminServer::Start(
+  const auto second = ReserveAndStart(
       TcpAddress("127.0.0.1", static_cast<std::uint16_t>(std::stoi(port))), *service_);
   ASSERT_FALSE(second.ok());
   EXPECT_EQ(second.status().code(), absl::StatusCode::kAlreadyExists);
@@ -121,7 +121,7 @@ TEST_F(AdminServerTest, APortInUseIsRefused) {
 }
 
 TEST_F(AdminServerTest, AnAddressOfAnotherMachineIsRefused) {
-  const auto server = AdminServer::Start(TcpAddress("192.0.2.1", 7001), *service_);
+  const auto server = ReserveAndStart(TcpAddress("192.0.2.1", 7001), *service_);
   ASSERT_FALSE(server.ok());
   EXPECT_THAT(std::string(server.status().message()), HasSubstr("192.0.2.1:7001"));
 }

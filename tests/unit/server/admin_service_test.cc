@@ -218,6 +218,15 @@ TEST_F(AdminServiceTest, ErrorsOfControlKeepCodeAndMessage) {
   }
 }
 
+TEST_F(AdminServiceTest, AStopIsFinal) {
+  service_->BeginStop();
+  for (const grpc::Status& status : CallAll(*stub_)) {
+    EXPECT_EQ(status.error_code(), grpc::UNAVAILABLE);
+  }
+  pb::GetStatsResponse stats;
+  EXPECT_TRUE(Call(*stub_, &Stub::GetStats, pb::GetStatsRequest(), stats).ok());
+}
+
 TEST_F(AdminServiceTest, InvalidRequestsDoNotReachControl) {
   pb::ResizeResponse resized;
   EXPECT_EQ(Call(*stub_, &Stub::Resize, pb::ResizeRequest(), resized).error_code(),

@@ -178,6 +178,21 @@ TEST_F(WatchTest, OpenStreamsDoNotHoldUpTheStop) {
   EXPECT_EQ(c.reader->Finish().error_code(), grpc::UNAVAILABLE);
 }
 
+TEST_F(WatchTest, TheEndOfAnOperationIsSentEvenWhileStopping) {
+  control_.SetOperation(Running(1));
+  OperationStream stream(*stub_, 1);
+  ASSERT_TRUE(stream.reader->Read(&stream.message));
+  Operation over = Running(1);
+  over.version = 2;
+  over.result = OperationResult::kSucceeded;
+  control_.SetOperation(over);
+  server_->Stop(seconds(30));
+  ASSERT_TRUE(stream.reader->Read(&stream.message));
+  EXPECT_EQ(stream.message.operation().result(), pb::OPERATION_RESULT_SUCCEEDED);
+  EXPECT_FALSE(stream.reader->Read(&stream.message));
+  EXPECT_TRUE(stream.reader->Finish().ok());
+}
+
 TEST_F(WatchTest, ClientsThatVanishLeaveNothingBehind) {
   control_.SetOperation(Running(1));
   for (int round = 0; round < 20; ++round) {

@@ -1,0 +1,241 @@
+#include "server/gateway.h"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "server/build_info.h"
+#include "server/metrics_collector.h"
+
+namespace echogw {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using std::chrono::steady_clock;
+
+// Calls under way have this long to end when the admin server stops.
+constexpr milliseconds kAdminStopLimit(1000);
+constexpr milliseconds kLogCloseLimit(2000);
+// How often the end of the drain is looked for.
+constexpr milliseconds kDrainPoll(10);
+// The drain keeps its own deadline; beyond this it is taken for stuck.
+constexpr seconds kDrainGrace(5);
+
+PoolOptions ToPoolOptions(const Config& config) {
+  PoolOptions options;
+  options.reactors = config.reactors;
+  options.cpus = config.cpus;
+  options.reactor = config.reactor;
+  options.listen = config.listen;
+  options.listen_options = config.listen_options;
+  options.steering = config.steering;
+  options.allow_shared_port = config.allow_shared_port;
+  return options;
+}
+
+const char* Name(PollerKind poller) {
+  switch (poller) {
+    case PollerKind::kEpoll:
+      return "epoll";
+    case PollerKind::kPoll:
+      return "poll";
+    case PollerKind::kSelect:
+      break;
+  }
+  return "select";
+}
+
+// Every connection is a descriptor, and the customary soft limit of 1024 exists for programs that
+// use select() on any descriptor; ours knows better. Failure leaves the limit as it is.
+void RaiseDescriptorLimit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
+  limit.rlim_cur = limit.rlim_max;
+  static_cast<void>(::setrlimit(RLIMIT_NOFILE, &limit));
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Gateway>> Gateway::Start(const LoadedConfig& loaded) {
+  std::unique_ptr<Gateway> gateway(new Gateway(loaded));
+  if (auto status = gateway->StartAll(); !status.ok()) return status;
+  return gateway;
+}
+
+Gateway::Gateway(const LoadedConfig& loaded) : loaded_(loaded) {}
+
+Gateway::~Gateway() { StopAll(); }
+
+absl::Status Gateway::StartAll() {
+  RaiseDescriptorLimit();
+  auto lock = AdminServer::Reserve(loaded_.config.admin);
+  if (!lock.ok()) return lock.status();
+  if (loaded_.config.metrics) {
+    if (auto free = CheckPortIsFree(*loaded_.config.metrics); !free.ok()) return free;
+  }
+  auto log = Logging::Create(loaded_.config.log);
+  if (!log.ok()) return log.status();
+  log_ = *std::move(log);
+  grpc_log_ = std::make_unique<GrpcLogRedirect>(*log_);
+  for (const std::string& warning : loaded_.warnings) log_->Write(LogLevel::kWarning, warning);
+
+  auto pool = ReactorPool::Create(ToPoolOptions(loaded_.config), *log_);
+  if (!pool.ok()) return pool.status();
+  pool_ = *std::move(pool);
+  pool_->SetStateObserver([this](GatewayState state) { OnState(state); });
+  if (auto status = pool_->Start(); !status.ok()) return status;
+  if (auto status = StartMetrics(); !status.ok()) return status;
+  if (auto status = StartAdmin(*std::move(lock)); !status.ok()) return status;
+  LogStart();
+  return absl::OkStatus();
+}
+
+absl::Status Gateway::StartMetrics() {
+  if (!loaded_.config.metrics) return absl::OkStatus();
+  auto collector = std::make_unique<MetricsCollector>(*pool_, GetBuildInfo(), [this] {
+    return LogCounts{.lines_dropped = log_->lines_dropped(), .write_errors = log_->write_errors()};
+  });
+  auto metrics = MetricsServer::Start(*loaded_.config.metrics, std::move(collector),
+                                      [this] { return state_.load(); });
+  if (!metrics.ok()) return metrics.status();
+  metrics_ = *std::move(metrics);
+  return absl::OkStatus();
+}
+
+absl::Status Gateway::StartAdmin(std::unique_ptr<SocketLock> lock) {
+  AdminServiceOptions options;
+  options.refuse = loaded_.config.drain.refuse;
+  options.log_lines_dropped = [this] { return log_->lines_dropped(); };
+  service_ = std::make_unique<AdminService>(*pool_, Info(), std::move(options), *log_);
+  auto admin = AdminServer::Start(loaded_.config.admin, std::move(lock), *service_);
+  if (!admin.ok()) return admin.status();
+  const std::lock_guard guard(state_mutex_);
+  admin_ = *std::move(admin);
+  GatewayInfo info = Info();
+  info.admin_address = admin_->address();
+  service_->SetInfo(std::move(info));
+  admin_->SetServing(state_.load() == GatewayState::kServing);
+  return absl::OkStatus();
+}
+
+GatewayInfo Gateway::Info() const {
+  GatewayInfo info;
+  info.build = GetBuildInfo();
+  info.start_time = start_time_;
+  info.pid = static_cast<std::uint32_t>(::getpid());
+  info.poller = Name(loaded_.config.reactor.poller);
+  info.transform = loaded_.config.reactor.transform == Transform::kUpper ? "upper" : "none";
+  info.listen_addresses = listen_addresses();
+  info.metrics_address = metrics_address();
+  for (const Setting& setting : loaded_.settings) {
+    info.config[setting.key] = absl::StrJoin(setting.values, ",");
+  }
+  return info;
+}
+
+void Gateway::OnState(GatewayState state) {
+  const std::lock_guard lock(state_mutex_);
+  state_.store(state);
+  if (admin_ != nullptr) admin_->SetServing(state == GatewayState::kServing);
+}
+
+void Gateway::LogStart() const {
+  rlimit limit{};
+  static_cast<void>(::getrlimit(RLIMIT_NOFILE, &limit));
+  const Config& config = loaded_.config;
+  log_->Write(LogLevel::kInfo,
+              absl::StrCat(VersionLine(), ": ", config.reactors, " reactors on ",
+                           config.cpus.empty() ? std::string("any CPU")
+                                               : absl::StrCat("CPUs ", FormatCpuList(config.cpus)),
+                           ", ", Name(config.reactor.poller), ", ", limit.rlim_cur,
+                           " descriptors, listening on ", absl::StrJoin(listen_addresses(), " ")));
+}
+
+std::vector<std::string> Gateway::listen_addresses() const { return pool_->listen_addresses(); }
+
+std::string Gateway::admin_address() const { return admin_->address(); }
+
+std::string Gateway::metrics_address() const {
+  return metrics_ == nullptr ? "" : metrics_->address();
+}
+
+std::string Gateway::Announcement() const {
+  std::string out;
+  for (const std::string& address : listen_addresses()) {
+    absl::StrAppend(&out, "listening on ", address, "\n");
+  }
+  absl::StrAppend(&out, "admin on ", admin_address(), "\n");
+  if (metrics_ != nullptr) {
+    absl::StrAppend(&out, "metrics on http://", metrics_address(), "/metrics\n");
+  }
+  return absl::StrCat(out, "ready\n");
+}
+
+void Gateway::RequestStop(const std::string& reason) {
+  log_->Write(LogLevel::kInfo, absl::StrCat(reason, ": draining, then stopping"));
+  const std::lock_guard lock(stop_mutex_);
+  stop_ = true;
+  stop_requested_.notify_all();
+}
+
+void Gateway::AwaitStop() {
+  {
+    std::unique_lock lock(stop_mutex_);
+    stop_requested_.wait(lock, [this] { return stop_; });
+  }
+  service_->BeginStop();
+  Drain();
+  StopAll();
+}
+
+void Gateway::Drain() {
+  auto begun = pool_->Drain(loaded_.config.drain);
+  // Refused if an operator's drain is under way or over: then that one is ours.
+  if (!begun.ok()) begun = pool_->GetOperation(0);
+  if (begun.ok()) {
+    AwaitOperation(begun->id);
+  } else {
+    log_->Write(LogLevel::kError,
+                absl::StrCat("stopping without a drain: ", begun.status().ToString()));
+  }
+}
+
+void Gateway::AwaitOperation(std::uint64_t id) {
+  const auto limit = steady_clock::now() + loaded_.config.drain.deadline + kDrainGrace;
+  for (;;) {
+    const auto operation = pool_->GetOperation(id);
+    if (!operation.ok()) return;
+    if (operation->result != OperationResult::kRunning) {
+      log_->Write(LogLevel::kInfo, absl::StrCat("drain: ", operation->message));
+      return;
+    }
+    if (steady_clock::now() > limit) {
+      log_->Write(LogLevel::kError, "the drain did not end in time; stopping regardless");
+      return;
+    }
+    std::this_thread::sleep_for(kDrainPoll);
+  }
+}
+
+void Gateway::StopAll() {
+  if (admin_ != nullptr) {
+    admin_->Stop(kAdminStopLimit);
+    const std::lock_guard lock(state_mutex_);
+    admin_.reset();
+  }
+  service_.reset();
+  if (pool_ != nullptr) pool_->Stop();
+  metrics_.reset();
+  grpc_log_.reset();
+}
+
+bool Gateway::CloseLog() { return log_->Close(kLogCloseLimit); }
+
+}  // namespace echogw

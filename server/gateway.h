@@ -1,0 +1,94 @@
+// The composition root: what starts and stops, and in which order, stands here and nowhere else.
+//
+// Start:  ports are reserved, the log starts, the pool binds and starts its reactors, then the
+//         exporter and the admin server serve. No reactor runs before every port is known to be
+//         free.
+// Stop:   changes by RPC are refused, the gateway drains, the admin server stops, the pool stops,
+//         the exporter last, so that the end can be observed; then the log is written out.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "server/admin_server.h"
+#include "server/admin_service.h"
+#include "server/config_loader.h"
+#include "server/control.h"
+#include "server/grpc_log.h"
+#include "server/logging.h"
+#include "server/metrics_server.h"
+#include "server/pool/reactor_pool.h"
+
+namespace echogw {
+
+class Gateway {
+ public:
+  // Serves when it returns. Called by the main thread, which must not be pinned; every thread of
+  // the process inherits its signal mask. Errors name the address or the file, and leave nothing
+  // running.
+  [[nodiscard]] static absl::StatusOr<std::unique_ptr<Gateway>> Start(const LoadedConfig& loaded);
+
+  Gateway(const Gateway&) = delete;
+  Gateway& operator=(const Gateway&) = delete;
+  // Stops without a drain what still runs.
+  ~Gateway();
+
+  // With real ports.
+  [[nodiscard]] std::vector<std::string> listen_addresses() const;
+  [[nodiscard]] std::string admin_address() const;
+  [[nodiscard]] std::string metrics_address() const;  // empty: off
+  // One "listening on ..." a line, then the others, then "ready".
+  [[nodiscard]] std::string Announcement() const;
+
+  [[nodiscard]] Control& control() { return *pool_; }
+
+  // Any thread; returns at once. `reason` is for the log.
+  void RequestStop(const std::string& reason);
+
+  // Waits for RequestStop, drains as configured and stops. The thread that called Start, once.
+  void AwaitStop();
+
+  // Writes out the log. False if its destination is stuck: then the process should end without
+  // running destructors. After AwaitStop.
+  [[nodiscard]] bool CloseLog();
+
+ private:
+  explicit Gateway(const LoadedConfig& loaded);
+
+  [[nodiscard]] absl::Status StartAll();
+  [[nodiscard]] absl::Status StartMetrics();
+  [[nodiscard]] absl::Status StartAdmin(std::unique_ptr<SocketLock> lock);
+  [[nodiscard]] GatewayInfo Info() const;
+  void OnState(GatewayState state);
+  void LogStart() const;
+  void Drain();
+  void AwaitOperation(std::uint64_t id);
+  void StopAll();
+
+  const LoadedConfig loaded_;
+  const std::chrono::system_clock::time_point start_time_ = std::chrono::system_clock::now();
+
+  // In the order of their start, so that what is destroyed first was started last.
+  std::unique_ptr<Logging> log_;
+  std::unique_ptr<GrpcLogRedirect> grpc_log_;
+  std::unique_ptr<ReactorPool> pool_;
+  std::unique_ptr<MetricsServer> metrics_;
+  std::unique_ptr<AdminService> service_;
+
+  // Guards the state beside health, so that the last state told is the last one set.
+  std::mutex state_mutex_;
+  std::unique_ptr<AdminServer> admin_;  // under state_mutex_ once reactors run
+  // Writer: the pool's control thread, under state_mutex_. Readers: threads of the exporter.
+  std::atomic<GatewayState> state_{GatewayState::kStarting};
+
+  std::mutex stop_mutex_;
+  std::condition_variable stop_requested_;
+  bool stop_ = false;  // under stop_mutex_
+};
+
+}  // namespace echogw
