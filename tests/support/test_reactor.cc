@@ -124,7 +124,7 @@ void TestReactor::Start() {
 void TestReactor::Finish() {
   if (finished_) return;
   finished_ = true;
-  Post(Stop{});
+  static_cast<void>(mailbox_->Post(Stop{}));  // refused if it has stopped already
   if (thread_ != nullptr) {
     thread_->Join();
   } else {

@@ -87,13 +87,14 @@ TEST_F(SocketTest, DualStackServesBothFamilies) {
 }
 
 TEST_F(SocketTest, WithoutDualStackTheTwoFamiliesShareAPort) {
-  ListenAddress v6{.host = "::"};
-  const UniqueFd listener6 = Open(v6);
-  EXPECT_EQ(IntOption(listener6.get(), IPPROTO_IPV6, IPV6_V6ONLY), 1);
-  ListenAddress v4{.host = "0.0.0.0", .port = v6.port};
-  EXPECT_TRUE(CheckPortIsFree(v4).ok());
-  const auto listener4 = BindListener(v4, {});
-  EXPECT_TRUE(listener4.ok()) << listener4.status();
+  // Any one port that is free for IPv6 may be some other socket's for IPv4.
+  EXPECT_TRUE(WaitUntil([] {
+    ListenAddress v6{.host = "::"};
+    const UniqueFd listener6 = Open(v6);
+    EXPECT_EQ(IntOption(listener6.get(), IPPROTO_IPV6, IPV6_V6ONLY), 1);
+    const ListenAddress v4{.host = "0.0.0.0", .port = v6.port};
+    return CheckPortIsFree(v4).ok() && BindListener(v4, {}).ok();
+  }));
 }
 
 TEST_F(SocketTest, ListenersOfOneGroupShareAPort) {
