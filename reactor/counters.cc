@@ -39,6 +39,12 @@ CounterSnapshot& CounterSnapshot::operator+=(const CounterSnapshot& other) {
   loop_stalls += other.loop_stalls;
   loop_longest_ns = std::max(loop_longest_ns, other.loop_longest_ns);
   pending_bytes += other.pending_bytes;
+  turn_ns += other.turn_ns;
+  echo_ns += other.echo_ns;
+  wakeup_events += other.wakeup_events;
+  accept_batch += other.accept_batch;
+  read_bytes += other.read_bytes;
+  lifetime_ms += other.lifetime_ms;
   return *this;
 }
 
@@ -73,6 +79,12 @@ CounterSnapshot Counters::Read() const noexcept {
   s.loop_stalls = loop_stalls.value();
   s.loop_longest_ns = loop_longest_ns.value();
   s.pending_bytes = pending_bytes.value();
+  s.turn_ns = turn_ns.Read();
+  s.echo_ns = echo_ns.Read();
+  s.wakeup_events = wakeup_events.Read();
+  s.accept_batch = accept_batch.Read();
+  s.read_bytes = read_bytes.Read();
+  s.lifetime_ms = lifetime_ms.Read();
   return s;
 }
 

@@ -6,9 +6,11 @@
 #pragma once
 
 #include <array>
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
+
+#include "reactor/counter.h"
+#include "reactor/histogram.h"
 
 namespace echogw {
 
@@ -38,6 +40,13 @@ inline constexpr std::size_t kRejectReasons = 4;
 enum class AcceptError : std::uint8_t { kFdLimit, kMemory, kOther };
 inline constexpr std::size_t kAcceptErrors = 3;
 
+// Durations in nanoseconds up to 17 s, event counts up to 512, message sizes up to 128 KiB and life
+// times in milliseconds up to 49 days.
+inline constexpr std::size_t kDurationBuckets = 35;
+inline constexpr std::size_t kBatchBuckets = 11;
+inline constexpr std::size_t kSizeBuckets = 19;
+inline constexpr std::size_t kLifetimeBuckets = 33;
+
 // A value read from a Counters block, or a sum of such values.
 struct CounterSnapshot {
   std::uint64_t connections_active = 0;
@@ -60,29 +69,18 @@ struct CounterSnapshot {
   std::uint64_t loop_stalls = 0;
   std::uint64_t loop_longest_ns = 0;
   std::uint64_t pending_bytes = 0;
+  HistogramSnapshot<kDurationBuckets> turn_ns;
+  HistogramSnapshot<kDurationBuckets> echo_ns;
+  HistogramSnapshot<kBatchBuckets> wakeup_events;
+  HistogramSnapshot<kBatchBuckets> accept_batch;
+  HistogramSnapshot<kSizeBuckets> read_bytes;
+  HistogramSnapshot<kLifetimeBuckets> lifetime_ms;
 
   // Adds every count of `other`; of loop_longest_ns the larger one is kept.
   CounterSnapshot& operator+=(const CounterSnapshot& other);
 
   [[nodiscard]] std::uint64_t closed_total() const;
   [[nodiscard]] std::uint64_t rejected_total() const;
-};
-
-// One number with a single writer. The writer adds by a load and a store, no locked instruction;
-// readers get some value it had. Relaxed order suffices because no reader concludes anything about
-// other memory from it.
-class Counter {
- public:
-  void Add(std::uint64_t n) noexcept { Set(value() + n); }
-  void Subtract(std::uint64_t n) noexcept { Set(value() - n); }
-  void Set(std::uint64_t n) noexcept { value_.store(n, std::memory_order_relaxed); }
-  [[nodiscard]] std::uint64_t value() const noexcept {
-    return value_.load(std::memory_order_relaxed);
-  }
-
- private:
-  // Writer: the reactor of the slot. Readers: any thread, by Counters::Read.
-  std::atomic<std::uint64_t> value_{0};
 };
 
 // Aligned to two cache lines, so that neither a neighbour's writes nor the adjacent-line prefetch
@@ -97,6 +95,13 @@ struct alignas(128) Counters {
   Counter wakeups;
   Counter loop_busy_ns;
   Counter loop_wait_ns;
+  // One value a turn of the loop: how long it took to handle all events, how many there were, and
+  // how long after the wake-up one of its echoes, picked in turn, was written.
+  Histogram<kDurationBuckets> turn_ns;
+  Histogram<kBatchBuckets> wakeup_events;
+  Histogram<kDurationBuckets> echo_ns;
+  // One value a read.
+  Histogram<kSizeBuckets> read_bytes;
   // Changed by connections and by what is rare.
   Counter connections_active;
   Counter connections_accepted;
@@ -110,6 +115,8 @@ struct alignas(128) Counters {
   Counter loop_stalls;
   Counter loop_longest_ns;
   Counter pending_bytes;
+  Histogram<kBatchBuckets> accept_batch;    // connections accepted from a listener in one turn
+  Histogram<kLifetimeBuckets> lifetime_ms;  // of connections that ended here
 
   [[nodiscard]] CounterSnapshot Read() const noexcept;
 };

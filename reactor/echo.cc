@@ -95,6 +95,7 @@ EchoResult EchoTurn(Connection& c, bool to_the_end, const EchoContext& context) 
     c.received_bytes += r.bytes;
     context.counters.received_bytes.Add(r.bytes);
     context.counters.reads.Add(1);
+    context.counters.read_bytes.Record(r.bytes);
     const std::span<std::byte> message = context.scratch.first(r.bytes);
     if (context.transform == Transform::kUpper) [[unlikely]]
       UpperCase(message);

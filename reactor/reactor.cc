@@ -58,7 +58,15 @@ bool Reactor::Turn(Nanos wait_max) {
   counters.wakeups.Add(1);
   counters.ready_events.Add(n);
 
-  for (std::size_t i = 0; i < n; ++i) Dispatch(events_[i]);
+  counters.wakeup_events.Record(n);
+  // Of many events one is timed, another one every turn; a single one by the end of the turn.
+  const std::size_t timed = n > 1 ? turn_ % n : n;
+  for (std::size_t i = 0; i < n; ++i) {
+    Dispatch(events_[i]);
+    if (i == timed && IsConnection(events_[i])) {
+      counters.echo_ns.Record(static_cast<std::uint64_t>(deps_.clock.Now() - woke_at));
+    }
+  }
   if (!queue_.empty()) RunQueue();
   if (mail_) ReadMail();
   if (move_job_) RunMoveJob();
@@ -69,6 +77,9 @@ bool Reactor::Turn(Nanos wait_max) {
 
   now_ = deps_.clock.Now();
   CountTurn(woke_at, now_);
+  if (n == 1 && IsConnection(events_[0])) {
+    counters.echo_ns.Record(static_cast<std::uint64_t>(now_ - woke_at));
+  }
   return !stopped_;
 }
 
@@ -85,6 +96,7 @@ void Reactor::CountTurn(Nanos begun, Nanos ended) {
   const auto busy = static_cast<std::uint64_t>(ended - begun);
   Counters& counters = deps_.counters;
   counters.loop_busy_ns.Add(busy);
+  counters.turn_ns.Record(busy);
   if (busy > counters.loop_longest_ns.value()) [[unlikely]]
     counters.loop_longest_ns.Set(busy);
   if (ended - begun <= options_.stall_threshold.count()) [[likely]]
@@ -193,6 +205,8 @@ void Reactor::CloseConnection(Connection& c, Token token, CloseReason reason) {
   } else {
     deps_.io.Close(c.fd);
   }
+  deps_.counters.lifetime_ms.Record(
+      std::uint64_t{static_cast<std::uint32_t>(now_ / kNanosPerCenti) - c.opened_at_cs} * 10);
   table_.Erase(token);
   deps_.counters.connections_closed[static_cast<std::size_t>(reason)].Add(1);
   deps_.counters.connections_active.Subtract(1);

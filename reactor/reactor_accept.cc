@@ -17,15 +17,17 @@ void Reactor::OnListener(WatchedListener& w, std::uint32_t /*index*/) {
   w.batch = w.ready_turn + 1 == turn_ ? std::min(w.batch * 2, options_.accept_batch_max) : 1;
   w.ready_turn = turn_;
   const Listener listener = w.listener;
-  for (std::uint32_t i = 0; i < w.batch; ++i) {
+  std::uint32_t accepted = 0;
+  for (const std::uint32_t most = w.batch; accepted < most; ++accepted) {
     const int fd = deps_.io.Accept(listener.fd);
     if (fd < 0) {
       OnAcceptError(-fd);
-      return;
+      break;
     }
     accept_pause_ = 0;
     Admit(fd, listener);
   }
+  deps_.counters.accept_batch.Record(accepted);
 }
 
 void Reactor::Admit(int fd, const Listener& listener) {

@@ -25,6 +25,11 @@ inline constexpr Nanos kRetryPause = 5 * kNanosPerMilli;
 // A pause of accepting is logged at most this often.
 inline constexpr Nanos kPauseLogInterval = kNanosPerSecond;
 
+// Whether an event is of a connection, be it gone or not.
+inline bool IsConnection(const epoll_event& event) {
+  return Token::Unpack(event.data.u64).generation != 0;
+}
+
 inline std::uint32_t InterestOf(const Connection& c) {
   return (c.watch_read ? kInterestRead : 0U) | (c.watch_write ? kInterestWrite : 0U);
 }

@@ -151,5 +151,19 @@ TEST(BufferPoolTest, KeepsNoMoreThanItsLimit) {
   EXPECT_EQ(pool.kept_bytes(), BufferPool::kKeptBytesMax);
 }
 
+TEST(HistogramTest, CountsByBitsAndKeepsTheSum) {
+  Histogram<4> h;
+  for (const std::uint64_t v : {0, 1, 2, 3, 4, 7, 8, 1000}) h.Record(v);
+  const auto s = h.Read();
+  EXPECT_EQ(s.buckets, (std::array<std::uint64_t, 4>{1, 1, 2, 4})) << "the last one takes the rest";
+  EXPECT_EQ(s.sum, 1025U);
+  EXPECT_EQ(s.count(), 8U);
+  EXPECT_EQ(HistogramSnapshot<4>::UpperBound(2), 3U);
+  auto twice = s;
+  twice += s;
+  EXPECT_EQ(twice.count(), 16U);
+  EXPECT_EQ(twice.sum, 2050U);
+}
+
 }  // namespace
 }  // namespace echogw
