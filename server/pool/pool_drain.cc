@@ -43,6 +43,7 @@ ReactorPool::Outcome ReactorPool::DrainReactor(const DrainRequest& request, std:
             absl::StrCat("no reactor but ", reactor, " would take new connections")};
   }
   Phase(id, "steer");
+  retiring_.erase(reactor);  // it is the operator's from here on
   slots_.SetState(reactor, ReactorState::kDraining);
   slots_.ApplySteering();
   Phase(id, "park-listeners");
@@ -59,6 +60,7 @@ ReactorPool::Outcome ReactorPool::DrainReactor(const DrainRequest& request, std:
     Phase(id, "move-connections");
     empty = MoveAll({reactor}, others, deadline, id);
   }
+  if (stopping_.load() && !empty) return {OperationResult::kCancelled, kStoppedFirst};
   if (cancel_.load() && !stopping_.load()) {
     TakeBack({reactor});
     return {OperationResult::kCancelled, absl::StrCat("reactor ", reactor, " serves again")};
@@ -95,20 +97,14 @@ ReactorPool::Outcome ReactorPool::Do(const UndrainReactor& request, std::uint64_
 
 ReactorPool::Outcome ReactorPool::DrainGateway(const DrainRequest& request, std::uint64_t id) {
   const SteadyTime begun = steady_clock::now();
-  const Outcome undrained{OperationResult::kCancelled, "undrained; the gateway serves again"};
-  auto cancelled = [this] {
-    if (!cancel_.load()) return false;
-    if (!stopping_.load()) BackToService();
-    return true;
-  };
   Phase(id, "unhealthy");
   SetState(GatewayState::kUnhealthy);
-  if (cancelled()) return undrained;
+  if (cancel_.load()) return Undrained();
 
   Phase(id, "quiet");
   SetState(GatewayState::kQuiet);
   const bool quiet = AwaitQuiet(request, begun, id);
-  if (cancelled()) return undrained;
+  if (cancel_.load()) return Undrained();
 
   Phase(id, "refusing");
   SetState(GatewayState::kRefusing);
@@ -118,17 +114,23 @@ ReactorPool::Outcome ReactorPool::DrainGateway(const DrainRequest& request, std:
             absl::StrCat("cannot refuse new connections: ", std::string(s.message()),
                          "; the gateway serves again")};
   }
-  if (cancelled()) return undrained;
+  if (cancel_.load()) return Undrained();
 
   Phase(id, "closing");
   SetState(GatewayState::kClosing);
   // A connection that is accepted from here on could only be closed again.
-  if (request.refuse == RefuseMode::kAccept) Admit(Admission::kReset, false);
+  Admit(Admission::kReset, request.refuse == RefuseMode::kSilent);
   Outcome outcome = CloseAll(request, begun, id);
-  if (cancelled()) return undrained;
+  if (cancel_.load()) return Undrained();
   if (!quiet) absl::StrAppend(&outcome.message, "; new connections came to the last");
   SetState(GatewayState::kDrained);
   return outcome;
+}
+
+ReactorPool::Outcome ReactorPool::Undrained() {
+  if (stopping_.load()) return {OperationResult::kCancelled, kStoppedFirst};
+  BackToService();
+  return {OperationResult::kCancelled, "undrained; the gateway serves again"};
 }
 
 // True when no new connection came for the quiet period; false when that did not happen in time.
@@ -182,11 +184,9 @@ ReactorPool::Outcome ReactorPool::CloseAll(const DrainRequest& request, SteadyTi
   std::vector<std::uint64_t> ids;
   for (const std::uint32_t slot : slots_.Running()) {
     const std::uint64_t command = slots_.NextCommandId();
-    while (!slots_.Post(slot, CloseConnections{.id = command,
-                                               .spread = request.spread.count(),
-                                               .hard_deadline = ToMonotonic(hard)})) {
-      std::this_thread::yield();
-    }
+    slots_.PostSoon(slot, CloseConnections{.id = command,
+                                           .spread = request.spread.count(),
+                                           .hard_deadline = ToMonotonic(hard)});
     ids.push_back(command);
   }
   std::uint64_t closed = 0;
@@ -203,6 +203,11 @@ ReactorPool::Outcome ReactorPool::CloseAll(const DrainRequest& request, SteadyTi
       o.connections_closed = closed;
       o.connections_reset = reset;
     });
+  }
+  if (!ids.empty()) {
+    return {
+        OperationResult::kFailed,
+        absl::StrCat(ids.size(), " reactors did not answer; see the connections that are left")};
   }
   if (reset == 0) {
     return {OperationResult::kSucceeded,

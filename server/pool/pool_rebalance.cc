@@ -61,6 +61,7 @@ std::vector<ReactorLoad> ReactorPool::LoadsSince(const LoadSample& before,
   std::vector<ReactorLoad> loads;
   for (const std::uint32_t slot : slots_.InState(ReactorState::kServing)) {
     if (slot >= before.counters.size()) continue;  // it came after the sample
+    if (slots_.weight(slot) == 0) continue;        // the operator took it out
     const CounterSnapshot now = slots_.Read(slot);
     loads.push_back({slot, now.connections_active, LoadOf(before.counters[slot], now, policy)});
   }
@@ -120,26 +121,23 @@ std::uint64_t ReactorPool::CarryOut(const std::vector<PlannedMove>& moves, Nanos
   const SteadyTime deadline = steady_clock::now() + kMovePatience;
   while (!left.empty() && !cancel_.load() && steady_clock::now() < deadline) {
     std::vector<PlannedMove> later;
-    std::vector<std::uint32_t> givers;
-    std::vector<std::uint64_t> ids;
+    std::vector<MoveUnderWay> under_way;
     for (const PlannedMove& m : left) {
-      if (std::find(givers.begin(), givers.end(), m.from) != givers.end()) {
+      if (std::any_of(under_way.begin(), under_way.end(),
+                      [&m](const MoveUnderWay& u) { return u.from == m.from; })) {
         later.push_back(m);
         continue;
       }
-      givers.push_back(m.from);
-      const std::uint64_t command = slots_.NextCommandId();
-      if (!slots_.Post(m.from, MoveConnections{.id = command,
-                                               .targets = {slots_.mailbox(m.to)},
-                                               .count_max = m.connections,
-                                               .residency_min = residency_min})) {
-        later.push_back(m);
-        continue;
-      }
-      ids.push_back(command);
+      under_way.push_back({m.from, slots_.NextCommandId()});
+      slots_.PostSoon(m.from, MoveConnections{.id = under_way.back().command,
+                                              .targets = {slots_.mailbox(m.to)},
+                                              .count_max = m.connections,
+                                              .residency_min = residency_min});
     }
     std::uint64_t this_round = 0;
-    for (const Report& r : Await(ids, deadline, true)) this_round += r.connections_moved;
+    for (const Report& r : AwaitMoves(under_way, deadline, true)) {
+      this_round += r.connections_moved;
+    }
     moved += this_round;
     if (id != 0) {
       operations_.Update(id, [&](Operation& o) { o.connections_moved += this_round; });

@@ -22,6 +22,15 @@ std::chrono::steady_clock::time_point Patience() {
 
 ReactorPool::Outcome ReactorPool::Do(const ResizeRequest& request, std::uint64_t id) {
   const auto now = static_cast<std::uint32_t>(slots_.Running().size());
+  // Left over from a shrink whose time ran out, and to be kept after all.
+  const std::vector<std::uint32_t> keep(retiring_.begin(), retiring_.lower_bound(request.target));
+  if (!keep.empty() && !request.dry_run) {
+    TakeBack(keep);
+    if (request.target == now) {
+      return {OperationResult::kSucceeded,
+              absl::StrCat(keep.size(), " reactors that were on their way out serve again")};
+    }
+  }
   if (request.target == now) {
     return {OperationResult::kSucceeded, absl::StrCat("there are ", now, " reactors already")};
   }
@@ -52,16 +61,11 @@ ReactorPool::Outcome ReactorPool::Grow(std::uint32_t from, const ResizeRequest& 
       started.push_back(i);
       continue;
     }
-    // Nothing has been handed to those that did start. Listeners made for slots that never ran are
-    // looked after by reactor 0, as parked ones are.
+    // Nothing has been handed to those that did start.
     Retire(started);
-    for (std::uint32_t slot = from; slot < request.target; ++slot) {
-      if (slots_.owner(slot) != slot) continue;
-      slots_.SetOwner(slot, 0);
-      (void)Ask({0}, Patience(), [&](std::uint64_t command, std::uint32_t) -> Command {
-        return AdoptListeners{.id = command, .listeners = slots_.ListenersOf(slot)};
-      });
-    }
+    std::vector<std::uint32_t> made;
+    for (std::uint32_t slot = from; slot < request.target; ++slot) made.push_back(slot);
+    Park(made);
     return {OperationResult::kFailed, std::string(s.message())};
   }
   Phase(id, "adopt-listeners");
@@ -84,6 +88,19 @@ void ReactorPool::Adopt(const std::vector<std::uint32_t>& slots) {
       });
     }
     slots_.SetState(slot, ReactorState::kServing);
+  }
+}
+
+void ReactorPool::Park(const std::vector<std::uint32_t>& slots) {
+  const std::vector<std::uint32_t> serving = slots_.InState(ReactorState::kServing);
+  CHECK(!serving.empty());
+  for (const std::uint32_t slot : slots) {
+    if (slots_.owner(slot) != slot) continue;  // parked before
+    const std::uint32_t owner = serving[slot % serving.size()];
+    slots_.SetOwner(slot, owner);
+    (void)Ask({owner}, Patience(), [&](std::uint64_t command, std::uint32_t) -> Command {
+      return AdoptListeners{.id = command, .listeners = slots_.ListenersOf(slot)};
+    });
   }
 }
 
@@ -133,7 +150,11 @@ ReactorPool::Outcome ReactorPool::Shrink(std::uint32_t from, const ResizeRequest
                          " would take new connections; undrain one or give it a weight first")};
   }
   std::vector<std::uint32_t> retire;
-  for (std::uint32_t slot = request.target; slot < from; ++slot) retire.push_back(slot);
+  std::vector<std::uint32_t> drained;  // of these; they stay so if it comes to nothing
+  for (std::uint32_t slot = request.target; slot < from; ++slot) {
+    retire.push_back(slot);
+    if (slots_.state(slot) == ReactorState::kDrained) drained.push_back(slot);
+  }
 
   Phase(id, "steer");
   for (const std::uint32_t slot : retire) slots_.SetState(slot, ReactorState::kDraining);
@@ -142,6 +163,8 @@ ReactorPool::Outcome ReactorPool::Shrink(std::uint32_t from, const ResizeRequest
     Phase(id, "park-listeners");
     for (const std::uint32_t slot : retire) {
       if (HandOver(slot, stay)) continue;
+      for (const std::uint32_t d : drained) slots_.SetState(d, ReactorState::kDrained);
+      std::erase_if(retire, [this](auto r) { return slots_.state(r) == ReactorState::kDrained; });
       TakeBack(retire);
       return {OperationResult::kFailed,
               absl::StrCat("reactor ", slot, " does not answer; nothing was changed")};
@@ -149,6 +172,10 @@ ReactorPool::Outcome ReactorPool::Shrink(std::uint32_t from, const ResizeRequest
   }
   Phase(id, "move-connections");
   if (!MoveAll(retire, stay, deadline, id)) {
+    for (const std::uint32_t d : drained) slots_.SetState(d, ReactorState::kDrained);
+    for (const std::uint32_t r : retire) {
+      if (slots_.state(r) == ReactorState::kDraining) retiring_.insert(r);
+    }
     return {OperationResult::kTimedOut,
             "connections are left on reactors that should end; they are served; resize again"};
   }
@@ -161,6 +188,7 @@ ReactorPool::Outcome ReactorPool::Shrink(std::uint32_t from, const ResizeRequest
 // Reactors that were on their way out serve again, with listeners of their own.
 void ReactorPool::TakeBack(const std::vector<std::uint32_t>& slots) {
   for (const std::uint32_t slot : slots) {
+    retiring_.erase(slot);
     if (slots_.owner(slot) == slot || GiveBack(slot)) {
       slots_.SetState(slot, ReactorState::kServing);
     }
@@ -173,9 +201,12 @@ bool ReactorPool::MoveAll(const std::vector<std::uint32_t>& from,
                           std::uint64_t id) {
   std::vector<Mailbox*> targets;
   for (const std::uint32_t slot : to) targets.push_back(slots_.mailbox(slot));
-  const auto reports = Ask(from, deadline, [&](std::uint64_t command, std::uint32_t) -> Command {
-    return MoveConnections{.id = command, .targets = targets};
-  });
+  std::vector<MoveUnderWay> moves;
+  for (const std::uint32_t slot : from) {
+    moves.push_back({slot, slots_.NextCommandId()});
+    slots_.PostSoon(slot, MoveConnections{.id = moves.back().command, .targets = targets});
+  }
+  const std::vector<Report> reports = AwaitMoves(moves, deadline, false);
   std::uint64_t moved = 0;
   std::uint64_t left = 0;
   for (const Report& r : reports) {
@@ -189,9 +220,30 @@ bool ReactorPool::MoveAll(const std::vector<std::uint32_t>& from,
   return reports.size() == from.size() && left == 0;
 }
 
+std::vector<Report> ReactorPool::AwaitMoves(const std::vector<MoveUnderWay>& moves,
+                                            SteadyTime deadline, bool stop_on_cancel) {
+  std::vector<std::uint64_t> ids;
+  for (const MoveUnderWay& m : moves) ids.push_back(m.command);
+  std::vector<Report> reports = Await(ids, deadline, stop_on_cancel);
+  for (const Report& r : reports) std::erase(ids, r.id);
+  if (ids.empty()) return reports;
+  for (const MoveUnderWay& m : moves) {
+    if (std::find(ids.begin(), ids.end(), m.command) == ids.end()) continue;
+    // A move of nothing takes the place of the one under way, which is then reported.
+    slots_.PostSoon(m.from, MoveConnections{.id = slots_.NextCommandId(),
+                                            .targets = {slots_.mailbox(m.from)},
+                                            .count_max = 0});
+  }
+  for (const Report& r : Await(std::move(ids), Patience(), false)) reports.push_back(r);
+  return reports;
+}
+
 // Stops all, then joins all, so that they end side by side.
 void ReactorPool::Retire(const std::vector<std::uint32_t>& slots) {
-  for (const std::uint32_t slot : slots) slots_.BeginStop(slot);
+  for (const std::uint32_t slot : slots) {
+    retiring_.erase(slot);
+    slots_.BeginStop(slot);
+  }
   for (const std::uint32_t slot : slots) slots_.Join(slot);
   if (!options_.fault_close_listeners) return;
   for (auto slot = slots.rbegin(); slot != slots.rend(); ++slot) slots_.Close(*slot);

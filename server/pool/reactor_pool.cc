@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "reactor/check.h"
 
 namespace echogw {
 namespace {
@@ -14,28 +13,6 @@ constexpr std::chrono::milliseconds kIdleWait{1000};
 constexpr std::chrono::milliseconds kAwaitSlice{20};
 constexpr std::chrono::milliseconds kTickInterval{100};
 constexpr std::chrono::milliseconds kStoppedFor{500};
-
-const char* Name(GatewayState state) {
-  switch (state) {
-    case GatewayState::kStarting:
-      return "starting";
-    case GatewayState::kServing:
-      return "serving";
-    case GatewayState::kUnhealthy:
-      return "unhealthy";
-    case GatewayState::kQuiet:
-      return "quiet";
-    case GatewayState::kRefusing:
-      return "refusing";
-    case GatewayState::kClosing:
-      return "closing";
-    case GatewayState::kDrained:
-      return "drained";
-    case GatewayState::kStopped:
-      return "stopped";
-  }
-  return "?";
-}
 
 }  // namespace
 
@@ -78,10 +55,20 @@ absl::Status ReactorPool::Start() {
 void ReactorPool::Stop() {
   if (stopped_) return;
   stopped_ = true;
-  stopping_.store(true);
-  cancel_.store(true);
+  {
+    // Under the lock, so that no request that finds the gateway serving is entered after this.
+    const std::scoped_lock lock(tasks_mutex_);
+    stopping_.store(true);
+    cancel_.store(true);
+    ended_.notify_all();
+  }
   slots_.outbox().Interrupt();
   if (control_.joinable()) control_.join();
+  for (const Task& task : tasks_) {
+    if (task.operation == 0) continue;
+    (void)operations_.Finish(task.operation, OperationResult::kCancelled, kStoppedFirst);
+  }
+  tasks_.clear();
   const std::vector<std::uint32_t> running = slots_.Running();
   for (const std::uint32_t slot : running) slots_.BeginStop(slot);
   for (const std::uint32_t slot : running) slots_.Join(slot);
@@ -97,7 +84,7 @@ void ReactorPool::SetStateObserver(std::function<void(GatewayState)> observer) {
 
 void ReactorPool::SetState(GatewayState state) {
   if (state_.exchange(state) == state) return;
-  log_.Write(LogLevel::kInfo, absl::StrCat("gateway is ", Name(state)));
+  log_.Write(LogLevel::kInfo, absl::StrCat("gateway is ", GatewayStateName(state)));
   if (observer_) observer_(state);
 }
 
@@ -114,239 +101,24 @@ absl::StatusOr<Operation> ReactorPool::GetOperation(std::uint64_t id) const {
   return operations_.Get(id);
 }
 
-// ---- entering tasks ----
-
-absl::Status ReactorPool::MayBegin() const {
-  const GatewayState state = state_.load();
-  if (stopping_.load() || state == GatewayState::kStopped) {
-    return absl::UnavailableError("the gateway is stopping");
-  }
-  if (running_ || !tasks_.empty()) {
-    return absl::FailedPreconditionError(
-        "another operation is under way; wait for it (operation --watch) and try again");
-  }
-  if (state != GatewayState::kServing) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("the gateway is ", Name(state), "; undrain it first"));
-  }
-  return absl::OkStatus();
-}
-
-absl::StatusOr<Operation> ReactorPool::Enter(Request request, Operation operation) {
-  Operation begun;
-  {
-    const std::scoped_lock lock(tasks_mutex_);
-    if (absl::Status s = MayBegin(); !s.ok()) return s;
-    cancel_.store(false);
-    begun = operations_.Begin(std::move(operation));
-    tasks_.push_back({std::move(request), begun.id});
-  }
-  slots_.outbox().Interrupt();
-  return begun;
-}
-
-absl::Status ReactorPool::CheckReactor(std::uint32_t reactor) const {
-  const std::vector<std::uint32_t> running = slots_.Running();
-  if (std::find(running.begin(), running.end(), reactor) != running.end()) {
-    return absl::OkStatus();
-  }
-  return absl::InvalidArgumentError(
-      absl::StrCat("no reactor ", reactor, " runs; there are ", running.size()));
-}
-
-absl::Status ReactorPool::CheckDuration(std::chrono::nanoseconds d, const char* name) const {
-  if (d >= std::chrono::nanoseconds(0) && d <= kDeadlineMax) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(name, " must be between 0 and 24 hours"));
-}
-
-absl::StatusOr<Operation> ReactorPool::Resize(const ResizeRequest& request) {
-  if (request.target < 1 || request.target > kReactorsMax) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("target must be 1 to ", kReactorsMax, ", not ", request.target));
-  }
-  if (absl::Status s = CheckDuration(request.deadline, "deadline"); !s.ok()) return s;
-  return Enter(request, {.kind = OperationKind::kResize,
-                         .reactors_before = static_cast<std::uint32_t>(slots_.Running().size()),
-                         .reactors_target = request.target,
-                         .dry_run = request.dry_run});
-}
-
-absl::StatusOr<Operation> ReactorPool::Move(const MoveRequest& request) {
-  if (absl::Status s = CheckReactor(request.from); !s.ok()) return s;
-  if (absl::Status s = CheckReactor(request.to); !s.ok()) return s;
-  if (request.from == request.to) {
-    return absl::InvalidArgumentError("from_reactor and to_reactor are the same");
-  }
-  return Enter(request, {.kind = OperationKind::kMove, .reactor = request.from});
-}
-
-absl::StatusOr<Operation> ReactorPool::Rebalance(const RebalanceRequest& request) {
-  return Enter(request, {.kind = OperationKind::kRebalance, .dry_run = request.dry_run});
-}
-
-absl::StatusOr<Operation> ReactorPool::Drain(const DrainRequest& request) {
-  for (const auto& [d, name] :
-       {std::pair{request.deadline, "deadline"}, std::pair{request.quiet_period, "quiet_period"},
-        std::pair{request.quiet_max_wait, "quiet_max_wait"}, std::pair{request.spread, "spread"}}) {
-    if (absl::Status s = CheckDuration(d, name); !s.ok()) return s;
-  }
-  if (request.reactor) {
-    if (absl::Status s = CheckReactor(*request.reactor); !s.ok()) return s;
-    std::vector<std::uint32_t> others = slots_.InState(ReactorState::kServing);
-    std::erase(others, *request.reactor);
-    if (others.empty()) {
-      return absl::FailedPreconditionError(
-          absl::StrCat("reactor ", *request.reactor,
-                       " is the only one that serves; add reactors or drain the gateway"));
-    }
-    return Enter(request, {.kind = OperationKind::kDrainReactor, .reactor = *request.reactor});
-  }
-  Operation begun;
-  {
-    const std::scoped_lock lock(tasks_mutex_);
-    const GatewayState state = state_.load();
-    if (stopping_.load() || state == GatewayState::kStopped) {
-      return absl::UnavailableError("the gateway is stopping");
-    }
-    auto drains = [](const Request& r) {
-      const auto* d = std::get_if<DrainRequest>(&r);
-      return d != nullptr && !d->reactor;
-    };
-    if (state != GatewayState::kServing || (running_ && drains(*running_)) ||
-        std::any_of(tasks_.begin(), tasks_.end(),
-                    [&drains](const Task& t) { return drains(t.request); })) {
-      return absl::FailedPreconditionError(
-          absl::StrCat("the gateway drains already; it is ", Name(state)));
-    }
-    // What is under way gives way: ending is the most urgent thing an operator can ask for.
-    cancel_.store(running_.has_value() || !tasks_.empty());
-    begun = operations_.Begin({.kind = OperationKind::kDrainGateway});
-    tasks_.push_back({request, begun.id});
-  }
-  slots_.outbox().Interrupt();
-  return begun;
-}
-
-absl::Status ReactorPool::SetAutoRebalance(bool enabled, std::optional<RebalancePolicy> policy) {
-  const std::scoped_lock lock(tasks_mutex_);
-  auto_rebalance_ = enabled;
-  if (policy) auto_policy_ = *policy;
-  slots_.outbox().Interrupt();
-  return absl::OkStatus();
-}
-
-bool ReactorPool::auto_rebalance() const {
-  const std::scoped_lock lock(tasks_mutex_);
-  return auto_rebalance_;
-}
-
-absl::StatusOr<std::vector<SteeringWeight>> ReactorPool::SetSteering(
-    const std::vector<SteeringWeight>& weights, bool reset) {
-  const std::scoped_lock lock(tasks_mutex_);
-  if (absl::Status s = MayBegin(); !s.ok()) return s;
-  if (!slots_.steering_active() && !(weights.empty() && reset)) {
-    return absl::FailedPreconditionError(
-        "steering is not available: the kernel refused the program, or it is off by configuration");
-  }
-  for (const SteeringWeight& w : weights) {
-    if (absl::Status s = CheckReactor(w.reactor); !s.ok()) return s;
-    if (w.weight > kSteeringWeightMax) {
-      return absl::InvalidArgumentError(absl::StrCat("weight of reactor ", w.reactor,
-                                                     " must be 0 to ", kSteeringWeightMax, ", not ",
-                                                     w.weight));
-    }
-  }
-  auto wanted = [&](std::uint32_t reactor) {
-    std::uint32_t weight = reset ? 1 : slots_.weight(reactor);
-    for (const SteeringWeight& w : weights) {
-      if (w.reactor == reactor) weight = w.weight;
-    }
-    return weight;
-  };
-  const std::vector<std::uint32_t> serving = slots_.InState(ReactorState::kServing);
-  if (std::all_of(serving.begin(), serving.end(),
-                  [&](std::uint32_t r) { return wanted(r) == 0; })) {
-    return absl::InvalidArgumentError("at least one serving reactor needs a weight above 0");
-  }
-  std::vector<SteeringWeight> result;
-  for (const std::uint32_t reactor : slots_.Running()) {
-    result.push_back({reactor, wanted(reactor)});
-  }
-  for (const SteeringWeight& w : result) slots_.SetWeight(w.reactor, w.weight);
-  slots_.ApplySteering();
-  return result;
-}
-
-bool ReactorPool::AwaitIdle(std::chrono::nanoseconds timeout) {
-  std::unique_lock lock(tasks_mutex_);
-  return idle_.wait_for(lock, timeout, [this] { return !running_ && tasks_.empty(); });
-}
-
-absl::StatusOr<GatewayState> ReactorPool::Undrain(std::optional<std::uint32_t> reactor) {
-  constexpr std::chrono::seconds kPatience{10};
-  if (reactor) {
-    if (absl::Status s = CheckReactor(*reactor); !s.ok()) return s;
-  }
-  bool cancelled = false;
-  {
-    const std::scoped_lock lock(tasks_mutex_);
-    if (stopping_.load()) return absl::UnavailableError("the gateway is stopping");
-    auto is_it = [&reactor](const Request& r) {
-      const auto* drain = std::get_if<DrainRequest>(&r);
-      return drain != nullptr && drain->reactor == reactor;
-    };
-    if (const auto queued = std::find_if(tasks_.begin(), tasks_.end(),
-                                         [&](const Task& t) { return is_it(t.request); });
-        queued != tasks_.end()) {
-      (void)operations_.Finish(queued->operation, OperationResult::kCancelled,
-                               "undrained before it began");
-      tasks_.erase(queued);
-      return state_.load();
-    }
-    cancelled = running_ && is_it(*running_);
-    if (cancelled) {
-      cancel_.store(true);  // the drain takes itself back
-    } else if (running_ || !tasks_.empty()) {
-      return absl::FailedPreconditionError("another operation is under way; try again after it");
-    } else if (reactor) {
-      tasks_.push_back({UndrainReactor{*reactor}, 0});
-    } else {
-      tasks_.push_back({UndrainGateway{}, 0});
-    }
-  }
-  slots_.outbox().Interrupt();
-  if (!AwaitIdle(kPatience)) {
-    return absl::DeadlineExceededError("the gateway takes long to come back; see its state");
-  }
-  if (cancelled && reactor && slots_.state(*reactor) != ReactorState::kServing) {
-    return Undrain(reactor);  // it had ended before it saw the cancellation
-  }
-  if (cancelled && !reactor && state_.load() == GatewayState::kDrained) return Undrain(reactor);
-  return state_.load();
-}
-
 // ---- the control thread ----
 
 void ReactorPool::ControlLoop() {
-  while (!stopping_.load()) {
+  for (;;) {
     std::optional<Task> task;
     bool automatic = false;
     {
       const std::scoped_lock lock(tasks_mutex_);
+      if (stopping_.load()) return;
       if (!tasks_.empty()) {
         task = std::move(tasks_.front());
         tasks_.erase(tasks_.begin());
-        running_ = task->request;
+        running_ = task;
       }
       automatic = auto_rebalance_;
     }
     if (task) {
-      Carry(*task);
-      const std::scoped_lock lock(tasks_mutex_);
-      running_.reset();
-      // A cancellation was for what has just ended.
-      cancel_.store(stopping_.load());
-      idle_.notify_all();
+      End(*task, Carry(*task));
       continue;
     }
     if (!automatic && shares_set_) NeutralShares();
@@ -359,17 +131,30 @@ void ReactorPool::ControlLoop() {
   }
 }
 
-void ReactorPool::Carry(const Task& task) {
+ReactorPool::Outcome ReactorPool::Carry(const Task& task) {
   const std::uint64_t before = slots_.AcceptedFromAdopted();
-  const Outcome outcome =
+  Outcome outcome =
       std::visit([&](const auto& request) { return Do(request, task.operation); }, task.request);
-  if (task.operation == 0) return;
+  if (task.operation == 0) return outcome;
   operations_.Update(task.operation, [&](Operation& o) {
     o.accepted_from_parked = slots_.AcceptedFromAdopted() - before;
   });
-  (void)operations_.Finish(task.operation, outcome.result, outcome.message);
   log_.Write(outcome.result == OperationResult::kSucceeded ? LogLevel::kInfo : LogLevel::kWarning,
              absl::StrCat("operation ", task.operation, ": ", outcome.message));
+  return outcome;
+}
+
+void ReactorPool::End(const Task& task, const Outcome& outcome) {
+  const std::scoped_lock lock(tasks_mutex_);
+  // Whoever sees that it has ended may begin the next one.
+  if (task.operation != 0) {
+    (void)operations_.Finish(task.operation, outcome.result, outcome.message);
+  }
+  running_.reset();
+  ended_task_ = task.number;
+  // A cancellation was for what has just ended.
+  cancel_.store(stopping_.load());
+  ended_.notify_all();
 }
 
 void ReactorPool::Phase(std::uint64_t id, const char* name) {

@@ -13,6 +13,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <thread>
 #include <variant>
@@ -39,8 +40,8 @@ class ReactorPool final : public Control {
   // Starts the reactors and the control thread. If one cannot start, none runs.
   [[nodiscard]] absl::Status Start();
 
-  // Ends the running operation as cancelled, then stops and joins all threads. Connections that are
-  // left are reset: drain first. A second call does nothing.
+  // Ends the running operation, and one that waits, as cancelled, then stops and joins all threads.
+  // Connections that are left are reset: drain first. A second call does nothing.
   void Stop();
 
   // "HOST:PORT" of every listen address, with real ports.
@@ -77,6 +78,11 @@ class ReactorPool final : public Control {
   struct Task {
     Request request;
     std::uint64_t operation = 0;  // 0: none is shown
+    std::uint64_t number = 0;     // counts up
+  };
+  struct MoveUnderWay {
+    std::uint32_t from = 0;
+    std::uint64_t command = 0;
   };
   struct LoadSample {
     SteadyTime time;
@@ -89,18 +95,27 @@ class ReactorPool final : public Control {
 
   ReactorPool(const PoolOptions& options, LogSink& log);
 
-  // ---- any thread (reactor_pool.cc) ----
+  // ---- any thread (pool_requests.cc) ----
   // Fails if the gateway does not serve or is busy. Requires tasks_mutex_.
   [[nodiscard]] absl::Status MayBegin() const;
+  // Fails if the reactors a request names are not there or not in a state for it. Requires
+  // tasks_mutex_ and that MayBegin is ok: nothing changes these states before the request runs.
+  [[nodiscard]] absl::Status CheckNamed(const Request& request) const;
   absl::StatusOr<Operation> Enter(Request request, Operation operation);
+  absl::StatusOr<Operation> EnterGatewayDrain(const DrainRequest& request);
+  // Requires tasks_mutex_. Returns the number of the task.
+  std::uint64_t Push(Request request, std::uint64_t operation);
   [[nodiscard]] absl::Status CheckReactor(std::uint32_t reactor) const;
+  [[nodiscard]] absl::Status CheckServing(std::uint32_t reactor) const;
   [[nodiscard]] absl::Status CheckDuration(std::chrono::nanoseconds d, const char* name) const;
-  // Waits until the control thread has nothing to do.
-  [[nodiscard]] bool AwaitIdle(std::chrono::nanoseconds timeout);
+  // Waits until the task has ended; fails when it takes too long or the gateway stops.
+  [[nodiscard]] absl::Status AwaitEnd(std::uint64_t task);
 
   // ---- control thread ----
   void ControlLoop();
-  void Carry(const Task& task);
+  [[nodiscard]] Outcome Carry(const Task& task);
+  // Marks the task as ended: its operation and the pool become free in one.
+  void End(const Task& task, const Outcome& outcome);
   [[nodiscard]] Outcome Do(const ResizeRequest& request, std::uint64_t id);
   [[nodiscard]] Outcome Do(const MoveRequest& request, std::uint64_t id);
   [[nodiscard]] Outcome Do(const RebalanceRequest& request, std::uint64_t id);
@@ -123,6 +138,8 @@ class ReactorPool final : public Control {
   // pool_resize.cc
   [[nodiscard]] Outcome Grow(std::uint32_t from, const ResizeRequest& request, std::uint64_t id);
   [[nodiscard]] Outcome Shrink(std::uint32_t from, const ResizeRequest& request, std::uint64_t id);
+  // Reactors that serve accept for those of `slots` that nobody accepts for yet.
+  void Park(const std::vector<std::uint32_t>& slots);
   [[nodiscard]] bool HandOver(std::uint32_t from, const std::vector<std::uint32_t>& to);
   [[nodiscard]] bool GiveBack(std::uint32_t slot);
   void Adopt(const std::vector<std::uint32_t>& slots);
@@ -130,6 +147,10 @@ class ReactorPool final : public Control {
   [[nodiscard]] bool MoveAll(const std::vector<std::uint32_t>& from,
                              const std::vector<std::uint32_t>& to, SteadyTime deadline,
                              std::uint64_t id);
+  // Reports of the moves under way. At the deadline, or when `stop_on_cancel` and the operation is
+  // cancelled, those that are not done are halted: none goes on behind the back of what comes next.
+  [[nodiscard]] std::vector<Report> AwaitMoves(const std::vector<MoveUnderWay>& moves,
+                                               SteadyTime deadline, bool stop_on_cancel);
   void Retire(const std::vector<std::uint32_t>& slots);
   void TakeBack(const std::vector<std::uint32_t>& slots);
 
@@ -142,6 +163,8 @@ class ReactorPool final : public Control {
   [[nodiscard]] absl::Status Refuse(RefuseMode mode);
   void Admit(Admission admission, bool detach_filter);
   void BackToService();
+  // How a drain of the gateway ends that was cancelled.
+  [[nodiscard]] Outcome Undrained();
 
   // pool_rebalance.cc
   [[nodiscard]] LoadSample Sample() const;
@@ -170,10 +193,12 @@ class ReactorPool final : public Control {
   std::atomic<bool> stopping_{false};
 
   mutable std::mutex tasks_mutex_;
-  std::condition_variable idle_;
-  std::vector<Task> tasks_;         // under tasks_mutex_; at most one, and a gateway drain
-  std::optional<Request> running_;  // under tasks_mutex_
-  bool auto_rebalance_ = false;     // under tasks_mutex_
+  std::condition_variable ended_;
+  std::vector<Task> tasks_;       // under tasks_mutex_; at most one, and a gateway drain
+  std::optional<Task> running_;   // under tasks_mutex_
+  std::uint64_t last_task_ = 0;   // under tasks_mutex_; number of the last one that was pushed
+  std::uint64_t ended_task_ = 0;  // under tasks_mutex_; all up to it have ended
+  bool auto_rebalance_ = false;   // under tasks_mutex_
   RebalancePolicy auto_policy_ = RebalancePolicy::kConnections;  // under tasks_mutex_
 
   // Control thread only.
@@ -181,6 +206,8 @@ class ReactorPool final : public Control {
   SteadyTime next_tick_{};
   int ticks_uneven_ = 0;
   bool shares_set_ = false;
+  // Left draining by a shrink whose time ran out: the next resize ends or takes back each.
+  std::set<std::uint32_t> retiring_;
   bool stopped_ = false;  // the thread that calls Stop
 };
 
@@ -188,14 +215,18 @@ class ReactorPool final : public Control {
 // at most this long.
 inline constexpr std::chrono::hours kDeadlineMax{24};
 
+// Of operations that the end of the gateway cut short.
+inline constexpr char kStoppedFirst[] = "the gateway stopped first";
+
+[[nodiscard]] const char* GatewayStateName(GatewayState state);
+
 template <typename MakeCommand>
 std::vector<Report> ReactorPool::Ask(const std::vector<std::uint32_t>& slots, SteadyTime deadline,
                                      MakeCommand make) {
   std::vector<std::uint64_t> ids;
   for (const std::uint32_t slot : slots) {
     const std::uint64_t id = slots_.NextCommandId();
-    // A full mailbox has room in a moment: its reader never stops reading.
-    while (!slots_.Post(slot, make(id, slot))) std::this_thread::yield();
+    slots_.PostSoon(slot, make(id, slot));
     ids.push_back(id);
   }
   return Await(std::move(ids), deadline, false);

@@ -1,5 +1,7 @@
 #include "server/pool/slot.h"
 
+#include <sys/select.h>
+
 #include <algorithm>
 #include <thread>
 #include <utility>
@@ -17,11 +19,20 @@ SlotSet::~SlotSet() {
   for (const auto& slot : slots_) CHECK(slot->thread == nullptr);
 }
 
+// A listener or mailbox that the poller has no room for would never be heard.
+absl::Status SlotSet::CheckWatchable(int fd) const {
+  if (options_.reactor.poller != PollerKind::kSelect || fd < FD_SETSIZE) return absl::OkStatus();
+  return absl::ResourceExhaustedError(absl::StrCat("select() watches descriptors below ",
+                                                   FD_SETSIZE, " only, and ", fd,
+                                                   " is the next; use the poller epoll or poll"));
+}
+
 absl::StatusOr<std::unique_ptr<SlotSet::Slot>> SlotSet::MakeSlot(std::uint32_t index) {
   auto slot = std::make_unique<Slot>();
   auto mailbox = Mailbox::Create();
   if (!mailbox.ok()) return mailbox.status();
   slot->mailbox = std::move(*mailbox);
+  if (absl::Status s = CheckWatchable(slot->mailbox->event_fd()); !s.ok()) return s;
   slot->owner = index;
   if (!options_.cpus.empty()) slot->cpu = options_.cpus[index % options_.cpus.size()];
   for (ListenAddress& address : addresses_) {
@@ -31,6 +42,7 @@ absl::StatusOr<std::unique_ptr<SlotSet::Slot>> SlotSet::MakeSlot(std::uint32_t i
     }
     auto fd = BindListener(address, options_.listen_options);
     if (!fd.ok()) return fd.status();
+    if (absl::Status s = CheckWatchable(fd->get()); !s.ok()) return s;
     if (first) {
       auto real = LocalAddress(fd->get(), address.dual_stack);
       if (!real.ok()) return real.status();
@@ -105,10 +117,7 @@ absl::Status SlotSet::Start(std::uint32_t slot) {
   return absl::OkStatus();
 }
 
-void SlotSet::BeginStop(std::uint32_t slot) {
-  // A mailbox that is full has room in a moment: its reader never stops reading.
-  while (!Post(slot, Stop{})) std::this_thread::yield();
-}
+void SlotSet::BeginStop(std::uint32_t slot) { PostSoon(slot, Stop{}); }
 
 void SlotSet::Join(std::uint32_t slot) {
   Slot& s = At(slot);
@@ -126,6 +135,12 @@ void SlotSet::Close(std::uint32_t slot) {
 
 bool SlotSet::Post(std::uint32_t slot, Command&& command) {
   return mailbox(slot)->Post(std::move(command));
+}
+
+void SlotSet::PostSoon(std::uint32_t slot, Command command) {
+  CHECK(At(slot).thread != nullptr);
+  // A command that is refused is still ours.
+  while (!Post(slot, std::move(command))) std::this_thread::yield();
 }
 
 Mailbox* SlotSet::mailbox(std::uint32_t slot) const {
@@ -195,6 +210,11 @@ std::uint32_t SlotSet::weight(std::uint32_t slot) const {
 void SlotSet::SetWeight(std::uint32_t slot, std::uint32_t weight) {
   const std::scoped_lock lock(mutex_);
   At(slot).weight = weight;
+}
+
+void SlotSet::SetWeights(const std::vector<SteeringWeight>& weights) {
+  const std::scoped_lock lock(mutex_);
+  for (const SteeringWeight& w : weights) At(w.reactor).weight = w.weight;
 }
 
 void SlotSet::SetShare(std::uint32_t slot, std::uint32_t share) {

@@ -74,6 +74,9 @@ class SlotSet {
 
   // False only if the mailbox is full or the slot parked. Any thread, as are the next three.
   [[nodiscard]] bool Post(std::uint32_t slot, Command&& command);
+  // The slot must not be parked. Waits while the mailbox is full: that is for a moment, because its
+  // reader never stops reading.
+  void PostSoon(std::uint32_t slot, Command command);
   [[nodiscard]] Mailbox* mailbox(std::uint32_t slot) const;
   [[nodiscard]] EventRing& events(std::uint32_t slot) const;
   [[nodiscard]] Outbox& outbox() { return outbox_; }
@@ -96,6 +99,8 @@ class SlotSet {
   // What the operator set; 1 unless set.
   [[nodiscard]] std::uint32_t weight(std::uint32_t slot) const;  // any thread
   void SetWeight(std::uint32_t slot, std::uint32_t weight);
+  // All at once: nobody steers by a part of them. Any thread, one at a time.
+  void SetWeights(const std::vector<SteeringWeight>& weights);
   // A factor on top of the weight, by the automatic rebalancing.
   void SetShare(std::uint32_t slot, std::uint32_t share);
 
@@ -130,6 +135,7 @@ class SlotSet {
   };
 
   [[nodiscard]] absl::StatusOr<std::unique_ptr<Slot>> MakeSlot(std::uint32_t index);
+  [[nodiscard]] absl::Status CheckWatchable(int fd) const;
   [[nodiscard]] absl::Status Reopen(Slot& slot);  // requires mutex_
   [[nodiscard]] Slot& At(std::uint32_t slot) const { return *slots_[slot]; }
   [[nodiscard]] std::vector<std::uint32_t> EffectiveWeights() const;  // requires mutex_
