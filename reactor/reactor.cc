@@ -163,9 +163,10 @@ void Reactor::Settle(Connection& c, Token token, EchoResult result) {
 }
 
 void Reactor::WatchFor(Connection& c, Token token, bool read, bool write) {
-  if (c.unwatched || (c.watch_read == read && c.watch_write == write)) return;
+  if (c.watch_read == read && c.watch_write == write) return;
   c.watch_read = read;
   c.watch_write = write;
+  if (c.unwatched) return;  // watched for this as soon as the poller has room
   const std::uint32_t interest = InterestOf(c);
   const int error = poller_->SetInterest(c.fd, token.Pack(), interest, edge_);
   CHECK(error == 0);  // a change of a watched descriptor needs no memory
