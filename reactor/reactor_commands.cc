@@ -37,6 +37,7 @@ void Reactor::Do(AdoptListeners& command) {
 }
 
 void Reactor::Do(HandOverListeners& command) {
+  CHECK(!command.targets.empty());
   std::vector<std::vector<Listener>> given(command.targets.size());
   for (WatchedListener& w : listeners_) {
     if (!w.taken || (command.slot && w.listener.slot != *command.slot)) continue;
@@ -207,6 +208,8 @@ void Reactor::RunCloseJob() {
     ResetAllLeft();
     return EndCloseJob();
   }
+  if (table_.size() == 0) return EndCloseJob();
+  if (now_ < job.next_at) return;
   const Nanos passed = now_ - job.begun_at;
   const std::size_t total = job.order.size();
   const std::size_t due =
@@ -219,7 +222,7 @@ void Reactor::RunCloseJob() {
     const Token token = Token::Unpack(job.order[job.begun]);
     if (Connection* c = table_.Find(token); c != nullptr) BeginCloseOf(*c, token);
   }
-  job.next_at = job.begun < due ? now_ : now_ + kCloseTick;
+  job.next_at = job.begun < due ? now_ : std::min(now_ + kCloseTick, job.command.hard_deadline);
   if (table_.size() == 0) return EndCloseJob();
   if (job.begun < total) return;
   // Those that came after it began: no spread is left to give them.
