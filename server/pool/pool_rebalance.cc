@@ -2,6 +2,7 @@
 // itself in the automatic mode, which also shifts the shares of new connections.
 
 #include <algorithm>
+#include <set>
 
 #include "absl/strings/str_cat.h"
 #include "server/pool/reactor_pool.h"
@@ -144,6 +145,9 @@ std::uint64_t ReactorPool::CarryOut(const std::vector<PlannedMove>& moves, Nanos
     }
     left = std::move(later);
   }
+  std::set<std::uint32_t> takers;
+  for (const PlannedMove& m : moves) takers.insert(m.to);
+  AwaitArrivals({takers.begin(), takers.end()});
   return moved;
 }
 

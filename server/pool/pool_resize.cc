@@ -207,6 +207,7 @@ bool ReactorPool::MoveAll(const std::vector<std::uint32_t>& from,
     slots_.PostSoon(slot, MoveConnections{.id = moves.back().command, .targets = targets});
   }
   const std::vector<Report> reports = AwaitMoves(moves, deadline, false);
+  AwaitArrivals(to);
   std::uint64_t moved = 0;
   std::uint64_t left = 0;
   for (const Report& r : reports) {
@@ -236,6 +237,13 @@ std::vector<Report> ReactorPool::AwaitMoves(const std::vector<MoveUnderWay>& mov
   }
   for (const Report& r : Await(std::move(ids), Patience(), false)) reports.push_back(r);
   return reports;
+}
+
+void ReactorPool::AwaitArrivals(const std::vector<std::uint32_t>& reactors) {
+  // Commands are carried out in the order they came: this one after the arrivals.
+  (void)Ask(reactors, Patience(), [&](std::uint64_t command, std::uint32_t slot) -> Command {
+    return MoveConnections{.id = command, .targets = {slots_.mailbox(slot)}, .count_max = 0};
+  });
 }
 
 // Stops all, then joins all, so that they end side by side.

@@ -138,6 +138,9 @@ class ReactorPool final : public Control {
   // pool_resize.cc
   [[nodiscard]] Outcome Grow(std::uint32_t from, const ResizeRequest& request, std::uint64_t id);
   [[nodiscard]] Outcome Shrink(std::uint32_t from, const ResizeRequest& request, std::uint64_t id);
+  // Waits until what other reactors have sent to these is counted as theirs, so that whoever sees
+  // the end of a move sees its effect.
+  void AwaitArrivals(const std::vector<std::uint32_t>& reactors);
   // Reactors that serve accept for those of `slots` that nobody accepts for yet.
   void Park(const std::vector<std::uint32_t>& slots);
   [[nodiscard]] bool HandOver(std::uint32_t from, const std::vector<std::uint32_t>& to);

@@ -141,6 +141,9 @@ void ClientLoad::Hold(std::uint64_t seed) {
   for (Held& h : held) {
     if (h.client->open()) (void)h.client->PumpUntilDone();
     Record(*h.client);
+    if (h.kind != kHalfClosed || !h.client->done()) continue;
+    const std::scoped_lock lock(mutex_);
+    ++result_.half_closed;
   }
 }
 

@@ -1,0 +1,168 @@
+// Resizes, drains, moves and rebalances under live clients that check every byte: nobody notices.
+// And the same clients against a pool that closes its listeners, to show that they would.
+
+#include "gtest/gtest.h"
+#include "tests/support/descriptors.h"
+#include "tests/support/pool_fixture.h"
+#include "tests/support/pool_load.h"
+#include "tests/support/random.h"
+#include "tests/support/wait_until.h"
+
+namespace echogw {
+namespace {
+
+struct LiveCase {
+  const char* name;
+  bool steering = true;
+  PollerKind poller = PollerKind::kEpoll;
+};
+
+class PoolLiveTest : public DescriptorTest, public ::testing::WithParamInterface<LiveCase> {
+ protected:
+  [[nodiscard]] static PoolOptions Options(std::uint32_t reactors) {
+    PoolOptions options = LoopbackPool(reactors);
+    options.steering = GetParam().steering;
+    options.reactor.poller = GetParam().poller;
+    return options;
+  }
+
+  // Clients must have been at work while the test changed things.
+  static void WaitForWork(const ClientLoad& load) {
+    const LoadResult before = load.Now();
+    EXPECT_TRUE(WaitUntil([&] {
+      const LoadResult now = load.Now();
+      return now.connections > before.connections + 20 &&
+             now.held_replies > before.held_replies + 20;
+    })) << load.Now().ToString();
+  }
+
+  static void ExpectNothingLost(TestPool& pool, ClientLoad& load) {
+    const LoadResult result = load.Stop();
+    EXPECT_EQ(result.errors, 0U) << result.ToString();
+    EXPECT_EQ(result.slow_connects, 0U) << result.ToString();
+    EXPECT_GT(result.connections, 0U);
+    EXPECT_GT(result.half_closed, 0U);
+    EXPECT_TRUE(pool.WaitForActive(0));
+    const GatewayStats stats = pool->Stats();
+    ExpectSound(stats);
+    EXPECT_EQ(stats.total.connections_accepted, stats.total.closed_total());
+    EXPECT_EQ(stats.total.rejected_total(), 0U);
+    EXPECT_EQ(stats.total.received_bytes, stats.total.sent_bytes);
+  }
+};
+
+TEST_P(PoolLiveTest, ResizesUpAndDown) {
+  TestPool pool(Options(8));
+  ClientLoad load({.ports = {pool.port()}, .seed = TestSeed()});
+  std::uint64_t from_parked = 0;
+  for (const std::uint32_t target : {2U, 8U, 1U, 5U, 3U, 8U, 7U, 1U, 2U, 8U, 4U, 16U, 2U, 8U}) {
+    WaitForWork(load);
+    const Operation o = pool.Resize(target);
+    from_parked += o.accepted_from_parked;
+    EXPECT_EQ(o.connections_left, 0U);
+    EXPECT_EQ(pool.In(ReactorState::kServing).size(), target);
+    EXPECT_EQ(pool.In(ReactorState::kParked).size(), pool->Stats().reactors.size() - target);
+    EXPECT_EQ(o.kernel_after.tcp_abort_on_close, o.kernel_before.tcp_abort_on_close);
+  }
+  WaitForWork(load);
+  if (!GetParam().steering) {
+    // The hash goes on choosing parked listeners, and each connection of these is counted.
+    pool.Resize(1);
+    WaitForWork(load);
+    EXPECT_GT(pool->Stats().total.accepted_from_adopted, from_parked);
+  }
+  ExpectNothingLost(pool, load);
+}
+
+TEST_P(PoolLiveTest, MovesAndRebalancesToAndFro) {
+  TestPool pool(Options(4));
+  ClientLoad load({.ports = {pool.port()}, .held = 18, .seed = TestSeed()});
+  WaitForWork(load);
+  for (std::uint32_t i = 0; i < 5; ++i) {
+    for (std::uint32_t from = 0; from < 4; ++from) {
+      if (from != i % 4) pool.Move(from, i % 4);
+    }
+    WaitForWork(load);
+    const Operation o = pool.Ended(pool->Rebalance(
+        {.policy = i == 0 ? RebalancePolicy::kBytes : RebalancePolicy::kConnections}));
+    EXPECT_EQ(o.result, OperationResult::kSucceeded) << o.message;
+    EXPECT_GE(o.imbalance_before, 1);
+  }
+  EXPECT_GT(pool->Stats().total.connections_moved_out, 18U);
+  ExpectNothingLost(pool, load);
+}
+
+TEST_P(PoolLiveTest, ReactorsDrainAndComeBack) {
+  TestPool pool(Options(4));
+  ClientLoad load({.ports = {pool.port()}, .seed = TestSeed()});
+  for (std::uint32_t i = 0; i < 16; ++i) {
+    WaitForWork(load);
+    const std::uint32_t reactor = i % 4;
+    pool.DrainReactor(reactor);
+    EXPECT_EQ(pool.StateOf(reactor), ReactorState::kDrained);
+    const std::uint64_t accepted = pool->Stats().reactors[reactor].counters.connections_accepted;
+    WaitForWork(load);
+    EXPECT_EQ(pool.ActiveOf(reactor), 0U);
+    EXPECT_EQ(pool->Stats().reactors[reactor].counters.connections_accepted, accepted);
+    if (i % 3 == 1) pool.Resize(6);
+    if (i % 3 == 2) pool.Resize(4);
+    EXPECT_EQ(pool.StateOf(reactor), ReactorState::kDrained) << "a resize leaves it alone";
+    const auto state = pool->Undrain(reactor);
+    ASSERT_TRUE(state.ok()) << state.status();
+    EXPECT_EQ(pool.StateOf(reactor), ReactorState::kServing);
+  }
+  ExpectNothingLost(pool, load);
+}
+
+TEST_P(PoolLiveTest, TheGatewayIsUndrainedBeforeItCloses) {
+  TestPool pool(Options(3));
+  ClientLoad load({.ports = {pool.port()}, .seed = TestSeed()});
+  for (int i = 0; i < 6; ++i) {
+    WaitForWork(load);
+    // Never quiet: clients keep coming.
+    const auto begun = pool->Drain({.quiet_period = std::chrono::hours(1),
+                                    .quiet_max_wait = std::chrono::hours(1),
+                                    .spread = std::chrono::seconds(0)});
+    if (i % 2 == 0) {
+      ASSERT_TRUE(pool.WaitForState(GatewayState::kQuiet));
+      WaitForWork(load);
+    }
+    const auto state = pool->Undrain(std::nullopt);
+    ASSERT_TRUE(state.ok()) << state.status();
+    EXPECT_EQ(*state, GatewayState::kServing);
+    EXPECT_EQ(pool.Ended(begun).result, OperationResult::kCancelled);
+    EXPECT_EQ(pool->Stats().state, GatewayState::kServing);
+  }
+  ExpectNothingLost(pool, load);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, PoolLiveTest,
+    ::testing::Values(LiveCase{.name = "Steered"}, LiveCase{.name = "Hashed", .steering = false},
+                      LiveCase{.name = "Poll", .poller = PollerKind::kPoll},
+                      LiveCase{.name = "Select", .poller = PollerKind::kSelect}),
+    [](const auto& live) { return live.param.name; });
+
+// The canary: a pool that closes the listeners of reactors that end does lose connections, and the
+// clients of these tests see it.
+TEST(PoolLiveCanaryTest, ClosedListenersAreNoticed) {
+  for (const bool steering : {true, false}) {
+    PoolOptions options = LoopbackPool(8);
+    options.fault_close_listeners = true;
+    options.steering = steering;
+    TestPool pool(options);
+    ClientLoad load({.ports = {pool.port()}, .held = 0, .seed = TestSeed()});
+    int resizes = 0;
+    // A loss comes after some tens of resizes; in a thousand there is one for certain.
+    for (; resizes < 1000 && load.Now().errors + load.Now().slow_connects == 0; ++resizes) {
+      pool.Resize(resizes % 2 == 0 ? 2 : 8);
+    }
+    const LoadResult result = load.Stop();
+    EXPECT_GT(result.errors + result.slow_connects, 0U) << result.ToString();
+    std::cout << "seen after " << resizes << " resizes: " << result.ToString() << "\n";
+    EXPECT_TRUE(pool.WaitForActive(0));
+  }
+}
+
+}  // namespace
+}  // namespace echogw
