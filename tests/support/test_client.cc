@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -26,6 +27,11 @@ UniqueFd MakeSocket(int family, const TestClientOptions& options) {
   for (const auto& [name, bytes] : {std::pair{SO_RCVBUF, options.receive_buffer_bytes},
                                     std::pair{SO_SNDBUF, options.send_buffer_bytes}}) {
     if (bytes > 0) ::setsockopt(fd.get(), SOL_SOCKET, name, &bytes, sizeof(bytes));
+  }
+  if (options.segment_bytes > 0) {
+    EXPECT_EQ(::setsockopt(fd.get(), IPPROTO_TCP, TCP_MAXSEG, &options.segment_bytes,
+                           sizeof(options.segment_bytes)),
+              0);
   }
   return fd;
 }

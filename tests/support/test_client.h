@@ -18,6 +18,9 @@ struct TestClientOptions {
   std::string host = "127.0.0.1";
   int receive_buffer_bytes = 0;  // 0: the kernel's choice
   int send_buffer_bytes = 0;
+  // 0: the kernel's choice, which on loopback is larger than a small window: the sender then waits
+  // for its probe timer, 200 ms a window. So with small buffers give a small segment.
+  int segment_bytes = 0;
 };
 
 // One thread.

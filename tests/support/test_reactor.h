@@ -61,6 +61,8 @@ class TestReactor {
   [[nodiscard]] RecordingLog& log() { return log_; }
 
   void Post(Command command);
+  // The report with this id, if it has come.
+  [[nodiscard]] std::optional<Report> FindReport(std::uint64_t id);
 
   // ---- stepped, on the test's thread ----
 
@@ -82,9 +84,6 @@ class TestReactor {
   void Finish();
 
  private:
-  // Takes what the outbox holds; the report with this id if there is one.
-  [[nodiscard]] std::optional<Report> FindReport(std::uint64_t id);
-
   SystemClock system_clock_;
   KernelSocketIo kernel_io_;
   RecordingLog log_;

@@ -32,7 +32,7 @@ class ReactorTest : public DescriptorTest, public ::testing::WithParamInterface<
     return options;
   }
   [[nodiscard]] static TestClientOptions TightClient() {
-    return {.receive_buffer_bytes = 4096, .send_buffer_bytes = 4096};
+    return {.receive_buffer_bytes = 4096, .send_buffer_bytes = 4096, .segment_bytes = 1000};
   }
 
   // Sends and does not read until nobody takes any more; returns what was sent.

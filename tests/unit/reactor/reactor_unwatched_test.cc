@@ -46,7 +46,7 @@ class ReactorUnwatchedTest : public DescriptorTest {
     ASSERT_GE(target_set_, 0);
 
     const std::size_t descriptors = OpenDescriptors();
-    client_ = source_->Connect({.receive_buffer_bytes = 4096});
+    client_ = source_->Connect({.receive_buffer_bytes = 4096, .segment_bytes = 1000});
     ASSERT_EQ(OpenDescriptors(), descriptors + 2);
     // The lowest free number went to the client, the next to its connection.
     connection_fd_ = client_->fd() + 1;
