@@ -73,6 +73,8 @@ void ReactorPool::Stop() {
   for (const std::uint32_t slot : running) slots_.BeginStop(slot);
   for (const std::uint32_t slot : running) slots_.Join(slot);
   for (std::uint32_t slot = slots_.count(); slot-- > 0;) slots_.Close(slot);
+  // One that never served ends without a word: whoever could not start it says why.
+  if (state_.load() == GatewayState::kStarting) state_.store(GatewayState::kStopped);
   SetState(GatewayState::kStopped);
 }
 
