@@ -88,6 +88,9 @@ AdminServer::AdminServer(AdminService& service, std::unique_ptr<SocketLock> lock
 AdminServer::~AdminServer() { Stop(kStopLimit); }
 
 void AdminServer::SetServing(bool serving) {
+  // Watchers are told of changes only.
+  if (serving_ == serving) return;
+  serving_ = serving;
   grpc::HealthCheckServiceInterface* health = server_->GetHealthCheckService();
   if (health == nullptr) return;
   health->SetServingStatus("", serving);

@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
@@ -40,7 +41,7 @@ class AdminServer {
   // "127.0.0.1:7001" with the real port, or "unix:PATH".
   [[nodiscard]] const std::string& address() const { return address_; }
 
-  // What the health service says for "" and for the admin service. Any thread.
+  // What the health service says for "" and for the admin service. Any thread, one call at a time.
   void SetServing(bool serving);
 
   // Ends the watch streams and returns when every call is over, at the latest after `limit`, when
@@ -56,6 +57,8 @@ class AdminServer {
   std::unique_ptr<SocketLock> lock_;
   std::unique_ptr<grpc::Server> server_;
   const std::string address_;
+  // What health says; empty until it was told.
+  std::optional<bool> serving_;
   bool stopped_ = false;
 };
 
