@@ -100,6 +100,8 @@ CLI::Option* AddKey(CLI::App& app, const ConfigKey& key, std::vector<std::string
     // A bare switch means on.
     option->expected(key.kind == ConfigKey::Kind::kSwitch ? 0 : 1, 1);
   }
+  // One value an occurrence: what follows it is an argument of its own, and faulted as such.
+  option->allow_extra_args(false);
   return option;
 }
 
