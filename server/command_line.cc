@@ -45,6 +45,7 @@ struct Parsed {
   KeyValues flags;
   std::string config_path;
   bool print_config = false;
+  bool fault_close_listeners = false;
 };
 
 CommandLine Fail(const std::string& message) {
@@ -111,6 +112,11 @@ CommandLine Finish(const Parsed& parsed, const Environment& environment, const M
   if (parsed.print_config) return Print(FormatConfig(loaded->settings));
   CommandLine result;
   result.loaded = *std::move(loaded);
+  result.loaded.config.fault_close_listeners = parsed.fault_close_listeners;
+  if (parsed.fault_close_listeners) {
+    result.loaded.warnings.emplace_back(
+        "--fault-close-listeners is for tests: a resize to fewer reactors loses connections");
+  }
   return result;
 }
 
@@ -129,6 +135,8 @@ CommandLine ParseCommandLine(int argc, const char* const* argv, const Environmen
   app.add_flag("--print-config", parsed.print_config,
                Wrap("Print the settings in force as a file for --config, with their sources, and "
                     "exit"));
+  // Hidden: shows tests that a gateway which loses connections is found out.
+  app.add_flag("--fault-close-listeners", parsed.fault_close_listeners)->group("");
   std::map<std::string, std::vector<std::string>> values;
   std::map<std::string, CLI::Option*> options;
   for (const ConfigKey& key : ConfigKeys()) {

@@ -41,6 +41,9 @@ struct Config {
 
   LogOptions log;
 
+  // A fault for tests: see PoolOptions. No key of the table, so that nobody sets it by mistake.
+  bool fault_close_listeners = false;
+
   // How SIGTERM and SIGINT drain the gateway; `refuse` is also the default of the Drain RPC.
   DrainRequest drain;
 };

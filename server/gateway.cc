@@ -37,6 +37,7 @@ PoolOptions ToPoolOptions(const Config& config) {
   options.listen_options = config.listen_options;
   options.steering = config.steering;
   options.allow_shared_port = config.allow_shared_port;
+  options.fault_close_listeners = config.fault_close_listeners;
   return options;
 }
 
