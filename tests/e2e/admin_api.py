@@ -1,0 +1,79 @@
+"""The admin API as a stranger sees it: python3-grpcio, and stubs that protoc made of the .proto."""
+
+import contextlib
+import os
+import sys
+
+import grpc
+
+_GEN = os.environ.get("ECHOGW_PROTO_GEN", "")
+sys.path.insert(0, _GEN)
+# grpc/health and grpc/reflection are generated into a folder that has the name of a package that
+# exists; this makes the one a part of the other.
+grpc.__path__.append(os.path.join(_GEN, "grpc"))
+
+# pylint: disable=wrong-import-position
+from echogw.admin.v1 import admin_pb2 as pb
+from echogw.admin.v1 import admin_pb2_grpc
+from grpc.health.v1 import health_pb2, health_pb2_grpc
+from grpc.reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+
+from harness import PATIENCE
+
+__all__ = ["Admin", "code_of", "grpc", "health_pb2", "pb", "reflection_pb2"]
+
+HEALTH = health_pb2.HealthCheckResponse
+
+
+class Admin:
+    """A channel with every stub. Unary calls go through `call`, which sets a deadline."""
+
+    def __init__(self, gateway):
+        # A unix path is written as it is given to --admin.
+        self.channel = grpc.insecure_channel(gateway.admin)
+        self.stub = admin_pb2_grpc.AdminStub(self.channel)
+        self.health = health_pb2_grpc.HealthStub(self.channel)
+        self.reflection = reflection_pb2_grpc.ServerReflectionStub(self.channel)
+
+    def close(self):
+        self.channel.close()
+
+    def call(self, method, **fields):
+        """call("Resize", target=4) sends ResizeRequest(target=4)."""
+        request = getattr(pb, method + "Request")(**fields)
+        return getattr(self.stub, method)(request, timeout=PATIENCE)
+
+    def finish(self, operation):
+        """Follows an operation to its end."""
+        last = operation
+        for update in self.stub.WatchOperation(pb.WatchOperationRequest(id=operation.id),
+                                               timeout=PATIENCE):
+            last = update.operation
+        return last
+
+    def serving(self, service=""):
+        request = health_pb2.HealthCheckRequest(service=service)
+        return self.health.Check(request, timeout=PATIENCE).status
+
+    def reflect(self, **fields):
+        """The answer to one reflection request."""
+        request = reflection_pb2.ServerReflectionRequest(**fields)
+        return next(iter(self.reflection.ServerReflectionInfo(iter([request]), timeout=PATIENCE)))
+
+
+@contextlib.contextmanager
+def code_of(test, code, *parts):
+    """Asserts that the block fails with the gRPC status `code`, and its details hold `parts`.
+
+    What the gateway itself refuses, it explains; gRPC refuses an unknown method without a word.
+    """
+    try:
+        yield
+    except grpc.RpcError as error:
+        test.assertEqual(error.code(), code, error.details())
+        if code != grpc.StatusCode.UNIMPLEMENTED:
+            test.assertNotEqual(error.details(), "")
+        for part in parts:
+            test.assertIn(part, error.details())
+    else:
+        test.fail(f"no error; {code} was due")

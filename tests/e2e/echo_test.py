@@ -1,0 +1,225 @@
+"""Goal: every byte comes back, in order, whatever the client does, and a bad client costs others
+nothing. Method: real clients on loopback against the real binary, with each poller."""
+
+import socket
+import threading
+import time
+import unittest
+
+from harness import PATIENCE, SANITIZER, EndToEnd, wait_until
+from wire import (Crowd, connect, echo_once, exchange, fill, outcome, pattern, ping, recv_exactly,
+                  reset)
+
+MIB = 1 << 20
+
+
+class EchoCases:
+    """The cases that every poller must pass; the classes below choose it."""
+
+    POLLER = ""
+
+    def setUp(self):
+        self.server = self.gateway("--poller", self.POLLER, reactors=2)
+        self.address = self.server.address
+
+    def total(self):
+        return self.stats(self.server)["total"]
+
+    def test_poller_is_in_force(self):
+        self.assertEqual(self.ctl_json(self.server, "info")["poller"], self.POLLER)
+
+    def test_sizes_come_back_byte_exact(self):
+        sizes = [0, 1, 2, 63, 1447, 1448, 4096, 65535, 65536, 65537, 262144, MIB + 1, 8 * MIB]
+        for size in sizes:
+            with self.subTest(size=size):
+                payload = pattern(size, size)
+                # Compared first: a difference of megabytes is no message for people.
+                self.assertTrue(echo_once(self.address, payload) == payload, f"{size} bytes")
+        wait_until(lambda: self.total()["connections_active"] == 0, "all closed")
+        total = self.total()
+        self.assertEqual(total["received_bytes"], sum(sizes))
+        self.assertEqual(total["sent_bytes"], sum(sizes))
+        self.assertEqual(total["connections_closed"]["peer_closed"], len(sizes))
+
+    def test_one_byte_at_a_time(self):
+        payload = pattern(500)
+        with connect(self.address) as client:
+            echoed = b"".join(ping(client, payload[i:i + 1]) for i in range(len(payload)))
+        self.assertEqual(echoed, payload)
+
+    def test_single_bytes_without_waiting(self):
+        payload = pattern(5000)
+        with connect(self.address) as client:
+            for i in range(len(payload)):
+                client.send(payload[i:i + 1])
+            client.shutdown(socket.SHUT_WR)
+            self.assertEqual(recv_exactly(client, len(payload) + 1), payload)
+
+    def test_half_closed_client_gets_all_then_fin(self):
+        # More than any socket buffer holds, read only after FIN was sent.
+        payload = pattern(2 * MIB, 3)
+        with connect(self.address, rcvbuf=8192) as client:
+            self.assertTrue(exchange(client, payload) == payload)
+
+    def test_fin_alone_is_answered_with_fin(self):
+        with connect(self.address) as client:
+            client.shutdown(socket.SHUT_WR)
+            self.assertEqual(outcome(client), "fin")
+
+    def test_resets_are_counted_and_harm_nobody(self):
+        with connect(self.address) as bystander:
+            for _ in range(20):
+                client = connect(self.address)
+                self.assertEqual(ping(client), b"ping")
+                reset(client)
+            wait_until(lambda: self.total()["connections_closed"]["peer_reset"] == 20, "20 resets")
+            self.assertEqual(ping(bystander), b"ping")
+        self.assertEqual(self.total()["connections_closed"]["io_error"], 0)
+
+    def test_reset_with_unread_answers(self):
+        client = connect(self.address, rcvbuf=4096)
+        fill(client, pattern(4 * MIB), quiet=0.05)
+        reset(client)
+        wait_until(lambda: self.total()["connections_active"] == 0, "it is gone")
+        self.assertEqual(self.total()["pending_bytes"], 0)
+
+    def test_firehose_starves_nobody(self):
+        stop = threading.Event()
+        payload = pattern(MIB)
+
+        def blast():
+            with connect(self.address) as client:
+                drinker = threading.Thread(target=outcome, args=(client,))
+                drinker.start()
+                while not stop.is_set():
+                    client.sendall(payload)
+                client.shutdown(socket.SHUT_WR)
+                drinker.join(PATIENCE)
+
+        threads = [threading.Thread(target=blast) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        try:
+            with Crowd(self.address, 8) as crowd:
+                begun = time.monotonic()
+                for round_number in range(5):
+                    self.assertEqual(crowd.echo(round_number), 8)
+                self.assertLess(time.monotonic() - begun, 10)
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join(PATIENCE)
+
+    def test_many_at_once(self):
+        with Crowd(self.address, 200) as crowd:
+            self.assertEqual(crowd.echo(1), 200)
+            self.assertEqual(crowd.echo(2), 200)
+            total = self.total()
+            self.assertEqual(total["connections_active"], 200)
+            self.assertEqual(total["connections_accepted"], 200)
+
+
+class Epoll(EchoCases, EndToEnd):
+    POLLER = "epoll"
+
+
+class Poll(EchoCases, EndToEnd):
+    POLLER = "poll"
+
+
+class Select(EchoCases, EndToEnd):
+    POLLER = "select"
+
+
+class SlowReader(EndToEnd):
+    def test_costs_a_bounded_buffer_and_loses_nothing(self):
+        count = 40
+        gateway = self.gateway("--rcvbuf", "64KiB", "--sndbuf", "64KiB", "--buffer-size", "64KiB")
+        echo_once(gateway.address, pattern(8 * MIB))
+        before = gateway.resident_bytes()
+        payload = pattern(4 * MIB, 5)
+        clients = [connect(gateway.address, rcvbuf=32768, sndbuf=32768) for _ in range(count)]
+        taken = [fill(client, payload, quiet=0.05) for client in clients]
+        # Each is stuck: the gateway holds at most one buffer for it and takes no more.
+        total = self.stats(gateway)["total"]
+        self.assertGreater(total["pending_bytes"], 0)
+        self.assertLessEqual(total["pending_bytes"], count * 65536)
+        self.assertLess(max(taken), 2 * MIB)
+        grown = gateway.resident_bytes() - before
+        self.assertLess(grown, (64 if SANITIZER else 3) * MIB + count * 65536)
+        # A client that reads is not disturbed.
+        self.assertEqual(echo_once(gateway.address, pattern(MIB)), pattern(MIB))
+        for client, size in zip(clients, taken):
+            client.shutdown(socket.SHUT_WR)
+            with client:
+                self.assertTrue(recv_exactly(client, size + 1) == payload[:size])
+        self.assertEqual(self.stats(gateway)["total"]["pending_bytes"], 0)
+
+
+class Transform(EndToEnd):
+    def test_upper_turns_ascii_letters_only(self):
+        gateway = self.gateway("--transform", "upper")
+        every_byte = bytes(range(256)) * 300
+        self.assertEqual(echo_once(gateway.address, every_byte), every_byte.upper())
+
+    def test_none_is_the_default(self):
+        gateway = self.gateway()
+        every_byte = bytes(range(256)) * 300
+        self.assertEqual(echo_once(gateway.address, every_byte), every_byte)
+
+
+class Limits(EndToEnd):
+    def test_select_past_fd_setsize_refuses_and_counts(self):
+        self.need_files(3000)
+        gateway = self.gateway("--poller", "select", reactors=1)
+        self.refuses(gateway, "fd_limit_select")
+
+    def refuses(self, gateway, reason, count=1100):
+        with Crowd(gateway.address, count) as crowd:
+            served = []
+            for client in crowd.clients:
+                try:
+                    client.sendall(b"x")
+                    served.append(recv_exactly(client, 1) == b"x")
+                except ConnectionError:
+                    served.append(False)
+            # The first ones live, the last one does not, and the two counts are all.
+            self.assertTrue(all(served[:64]))
+            self.assertFalse(served[-1])
+            total = self.stats(gateway)["total"]
+            self.assertEqual(total["connections_rejected"][reason], served.count(False))
+            self.assertEqual(total["connections_active"], served.count(True))
+            self.assertEqual(ping(crowd.clients[0]), b"ping")
+        wait_until(lambda: self.stats(gateway)["total"]["connections_active"] == 0, "all closed")
+        # With room again, the next one is served.
+        self.assertEqual(echo_once(gateway.address, b"again"), b"again")
+
+    def test_a_full_table_refuses_and_counts(self):
+        gateway = self.gateway("--max-connections", "64", reactors=1)
+        self.refuses(gateway, "table_full", count=80)
+
+    def test_2000_connections(self):
+        self.need_files(4200)
+        gateway = self.gateway(reactors=4)
+        with Crowd(gateway.address, 2000) as crowd:
+            self.assertEqual(crowd.echo(1), 2000)
+            total = self.stats(gateway)["total"]
+            self.assertEqual(total["connections_active"], 2000)
+            self.assertEqual(crowd.echo(2), 2000)
+        wait_until(lambda: self.stats(gateway)["total"]["connections_active"] == 0, "all closed")
+        self.assertEqual(self.stats(gateway)["total"]["connections_closed"]["peer_closed"], 2000)
+
+    def test_out_of_descriptors_pauses_and_goes_on(self):
+        gateway = self.gateway(files=64, reactors=1)
+        with Crowd(gateway.address, 100) as crowd:
+            self.assertIsNotNone(gateway.err.wait_for(r"pauses accepting"))
+            self.assertEqual(ping(crowd.clients[0]), b"ping")
+            # Those in the queue are served as soon as others leave.
+            for client in crowd.clients[:60]:
+                client.close()
+            self.assertEqual(ping(crowd.clients[-1]), b"ping")
+        self.assertGreater(self.stats(gateway)["total"]["accept_errors_fd"], 0)
+
+
+if __name__ == "__main__":
+    unittest.main()

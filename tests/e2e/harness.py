@@ -1,0 +1,277 @@
+"""What every end-to-end test stands on: the real binaries as processes.
+
+Environment, set by ctest:
+  ECHOGW_BIN, ECHOGWCTL_BIN  the binaries under test
+  ECHOGW_PROTO_GEN           where the Python stubs of the admin API are generated
+  ECHOGW_E2E_SANITIZER       the -fsanitize= list of the build; bounds of memory and time widen
+  ECHOGW_E2E_REQUIRE=1       a tool that is missing is a failure, not a skip
+
+A test starts what it needs with port 0 and reads the real ports from what the process prints. It
+waits for conditions, never for time to pass. A process is ended by its own PID, whatever happens.
+"""
+
+import json
+import os
+import re
+import resource
+import shutil
+import signal
+import subprocess
+import threading
+import time
+import unittest
+
+ECHOGW = os.environ.get("ECHOGW_BIN", "")
+ECHOGWCTL = os.environ.get("ECHOGWCTL_BIN", "")
+SANITIZER = os.environ.get("ECHOGW_E2E_SANITIZER", "")
+# Sanitized code is several times slower.
+PATIENCE = 60 if SANITIZER else 20
+
+# A drain that does not wait for quiet and closes at once: most tests are not about it.
+FAST_DRAIN = {"--drain-quiet-period": "0s", "--drain-spread": "0s", "--drain-deadline": "2s"}
+
+# What a sanitizer or a broken invariant writes.
+_FAULT = re.compile(r"(ERROR|WARNING): \w+Sanitizer|runtime error:|CHECK failed|terminate called")
+
+
+def wait_until(condition, what, timeout=PATIENCE):
+    """The first truthy value of condition(); fails with `what` when there is none in time."""
+    deadline = time.monotonic() + timeout
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() >= deadline:
+            raise AssertionError(f"not within {timeout} s: {what}")
+        time.sleep(0.005)
+
+
+def clean_environment(extra=None):
+    """The environment without settings of echogw or echogwctl, plus `extra`."""
+    env = {k: v for k, v in os.environ.items() if not k.startswith("ECHOGW_")}
+    env.update(extra or {})
+    return env
+
+
+class Lines:
+    """Reads a pipe on a thread of its own, so that the writer never blocks."""
+
+    def __init__(self, pipe):
+        self._pipe = pipe
+        self._lines = []
+        self._ended = False
+        self._changed = threading.Condition()
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def _read(self):
+        with self._pipe:
+            for raw in self._pipe:
+                with self._changed:
+                    self._lines.append(raw.decode(errors="replace").rstrip("\n"))
+                    self._changed.notify_all()
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+
+    def all(self):
+        with self._changed:
+            return list(self._lines)
+
+    def text(self):
+        return "\n".join(self.all())
+
+    def wait_for(self, pattern, timeout=PATIENCE):
+        """The match of the first line that `pattern` is found in; None if the pipe ends first."""
+        found = None
+
+        def look():
+            nonlocal found
+            found = next((m for m in (re.search(pattern, line) for line in self._lines) if m), None)
+            return found or self._ended
+
+        with self._changed:
+            if not self._changed.wait_for(look, timeout):
+                raise AssertionError(f"no line with '{pattern}' in {timeout} s:\n"
+                                     + "\n".join(self._lines))
+        return found
+
+    def join(self, timeout=PATIENCE):
+        self._thread.join(timeout)
+
+
+class Process:
+    """A child with its output collected. It is ended by its own PID."""
+
+    def __init__(self, command, env=None):
+        self.command = command
+        self._process = subprocess.Popen(
+            command, env=clean_environment(env), stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.pid = self._process.pid
+        self.out = Lines(self._process.stdout)
+        self.err = Lines(self._process.stderr)
+
+    def running(self):
+        return self._process.poll() is None
+
+    def signal(self, number):
+        self._process.send_signal(number)
+
+    def wait(self, timeout=PATIENCE):
+        """The exit code."""
+        try:
+            code = self._process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"{self.command} still runs after {timeout} s; it wrote:\n"
+                                 f"{self.out.text()}\n{self.err.text()}") from None
+        self.out.join()
+        self.err.join()
+        return code
+
+    def end(self):
+        """Stops it if it runs, by force in the end; its exit code."""
+        if self.running():
+            self.signal(signal.SIGTERM)
+            try:
+                self._process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.signal(signal.SIGKILL)
+        return self.wait()
+
+
+class Gateway(Process):
+    """echogw with ports of the kernel's choice, ready to serve."""
+
+    def __init__(self, *flags, listen=("127.0.0.1:0",), admin="127.0.0.1:0",
+                 metrics="127.0.0.1:0", reactors=2, env=None, files=None):
+        command = [ECHOGW, "--reactors", str(reactors), "--cpus", "none",
+                   "--admin", admin, "--metrics", metrics]
+        for address in listen:
+            command += ["--listen", address]
+        if files is not None:
+            # It limits itself and becomes echogw, with the same PID.
+            command = ["prlimit", f"--nofile={files}:{files}"] + command
+        for flag, value in FAST_DRAIN.items():
+            if flag not in flags:
+                command += [flag, value]
+        super().__init__(command + list(flags), env)
+        try:
+            if self.out.wait_for(r"^ready$") is None:
+                raise AssertionError(f"{self.command} ended with {self.wait()}:\n"
+                                     f"{self.err.text()}")
+        except BaseException:
+            self.signal(signal.SIGKILL)
+            self.wait()
+            raise
+        text = self.out.text()
+        self.listen = re.findall(r"^listening on (\S+)$", text, re.M)
+        self.admin = re.search(r"^admin on (\S+)$", text, re.M).group(1)
+        metrics_url = re.search(r"^metrics on http://(\S+)/metrics$", text, re.M)
+        self.metrics = metrics_url.group(1) if metrics_url else ""
+        self.address = split_address(self.listen[0])
+
+    @property
+    def target(self):
+        return self.listen[0]
+
+    def drained(self):
+        """Ends it as an operator would; fails unless it went cleanly."""
+        self.signal(signal.SIGTERM)
+        code = self.wait()
+        if code != 0 or _FAULT.search(self.err.text()):
+            raise AssertionError(f"echogw ended with {code}:\n{self.err.text()}")
+
+    def resident_bytes(self):
+        with open(f"/proc/{self.pid}/statm") as file:
+            return int(file.read().split()[1]) * resource.getpagesize()
+
+    def open_files(self):
+        return len(os.listdir(f"/proc/{self.pid}/fd"))
+
+
+def split_address(text):
+    """("127.0.0.1", 7000) of "127.0.0.1:7000", ("::1", 7000) of "[::1]:7000"."""
+    host, _, port = text.rpartition(":")
+    return host.strip("[]"), int(port)
+
+
+class Result:
+    """What a command that ended has left."""
+
+    def __init__(self, code, out, err):
+        self.code, self.out, self.err = code, out, err
+
+    def json(self):
+        return json.loads(self.out)
+
+    def __repr__(self):
+        return f"exit {self.code}\nstdout: {self.out}\nstderr: {self.err}"
+
+
+def run(*command, env=None, timeout=PATIENCE):
+    done = subprocess.run(command, env=clean_environment(env), stdin=subprocess.DEVNULL,
+                          capture_output=True, timeout=timeout, check=False)
+    return Result(done.returncode, done.stdout.decode(errors="replace"),
+                  done.stderr.decode(errors="replace"))
+
+
+class EndToEnd(unittest.TestCase):
+    """Starts gateways, and sees to it that each one ends cleanly."""
+
+    maxDiff = None
+
+    def gateway(self, *flags, **options):
+        gateway = Gateway(*flags, **options)
+        self.addCleanup(self._end, gateway)
+        return gateway
+
+    def _end(self, gateway):
+        try:
+            # A test that ended it has judged the exit code itself.
+            if gateway.running():
+                gateway.drained()
+            self.assertNotRegex(gateway.err.text(), _FAULT)
+        finally:
+            gateway.end()
+
+    def process(self, *command, env=None):
+        process = Process(list(command), env)
+        self.addCleanup(process.end)
+        return process
+
+    def ctl(self, gateway, *arguments, expect=0, timeout=PATIENCE):
+        """Runs echogwctl against the gateway; fails unless it exits with `expect`."""
+        result = run(ECHOGWCTL, "--target", gateway.admin, *arguments, timeout=timeout)
+        self.assertEqual(result.code, expect, f"echogwctl {' '.join(arguments)}: {result}")
+        return result
+
+    def ctl_json(self, gateway, *arguments, expect=0, timeout=PATIENCE):
+        return self.ctl(gateway, *arguments, "-o", "json", expect=expect, timeout=timeout).json()
+
+    def stats(self, gateway):
+        return self.ctl_json(gateway, "stats")
+
+    def need_tool(self, name):
+        """The path of a tool; skips without it, or fails where every tool must be there."""
+        path = shutil.which(name)
+        if path is None:
+            message = f"{name} is not installed; Debian's packages are in deploy/packages.txt"
+            if os.environ.get("ECHOGW_E2E_REQUIRE") == "1":
+                self.fail(message)
+            self.skipTest(message)
+        return path
+
+    def need_files(self, count):
+        """Lets this process, and its children, open `count` files; skips if it may not."""
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if soft != resource.RLIM_INFINITY and soft < count:
+            if hard != resource.RLIM_INFINITY and hard < count:
+                self.skipTest(f"needs {count} open files and may have {hard}; see ulimit -Hn")
+            resource.setrlimit(resource.RLIMIT_NOFILE, (count, hard))
+
+    def one_line(self, text, *parts):
+        """Asserts that `text` is one line that holds all `parts`."""
+        self.assertEqual(len(text.strip().splitlines()), 1, text)
+        for part in parts:
+            self.assertIn(part, text)

@@ -1,0 +1,223 @@
+"""Goal: the exporter tells the truth, in a form that Prometheus takes, and nobody can stall it.
+Method: scrapes over HTTP, promtool, and a real Prometheus server in a folder of its own."""
+
+import gzip
+import json
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+import unittest
+import urllib.parse
+import urllib.request
+
+from exporter import Scrape, get
+from harness import EndToEnd, split_address, wait_until
+from wire import Crowd, connect, echo_once, pattern, ping, reset
+
+
+class Exporter(EndToEnd):
+    def setUp(self):
+        self.server = self.gateway(reactors=2)
+
+    def test_values_are_those_of_the_clients(self):
+        for i in range(7):
+            echo_once(self.server.address, pattern(1000, i))
+        client = connect(self.server.address)
+        ping(client)
+        reset(client)
+        with Crowd(self.server.address, 5) as crowd:
+            crowd.echo()
+            wait_until(lambda: Scrape(self.server).total(
+                "echogw_connections_closed_total", reason="peer_reset") == 1, "the reset")
+            scrape = Scrape(self.server)
+            self.assertEqual(scrape.total("echogw_connections_accepted_total"), 13)
+            self.assertEqual(scrape.total("echogw_connections_active"), 5)
+            self.assertEqual(
+                scrape.total("echogw_connections_closed_total", reason="peer_closed"), 7)
+            self.assertEqual(scrape.total("echogw_received_bytes_total"), 7000 + 4 + 5 * 64)
+            self.assertEqual(scrape.total("echogw_sent_bytes_total"), 7000 + 4 + 5 * 64)
+            self.assertEqual(scrape.total("echogw_reactors"), 2)
+            self.assertEqual(scrape.total("echogw_state", state="serving"), 1)
+            self.assertEqual(scrape.total("echogw_state"), 1)
+            self.assertEqual(scrape.total("echogw_steering_active"), 1)
+            self.assertEqual(scrape.total("echogw_build_info"), 1)
+            for name in ("process_cpu_seconds_total", "process_open_fds",
+                         "process_resident_memory_bytes", "process_start_time_seconds"):
+                self.assertGreater(scrape.total(name), 0, name)
+
+    def test_families_are_complete(self):
+        scrape = Scrape(self.server)
+        for name, _ in scrape.values:
+            self.assertIn(name, scrape.types)
+            self.assertTrue(scrape.help[name].endswith("."), name)
+            self.assertRegex(name, r"^(echogw|process)_")
+            self.assertEqual(name.endswith("_total"), scrape.types[name] == "counter", name)
+        # Every reason has a series from the start, so that a rate over it has a beginning.
+        reasons = {dict(l)["reason"] for n, l in scrape.values
+                   if n == "echogw_connections_closed_total"}
+        self.assertLessEqual({"peer_closed", "peer_reset", "timed_out", "io_error", "drained",
+                              "drain_forced"}, reasons)
+
+    def test_promtool_finds_no_fault(self):
+        promtool = self.need_tool("promtool")
+        self.ctl(self.server, "resize", "4", "--wait")
+        self.ctl(self.server, "resize", "1", "--wait")
+        checked = subprocess.run([promtool, "check", "metrics"],
+                                 input=get(self.server, "/metrics")[2],
+                                 capture_output=True, check=False, timeout=60)
+        self.assertEqual((checked.returncode, checked.stdout, checked.stderr), (0, b"", b""))
+
+    def test_http(self):
+        status, headers, body = get(self.server, "/metrics")
+        self.assertEqual(status, 200)
+        self.assertEqual(headers["Content-Type"], "text/plain; version=0.0.4; charset=utf-8")
+        self.assertEqual(int(headers["Content-Length"]), len(body))
+        status, headers, body = get(self.server, "/metrics", {"Accept-Encoding": "gzip"})
+        self.assertEqual(headers["Content-Encoding"], "gzip")
+        self.assertIn(b"echogw_build_info{", gzip.decompress(body))
+        status, _, body = get(self.server, "/nothing")
+        self.assertEqual(status, 404)
+        self.assertIn(b"/metrics", body)
+
+    def test_ready_while_serving_only(self):
+        self.assertEqual(get(self.server, "/-/healthy")[0], 200)
+        self.assertEqual(get(self.server, "/-/ready")[0], 200)
+        self.ctl(self.server, "drain", "--quiet-period", "60s", "--quiet-max-wait", "60s",
+                 "--deadline", "120s")
+        wait_until(lambda: get(self.server, "/-/ready")[2] == b"quiet\n", "quiet")
+        self.assertEqual(get(self.server, "/-/ready")[0], 503)
+        self.assertEqual(get(self.server, "/-/healthy")[0], 200)
+        self.assertEqual(Scrape(self.server).total("echogw_state", state="quiet"), 1)
+        self.ctl(self.server, "undrain")
+        self.assertEqual(get(self.server, "/-/ready")[0], 200)
+
+    def test_idle_connections_do_not_stall_a_scrape(self):
+        address = split_address(self.server.metrics)
+        with socket.create_connection(address), socket.create_connection(address) as half:
+            half.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n")  # and no more
+            for _ in range(4):
+                begun = time.monotonic()
+                Scrape(self.server)
+                self.assertLess(time.monotonic() - begun, 1.5)
+
+
+class Resizing(EndToEnd):
+    def test_counters_never_go_back(self):
+        gateway = self.gateway(reactors=8)
+        stop = threading.Event()
+        faults = []
+        rounds = 0
+
+        def traffic():
+            try:
+                while not stop.is_set():
+                    if echo_once(gateway.address, b"some traffic") != b"some traffic":
+                        faults.append("a wrong echo")
+            except OSError as error:
+                faults.append(repr(error))
+
+        def resizes():
+            for target in ("2", "8", "1", "8", "3", "8"):
+                self.ctl(gateway, "resize", target, "--wait")
+
+        client = threading.Thread(target=traffic)
+        operator = threading.Thread(target=resizes)
+        client.start()
+        operator.start()
+        last = {}
+        try:
+            while operator.is_alive() or rounds < 3:
+                now = Scrape(gateway).counters()
+                for key, value in last.items():
+                    self.assertIn(key, now)
+                    self.assertGreaterEqual(now[key], value, key)
+                last = now
+                rounds += 1
+        finally:
+            stop.set()
+            client.join()
+            operator.join()
+        self.assertEqual(faults, [])
+        self.assertGreater(rounds, 5)
+
+
+class Prometheus(EndToEnd):
+    CONFIG = """
+global: {{scrape_interval: 250ms, scrape_timeout: 250ms}}
+scrape_configs:
+  - job_name: echogw
+    static_configs: [{{targets: ["{target}"]}}]
+"""
+
+    def setUp(self):
+        binary = self.need_tool("prometheus")
+        self.server = self.gateway(reactors=8)
+        self.folder = tempfile.mkdtemp(prefix="echogw-prometheus-")
+        self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+        config = os.path.join(self.folder, "prometheus.yml")
+        with open(config, "w", encoding="utf-8") as file:
+            file.write(self.CONFIG.format(target=self.server.metrics))
+        self.prometheus = self.process(
+            binary, f"--config.file={config}", f"--storage.tsdb.path={self.folder}/data",
+            "--web.listen-address=127.0.0.1:0", "--log.level=info")
+        self.port = wait_until(lambda: self.listening_port(self.prometheus), "prometheus listens")
+
+    def listening_port(self, process):
+        """The port that the process chose: it prints only what it was told."""
+        self.assertTrue(process.running(), process.err.text())
+        inodes = set()
+        for name in os.listdir(f"/proc/{process.pid}/fd"):
+            try:
+                inodes.add(os.readlink(f"/proc/{process.pid}/fd/{name}"))
+            except FileNotFoundError:
+                pass
+        with open("/proc/net/tcp", encoding="ascii") as file:
+            for line in file.readlines()[1:]:
+                fields = line.split()
+                if fields[3] == "0A" and f"socket:[{fields[9]}]" in inodes:
+                    return int(fields[1].split(":")[1], 16)
+        return None
+
+    def ask(self, path, **parameters):
+        url = f"http://127.0.0.1:{self.port}/api/v1/{path}?{urllib.parse.urlencode(parameters)}"
+        try:
+            with urllib.request.urlopen(url, timeout=10) as response:
+                return json.load(response)["data"]
+        except OSError:
+            return None  # it is not up yet
+
+    def value(self, query):
+        data = self.ask("query", query=query)
+        if not data or not data["result"]:
+            return None
+        return float(data["result"][0]["value"][1])
+
+    def test_scrapes_the_gateway_through_resizes(self):
+        def target_is_up():
+            data = self.ask("targets")
+            return data and [t["health"] for t in data["activeTargets"]] == ["up"]
+
+        wait_until(target_is_up, "the target is up")
+        for i, target in enumerate(("2", "8", "3")):
+            for j in range(20):
+                payload = pattern(300, i * 100 + j)
+                self.assertEqual(echo_once(self.server.address, payload), payload)
+            self.ctl(self.server, "resize", target, "--wait")
+            wait_until(lambda n=20 * (i + 1): self.value(
+                "sum(echogw_connections_accepted_total)") == n, "as many as were opened")
+        self.assertEqual(self.value("sum(echogw_received_bytes_total)"), 3 * 20 * 300)
+        # Prometheus itself saw no counter go back, and no scrape fail.
+        names = self.ask("label/__name__/values")
+        for name in [n for n in names if n.endswith("_total")]:
+            resets = self.value(f"max(resets({name}[10m]))")
+            self.assertIn(resets, (0.0, None), name)
+        self.assertEqual(self.value("min_over_time(up[10m])"), 1)
+        self.assertIsNotNone(self.value("echogw_build_info"))
+
+
+if __name__ == "__main__":
+    unittest.main()

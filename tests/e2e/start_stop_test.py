@@ -1,0 +1,199 @@
+"""Goal: the gateway starts as a whole or not at all, and stops as SIGTERM promises.
+Method: the real binary as a process; what it prints, its exit code, and the clients' view."""
+
+import re
+import signal
+import socket
+import time
+import unittest
+
+from harness import ECHOGW, EndToEnd, run, split_address, wait_until
+from admin_api import HEALTH, Admin, grpc, health_pb2
+from wire import connect, echo_once, outcome, pattern, ping
+
+
+class Start(EndToEnd):
+    def test_printed_addresses_are_real(self):
+        gateway = self.gateway()
+        self.assertNotIn(":0", [a[-2:] for a in gateway.listen + [gateway.admin, gateway.metrics]])
+        payload = pattern(1000)
+        self.assertEqual(echo_once(gateway.address, payload), payload)
+        info = self.ctl_json(gateway, "info")
+        self.assertEqual(info["listen_addresses"], gateway.listen)
+        self.assertEqual(info["admin_address"], gateway.admin)
+        self.assertEqual(info["metrics_address"], gateway.metrics)
+        self.assertEqual(info["pid"], gateway.pid)
+        with connect(split_address(gateway.metrics)):
+            pass
+
+    def test_version_names_itself(self):
+        result = run(ECHOGW, "--version")
+        self.assertEqual(result.code, 0)
+        self.assertEqual(result.err, "")
+        self.one_line(result.out)
+        self.assertRegex(result.out, r"^echogw \d+\.\d+\.\d+")
+
+    def test_help_names_every_key_with_its_default(self):
+        result = run(ECHOGW, "--help")
+        self.assertEqual(result.code, 0)
+        self.assertEqual(result.err, "")
+        keys = re.findall(r"^([a-z-]+) = ", run(ECHOGW, "--print-config").out, re.M)
+        self.assertGreater(len(keys), 20)
+        for key in keys:
+            self.assertIn(f"--{key} ", result.out)
+        # A fault for tests is no setting for users.
+        self.assertNotIn("--fault", result.out)
+
+    def test_idle_gateway_costs_no_cpu(self):
+        gateway = self.gateway(reactors=4)
+        before = self.stats(gateway)["process_cpu_nanoseconds"]
+        begun = time.monotonic()
+        wait_until(lambda: time.monotonic() - begun > 0.5, "half a second of nothing")
+        spent = self.stats(gateway)["process_cpu_nanoseconds"] - before
+        # A loop that spins would have spent 500 ms; the two calls themselves cost a little.
+        self.assertLess(spent, 100_000_000)
+
+
+class PortInUse(EndToEnd):
+    """Nothing is left half started: the process ends with 1 and one line, and holds no port."""
+
+    def setUp(self):
+        self.taken = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(self.taken.close)
+        self.port = self.taken.getsockname()[1]
+
+    def refused(self, *flags):
+        result = run(ECHOGW, "--reactors", "2", "--cpus", "none", *flags)
+        self.assertEqual(result.code, 1, result)
+        self.one_line(result.err, "echogw", str(self.port))
+        self.assertNotIn("ready", result.out)
+
+    def test_listen(self):
+        self.refused("--listen", f"127.0.0.1:{self.port}", "--admin", "127.0.0.1:0",
+                     "--metrics", "127.0.0.1:0")
+
+    def test_listen_that_another_gateway_serves(self):
+        other = self.gateway()
+        self.port = other.address[1]
+        self.refused("--listen", other.target, "--admin", "127.0.0.1:0",
+                     "--metrics", "127.0.0.1:0")
+        self.assertEqual(echo_once(other.address, b"still here"), b"still here")
+
+    def test_admin(self):
+        self.refused("--listen", "127.0.0.1:0", "--admin", f"127.0.0.1:{self.port}",
+                     "--metrics", "127.0.0.1:0")
+
+    def test_metrics(self):
+        self.refused("--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0",
+                     "--metrics", f"127.0.0.1:{self.port}")
+
+    def test_admin_of_another_gateway_is_not_shared(self):
+        other = self.gateway()
+        self.port = split_address(other.admin)[1]
+        self.refused("--listen", "127.0.0.1:0", "--admin", other.admin, "--metrics", "off")
+
+    def test_a_port_may_be_shared_when_asked_for(self):
+        first = self.gateway("--allow-shared-port", "on")
+        second = self.gateway("--allow-shared-port", "on", listen=(first.target,))
+        self.assertEqual(first.target, second.target)
+
+
+class Stop(EndToEnd):
+    def test_idle_gateway_ends_with_0(self):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            with self.subTest(number):
+                gateway = self.gateway()
+                gateway.signal(number)
+                self.assertEqual(gateway.wait(), 0)
+                with self.assertRaises(ConnectionRefusedError):
+                    connect(gateway.address)
+
+    def test_idle_connections_get_fin(self):
+        gateway = self.gateway()
+        clients = [connect(gateway.address) for _ in range(8)]
+        for client in clients:
+            self.assertEqual(ping(client), b"ping")
+        gateway.signal(signal.SIGTERM)
+        for client in clients:
+            with client:
+                self.assertEqual(outcome(client), "fin")
+        self.assertEqual(gateway.wait(), 0)
+
+    def test_health_turns_before_connections_are_closed(self):
+        gateway = self.gateway("--drain-quiet-period", "400ms", "--drain-deadline", "10s")
+        admin = Admin(gateway)
+        self.addCleanup(admin.close)
+        statuses = admin.health.Watch(health_pb2.HealthCheckRequest(), timeout=20)
+        self.assertEqual(next(statuses).status, HEALTH.SERVING)
+        with connect(gateway.address) as client:
+            self.assertEqual(ping(client), b"ping")
+            gateway.signal(signal.SIGTERM)
+            self.assertEqual(next(statuses).status, HEALTH.NOT_SERVING)
+            # Told that it goes, the gateway still serves, and still accepts.
+            self.assertEqual(ping(client), b"ping")
+            self.assertEqual(echo_once(gateway.address, b"late"), b"late")
+            self.assertEqual(outcome(client), "fin")
+        self.assertEqual(gateway.wait(), 0)
+        with self.assertRaises(grpc.RpcError):
+            list(statuses)
+
+    def test_a_client_that_never_closes_is_reset_at_the_deadline(self):
+        gateway = self.gateway("--drain-deadline", "600ms")
+        with connect(gateway.address, rcvbuf=4096) as client:
+            # It has answers to come and does not read them: FIN cannot be sent politely.
+            client.setblocking(False)
+            payload = pattern(1 << 20)
+            wait_until(lambda: self._stuck(client, payload) and
+                       self.stats(gateway)["total"]["pending_bytes"] > 0,
+                       "the gateway holds bytes for the client")
+            begun = time.monotonic()
+            gateway.signal(signal.SIGTERM)
+            self.assertEqual(gateway.wait(), 0)
+            self.assertLess(time.monotonic() - begun, 10)
+            client.settimeout(10)
+            self.assertEqual(outcome(client), "reset")
+
+    @staticmethod
+    def _stuck(client, payload):
+        try:
+            while client.send(payload):
+                pass
+        except BlockingIOError:
+            return True
+        return False
+
+    def test_second_signal_ends_at_once(self):
+        gateway = self.gateway("--drain-quiet-period", "60s", "--drain-quiet-max-wait", "60s",
+                               "--drain-deadline", "120s")
+        gateway.signal(signal.SIGTERM)
+        gateway.err.wait_for(r"quiet")
+        begun = time.monotonic()
+        gateway.signal(signal.SIGINT)
+        self.assertEqual(gateway.wait(), 128 + signal.SIGINT)
+        self.assertLess(time.monotonic() - begun, 2)
+
+    def test_hangup_is_ignored(self):
+        gateway = self.gateway()
+        gateway.signal(signal.SIGHUP)
+        self.assertEqual(echo_once(gateway.address, b"still here"), b"still here")
+        self.assertTrue(gateway.running())
+
+    def test_no_file_is_left_open_by_closed_connections(self):
+        gateway = self.gateway()
+        echo_once(gateway.address, b"first")
+        wait_until(lambda: self.stats(gateway)["total"]["connections_active"] == 0, "all closed")
+        before = gateway.open_files()
+        for i in range(50):
+            self.assertEqual(echo_once(gateway.address, pattern(100, i)), pattern(100, i))
+        # The admin client's own connections come and go, so a few more or fewer are no leak.
+        wait_until(lambda: gateway.open_files() <= before + 3, "as few files as before")
+
+    def test_a_failed_start_leaves_no_process_behind(self):
+        result = run(ECHOGW, "--listen", "192.0.2.1:0", "--admin", "127.0.0.1:0",
+                     "--metrics", "off")
+        self.assertEqual(result.code, 1)
+        self.one_line(result.err, "192.0.2.1")
+
+
+if __name__ == "__main__":
+    unittest.main()

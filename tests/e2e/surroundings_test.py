@@ -1,0 +1,190 @@
+"""Goal: logs, the admin socket, the exporter and the listen addresses behave as documented.
+Method: the real binary; files in a temporary folder, sockets on loopback."""
+
+import os
+import re
+import signal
+import socket
+import stat
+import tempfile
+import unittest
+
+from harness import ECHOGW, ECHOGWCTL, EndToEnd, run, split_address, wait_until
+from wire import connect, echo_once, pattern
+
+
+class FolderCase(EndToEnd):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+
+class Logs(FolderCase):
+    LINE = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d\d:\d\d "
+                      r"(trace|debug|info|warning|error|critical) \S.*$")
+
+    def test_console_alone_is_at_info(self):
+        gateway = self.gateway()
+        echo_once(gateway.address, b"x")
+        gateway.drained()
+        text = gateway.err.text()
+        self.assertIn(" info ", text)
+        self.assertNotIn(" debug ", text)
+        for line in text.splitlines():
+            self.assertRegex(line, self.LINE)
+        self.assertNotIn("\x1b", text)
+
+    def test_file_has_everything_and_the_console_errors_only(self):
+        path = self.path("echogw.log")
+        gateway = self.gateway("--log-file", path)
+        echo_once(gateway.address, b"x")
+        gateway.drained()
+        self.assertEqual(gateway.err.text(), "")
+        with open(path, encoding="utf-8") as file:
+            lines = file.read().splitlines()
+        for line in lines:
+            self.assertRegex(line, self.LINE)
+        text = "\n".join(lines)
+        self.assertRegex(text, r" debug .*accepts 127\.0\.0\.1:\d+")
+        self.assertIn("gateway is drained", text)
+
+    def test_levels_can_be_chosen(self):
+        path = self.path("echogw.log")
+        gateway = self.gateway("--log-file", path, "--log-file-level", "error",
+                               "--log-level", "debug")
+        echo_once(gateway.address, b"x")
+        gateway.drained()
+        self.assertIn(" debug ", gateway.err.text())
+        self.assertEqual(os.path.getsize(path), 0)
+
+    def test_file_rotates_by_size(self):
+        path = self.path("echogw.log")
+        gateway = self.gateway("--log-file", path, "--log-file-max-size", "4KiB",
+                               "--log-file-count", "2")
+        for i in range(200):
+            echo_once(gateway.address, pattern(8, i))
+        gateway.drained()
+        self.assertEqual(sorted(os.listdir(self.folder)),
+                         ["echogw.1.log", "echogw.2.log", "echogw.log"])
+        for name in os.listdir(self.folder):
+            self.assertLessEqual(os.path.getsize(self.path(name)), 4096 + 512)
+
+    def test_file_that_cannot_be_written(self):
+        result = run(ECHOGW, "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--metrics",
+                     "off", "--log-file", "/proc/nothing/echogw.log")
+        self.assertEqual(result.code, 1, result)
+        self.one_line(result.err, "log-file", "/proc/nothing")
+
+    def test_changes_by_operators_are_logged(self):
+        gateway = self.gateway()
+        self.ctl(gateway, "resize", "3", "--wait")
+        self.assertIsNotNone(gateway.err.wait_for(r"admin: Resize from \S+: operation 1"))
+        self.assertIsNotNone(gateway.err.wait_for(r"grew from 2 to 3 reactors"))
+
+
+class AdminSocket(FolderCase):
+    def start(self, name="admin.sock"):
+        return self.gateway(admin="unix:" + self.path(name), metrics="off")
+
+    def test_serves_and_cleans_up(self):
+        gateway = self.start()
+        self.assertEqual(gateway.admin, "unix:" + self.path("admin.sock"))
+        self.assertTrue(stat.S_ISSOCK(os.stat(self.path("admin.sock")).st_mode))
+        self.assertEqual(self.ctl(gateway, "health").out, "serving\n")
+        gateway.drained()
+        self.assertEqual(os.listdir(self.folder), [])
+
+    def test_live_socket_is_not_stolen(self):
+        gateway = self.start()
+        result = run(ECHOGW, "--listen", "127.0.0.1:0", "--admin", gateway.admin,
+                     "--metrics", "off")
+        self.assertEqual(result.code, 1, result)
+        self.one_line(result.err, gateway.admin, "another process")
+        self.assertEqual(self.ctl_json(gateway, "info")["pid"], gateway.pid)
+
+    def test_stale_socket_is_replaced(self):
+        gateway = self.start()
+        gateway.signal(signal.SIGKILL)
+        gateway.wait()
+        self.assertIn("admin.sock", os.listdir(self.folder))
+        again = self.start()
+        self.assertEqual(self.ctl_json(again, "info")["pid"], again.pid)
+
+    def test_socket_of_a_stranger_is_not_stolen(self):
+        stranger = socket.socket(socket.AF_UNIX)
+        self.addCleanup(stranger.close)
+        stranger.bind(self.path("admin.sock"))
+        stranger.listen()
+        result = run(ECHOGW, "--listen", "127.0.0.1:0", "--metrics", "off",
+                     "--admin", "unix:" + self.path("admin.sock"))
+        self.assertEqual(result.code, 1, result)
+        self.one_line(result.err, "another process")
+
+    def test_file_that_is_no_socket_is_kept(self):
+        with open(self.path("admin.sock"), "w", encoding="utf-8") as file:
+            file.write("precious")
+        result = run(ECHOGW, "--listen", "127.0.0.1:0", "--metrics", "off",
+                     "--admin", "unix:" + self.path("admin.sock"))
+        self.assertEqual(result.code, 1, result)
+        self.one_line(result.err, "not a socket")
+        with open(self.path("admin.sock"), encoding="utf-8") as file:
+            self.assertEqual(file.read(), "precious")
+
+    def test_path_too_long_is_a_usage_error(self):
+        result = run(ECHOGW, "--listen", "127.0.0.1:0", "--metrics", "off",
+                     "--admin", "unix:/tmp/" + "x" * 120)
+        self.assertEqual(result.code, 2, result)
+        self.one_line(result.err, "107")
+
+    def test_target_variable_takes_it(self):
+        gateway = self.start()
+        result = run(ECHOGWCTL, "health", env={"ECHOGW_TARGET": gateway.admin})
+        self.assertEqual((result.code, result.out), (0, "serving\n"))
+
+
+class Addresses(EndToEnd):
+    def test_metrics_off(self):
+        gateway = self.gateway(metrics="off")
+        self.assertEqual(gateway.metrics, "")
+        self.assertEqual(self.ctl_json(gateway, "info")["metrics_address"], "")
+
+    def test_ipv6(self):
+        gateway = self.gateway(listen=("[::1]:0",), admin="[::1]:0")
+        self.assertTrue(gateway.target.startswith("[::1]:"), gateway.target)
+        self.assertEqual(echo_once(gateway.address, pattern(5000)), pattern(5000))
+        self.assertEqual(self.ctl(gateway, "health").out, "serving\n")
+        with self.assertRaises(ConnectionRefusedError):
+            connect(("127.0.0.1", gateway.address[1]))
+
+    def test_dual_stack(self):
+        gateway = self.gateway(listen=(":0",))
+        port = gateway.address[1]
+        for host in ("127.0.0.1", "::1"):
+            self.assertEqual(echo_once((host, port), pattern(500)), pattern(500))
+        wait_until(lambda: self.stats(gateway)["total"]["connections_accepted"] == 2, "both count")
+
+    def test_several_addresses(self):
+        gateway = self.gateway(reactors=3, listen=("127.0.0.1:0", "127.0.0.2:0", "[::1]:0"))
+        self.assertEqual(len({split_address(a) for a in gateway.listen}), 3)
+        for i, address in enumerate(gateway.listen):
+            payload = pattern(3000, i)
+            self.assertEqual(echo_once(split_address(address), payload), payload)
+        listeners = [l for r in self.ctl_json(gateway, "reactors")["reactors"]
+                     for l in r["listeners"]]
+        self.assertEqual(len(listeners), 9)
+        self.assertEqual({l["address"] for l in listeners}, set(gateway.listen))
+        self.assertEqual({l["accept_queue_limit"] > 0 for l in listeners}, {True})
+
+    def test_wildcard_of_ipv4_only(self):
+        gateway = self.gateway(listen=("0.0.0.0:0",))
+        self.assertEqual(echo_once(("127.0.0.1", gateway.address[1]), b"four"), b"four")
+        with self.assertRaises(ConnectionRefusedError):
+            connect(("::1", gateway.address[1]))
+
+
+if __name__ == "__main__":
+    unittest.main()
