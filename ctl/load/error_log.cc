@@ -39,8 +39,8 @@ std::string ErrnoName(int error) {
 
 void ErrorLog::Add(Detail detail) {
   ++total_;
-  ++counts_[{detail.kind, detail.error}];
-  if (details_.size() < kDetails) details_.push_back(std::move(detail));
+  const std::uint64_t count = ++counts_[{detail.kind, detail.error}];
+  if (count <= kDetails) details_.push_back(std::move(detail));
 }
 
 void ErrorLog::Merge(const ErrorLog& other) {

@@ -43,8 +43,8 @@ enum class ErrorKind {
 
 class ErrorLog {
  public:
-  // The most errors that are spelled out; the counts go on.
-  static constexpr std::size_t kDetails = 10;
+  // The most errors of a kind and errno that are spelled out; the counts go on.
+  static constexpr std::uint64_t kDetails = 5;
 
   struct Detail {
     std::chrono::system_clock::time_point time{};
@@ -67,7 +67,7 @@ class ErrorLog {
   [[nodiscard]] std::uint64_t total() const { return total_; }
   [[nodiscard]] std::uint64_t CountOf(ErrorKind kind) const;
   [[nodiscard]] const std::map<Key, std::uint64_t>& counts() const { return counts_; }
-  // At most kDetails of each thread, in order of time.
+  // At most kDetails of each kind, errno and thread, in order of time.
   [[nodiscard]] const std::vector<Detail>& details() const { return details_; }
 
  private:

@@ -227,7 +227,7 @@ class SoakCommand : public Command {
     const grpc::Status status = WaitUntilQuiet(
         context.client, server.before.total().connections_active(), settle_, &server.after, &busy);
     if (!status.ok()) {
-      server.after = server.before;
+      server.after.Clear();
       server.faults = {absl::StrCat("the gateway does not answer any more: ",
                                     DescribeRpcError(status, context.client).message)};
       return;

@@ -67,6 +67,7 @@ std::string DescribeKernel(const ControlRecord& control) {
 }
 
 std::string DescribeGateway(const ServerSide& server) {
+  if (!server.after.has_total()) return "";
   const admin::v1::Counters& from = server.before.total();
   const admin::v1::Counters& to = server.after.total();
   const std::uint64_t closed =
@@ -78,6 +79,13 @@ std::string DescribeGateway(const ServerSide& server) {
       to.connections_accepted() - from.connections_accepted(), closed, closed - by_peer,
       RejectedTotal(to.connections_rejected()) - RejectedTotal(from.connections_rejected()),
       to.connections_moved_in() - from.connections_moved_in(), to.connections_active());
+}
+
+// Why it ended, when not as planned.
+std::string DescribeEnd(const SoakFindings& findings) {
+  if (findings.interrupted) return " (interrupted)";
+  const bool all_gone = findings.held_connections > 0 && findings.traffic.held.alive_at_end == 0;
+  return all_gone ? " (until every held connection was gone)" : "";
 }
 
 void PrintLatencies(std::ostream& out, const SoakFindings& findings, bool colour) {
@@ -167,7 +175,9 @@ Document ServerDocument(const SoakFindings& findings) {
       {{"note", findings.server_note},
        {"adds_up", findings.server->faults.empty()},
        {"faults", faults},
-       {"counters", LedgerDocument(findings.server->before, findings.server->after)}});
+       {"counters", findings.server->after.has_total()
+                        ? LedgerDocument(findings.server->before, findings.server->after)
+                        : Document()}});
 }
 
 }  // namespace
@@ -230,8 +240,7 @@ void PrintSoak(std::ostream& out, const SoakFindings& findings, bool colour) {
   Facts facts = {
       {"Endpoint", findings.endpoint},
       {"Ran", absl::StrFormat("%s%s: %s, %s, %d-byte messages", HumanDuration(findings.elapsed),
-                              findings.interrupted ? " (interrupted)" : "",
-                              Plural(findings.churn_clients, "churn client"),
+                              DescribeEnd(findings), Plural(findings.churn_clients, "churn client"),
                               Plural(findings.held_connections, "held connection"),
                               findings.message_bytes)},
       {"Connections",

@@ -19,6 +19,7 @@ namespace echogw {
 // The server's side.
 struct ServerSide {
   admin::v1::GetStatsResponse before;
+  // Without a total when the gateway did not answer.
   admin::v1::GetStatsResponse after;
   // What does not add up.
   std::vector<std::string> faults;

@@ -4,7 +4,7 @@ target_include_directories(echogw_load_echo_server PUBLIC ${PROJECT_SOURCE_DIR})
 target_link_libraries(echogw_load_echo_server
   PUBLIC echogw_load_engine GTest::gtest PRIVATE echogw_warnings)
 echogw_test(NAME load_engine_test LABEL unit TIMEOUT 60
-  SOURCES load_endpoint_test.cc load_histogram_test.cc load_pattern_test.cc load_run_test.cc
+  SOURCES load_endpoint_test.cc load_error_log_test.cc load_histogram_test.cc load_pattern_test.cc load_run_test.cc
   LIBS echogw_load_engine echogw_load_echo_server)
 echogw_test(NAME load_bench_test LABEL unit TIMEOUT 60
   SOURCES load_bench_test.cc load_cli.cc LIBS echogw_ctl echogw_load echogw_load_echo_server)

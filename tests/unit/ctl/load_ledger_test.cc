@@ -80,10 +80,17 @@ TEST(LoadLedgerTest, AConnectionLostOnTheMoveIsNamed) {
 }
 
 TEST(LoadLedgerTest, LessThanTheClientsKnowIsNamed) {
-  EXPECT_THAT(CheckLedger({}, Balanced(), {.connects = 11, .verified_bytes = 641}),
-              ElementsAre("the gateway accepted connections: 10, the clients know of 11",
-                          "the gateway received bytes: 640, the clients know of 641",
-                          "the gateway sent bytes: 640, the clients know of 641"));
+  EXPECT_THAT(
+      CheckLedger({}, Balanced(), {.connects = 11, .verified_bytes = 641}),
+      ElementsAre("the gateway accepted or rejected connections: 10, the clients know of 11",
+                  "the gateway received bytes: 640, the clients know of 641",
+                  "the gateway sent bytes: 640, the clients know of 641"));
+}
+
+TEST(LoadLedgerTest, ARejectedConnectionStoodForItsClient) {
+  GetStatsResponse after = Balanced();
+  after.mutable_total()->mutable_connections_rejected()->set_draining(1);
+  EXPECT_THAT(CheckLedger({}, after, {.connects = 11, .verified_bytes = 640}), IsEmpty());
 }
 
 TEST(LoadLedgerTest, OnlyTheGrowthCounts) {

@@ -51,7 +51,7 @@ class EchoGateway : public FakeGateway {
   }
 
   // Connections that the counters miss.
-  void Forget(std::uint64_t connections) { forgotten_ = connections; }
+  void Forget(std::uint64_t count) { forgotten_ = count; }
 
   // Begins as running whatever `operation` says, which is what GetOperation answers.
   grpc::Status Resize(grpc::ServerContext* call, const admin::v1::ResizeRequest* request,
