@@ -11,7 +11,7 @@ import unittest
 
 from harness import ECHOGWCTL, SANITIZER, EndToEnd, run
 
-SECONDS = float(os.environ.get("ECHOGW_SOAK_SECONDS", "8"))
+SECONDS = float(os.environ.get("ECHOGW_SOAK_SECONDS", "15"))
 CHANGES = ("--resize", "8,2,5", "--every", "200ms")
 
 

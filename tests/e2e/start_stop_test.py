@@ -4,10 +4,11 @@ Method: the real binary as a process; what it prints, its exit code, and the cli
 import re
 import signal
 import socket
+import threading
 import time
 import unittest
 
-from harness import ECHOGW, EndToEnd, run, split_address, wait_until
+from harness import ECHOGW, PATIENCE, EndToEnd, run, split_address, wait_until
 from admin_api import HEALTH, Admin, grpc, health_pb2
 from wire import connect, echo_once, outcome, pattern, ping
 
@@ -118,6 +119,35 @@ class Stop(EndToEnd):
             with client:
                 self.assertEqual(outcome(client), "fin")
         self.assertEqual(gateway.wait(), 0)
+
+    def test_busy_connections_end_between_two_answers(self):
+        gateway = self.gateway("--drain-spread", "300ms", "--drain-deadline", "20s")
+        message = pattern(64)
+        rounds, short, faults = [], [], []
+
+        def talk():
+            done = 0
+            try:
+                with connect(gateway.address) as client:
+                    while (answer := ping(client, message)) == message:
+                        done += 1
+                    # FIN came, and not in the middle of an answer.
+                    short.append(answer)
+            except OSError as error:
+                faults.append(error)
+            rounds.append(done)
+
+        threads = [threading.Thread(target=talk) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        wait_until(lambda: self.stats(gateway)["total"]["reads"] > 500, "they talk")
+        gateway.signal(signal.SIGTERM)
+        for thread in threads:
+            thread.join(PATIENCE)
+        self.assertEqual(gateway.wait(), 0)
+        self.assertEqual(faults, [])
+        self.assertEqual(short, [b""] * 8)
+        self.assertGreater(min(rounds), 0)
 
     def test_health_turns_before_connections_are_closed(self):
         gateway = self.gateway("--drain-quiet-period", "400ms", "--drain-deadline", "10s")
