@@ -245,7 +245,8 @@ absl::StatusOr<GatewayState> ReactorPool::Undrain(std::optional<std::uint32_t> r
       (void)operations_.Finish(queued->operation, OperationResult::kCancelled,
                                "undrained before it began");
       tasks_.erase(queued);
-      return state_.load();
+      // It may have been drained before, or half of it.
+      if (!reactor || slots_.state(*reactor) == ReactorState::kServing) return state_.load();
     }
     cancelled = running_ && is_it(*running_);
     if (cancelled) {

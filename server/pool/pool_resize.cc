@@ -150,32 +150,29 @@ ReactorPool::Outcome ReactorPool::Shrink(std::uint32_t from, const ResizeRequest
                          " would take new connections; undrain one or give it a weight first")};
   }
   std::vector<std::uint32_t> retire;
-  std::vector<std::uint32_t> drained;  // of these; they stay so if it comes to nothing
+  std::vector<std::uint32_t> ours;  // of these, all but those that the operator drains
   for (std::uint32_t slot = request.target; slot < from; ++slot) {
     retire.push_back(slot);
-    if (slots_.state(slot) == ReactorState::kDrained) drained.push_back(slot);
+    if (slots_.state(slot) == ReactorState::kServing || retiring_.contains(slot)) {
+      ours.push_back(slot);
+    }
   }
 
   Phase(id, "steer");
-  for (const std::uint32_t slot : retire) slots_.SetState(slot, ReactorState::kDraining);
+  for (const std::uint32_t slot : ours) slots_.SetState(slot, ReactorState::kDraining);
   slots_.ApplySteering();
   if (!options_.fault_close_listeners) {
     Phase(id, "park-listeners");
     for (const std::uint32_t slot : retire) {
       if (HandOver(slot, stay)) continue;
-      for (const std::uint32_t d : drained) slots_.SetState(d, ReactorState::kDrained);
-      std::erase_if(retire, [this](auto r) { return slots_.state(r) == ReactorState::kDrained; });
-      TakeBack(retire);
+      TakeBack(ours);
       return {OperationResult::kFailed,
               absl::StrCat("reactor ", slot, " does not answer; nothing was changed")};
     }
   }
   Phase(id, "move-connections");
   if (!MoveAll(retire, stay, deadline, id)) {
-    for (const std::uint32_t d : drained) slots_.SetState(d, ReactorState::kDrained);
-    for (const std::uint32_t r : retire) {
-      if (slots_.state(r) == ReactorState::kDraining) retiring_.insert(r);
-    }
+    retiring_.insert(ours.begin(), ours.end());
     return {OperationResult::kTimedOut,
             "connections are left on reactors that should end; they are served; resize again"};
   }

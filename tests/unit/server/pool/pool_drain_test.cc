@@ -144,6 +144,21 @@ TEST_F(PoolDrainTest, IsTakenBackAtAnyMoment) {
   ExpectSound(pool->Stats());
 }
 
+// An undrain that catches a second drain before it began undoes the first one too.
+TEST_F(PoolDrainTest, IsTakenBackAfterTwoDrains) {
+  TestPool pool(2);
+  const Clients clients = pool.ConnectTo(1, 2);
+  for (int i = 0; i < 50; ++i) {
+    const DrainRequest request{.reactor = 1, .let_finish = true, .deadline = nanoseconds(0)};
+    ASSERT_EQ(pool.Ended(pool->Drain(request)).result, OperationResult::kTimedOut);
+    ASSERT_TRUE(pool->Drain({.reactor = 1, .let_finish = true}).ok());
+    const auto back = pool->Undrain(1);
+    ASSERT_TRUE(back.ok()) << back.status();
+    ASSERT_EQ(pool.StateOf(1), ReactorState::kServing) << i;
+  }
+  EXPECT_TRUE(AllEcho(clients));
+}
+
 // Reactor 0 accepts for parked ones when it is drained: somebody else must from then on.
 TEST_F(PoolDrainTest, ParkedListenersOfADrainedReactorGoOn) {
   PoolOptions options = LoopbackPool(6);
@@ -261,6 +276,23 @@ TEST_F(PoolShrinkTimeoutTest, LeavesDrainedReactorsDrained) {
   EXPECT_EQ(pool.StateOf(2), ReactorState::kDrained);
   EXPECT_THAT(pool.In(ReactorState::kServing), ElementsAre(0, 1, 3));
   EXPECT_TRUE(AllEcho(clients));
+}
+
+// A drain that ran out of time is the operator's, whatever resizes come.
+TEST_F(PoolShrinkTimeoutTest, LeavesDrainingReactorsDraining) {
+  TestPool pool(4);
+  const Clients finishing = pool.ConnectTo(2, 300);
+  const Clients clients = pool.ConnectTo(3, 300);
+  const DrainRequest late{.reactor = 2, .let_finish = true, .deadline = nanoseconds(0)};
+  ShrinkTooLate(pool, 4, 1, [&] {
+    if (pool.ActiveOf(2) == 0) pool.Move(3, 2, 100);
+    (void)pool.Ended(pool->Drain(late));
+  });
+  pool.Resize(4);
+  EXPECT_THAT(pool.In(ReactorState::kServing), ElementsAre(0, 1, 3));
+  EXPECT_EQ(pool.StateOf(2), ReactorState::kDraining);
+  EXPECT_TRUE(AllEcho(clients));
+  EXPECT_TRUE(AllEcho(finishing));
 }
 
 TEST_F(PoolShrinkTimeoutTest, SingleReactorsAreUndrainedOrDrained) {
