@@ -90,6 +90,7 @@ void EventRing::SetWatched(bool watched) {
 
 void EventRing::Push(ConnectionEvent event) {
   const std::scoped_lock lock(mutex_);
+  if (!watched()) return;  // the watch ended meanwhile; the next one shall not see it
   if (events_.size() >= kEventsMax) {
     ++dropped_;
     return;

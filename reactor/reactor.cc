@@ -207,7 +207,8 @@ void Reactor::CloseConnection(Connection& c, Token token, CloseReason reason) {
     deps_.io.Close(c.fd);
   }
   deps_.counters.lifetime_ms.Record(
-      std::uint64_t{static_cast<std::uint32_t>(now_ / kNanosPerCenti) - c.opened_at_cs} * 10);
+      std::uint64_t{Elapsed(static_cast<std::uint32_t>(now_ / kNanosPerCenti), c.opened_at_cs)} *
+      10);
   table_.Erase(token);
   deps_.counters.connections_closed[static_cast<std::size_t>(reason)].Add(1);
   deps_.counters.connections_active.Subtract(1);

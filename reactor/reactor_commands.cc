@@ -69,7 +69,8 @@ void Reactor::Do(MoveConnections& command) {
 }
 
 bool Reactor::MayMove(const Connection& c) const {
-  const auto here_ms = static_cast<std::uint32_t>(now_ / kNanosPerMilli) - c.arrived_at_ms;
+  const std::uint32_t here_ms =
+      Elapsed(static_cast<std::uint32_t>(now_ / kNanosPerMilli), c.arrived_at_ms);
   return Nanos{here_ms} * kNanosPerMilli >= move_job_->command.residency_min;
 }
 
@@ -177,7 +178,7 @@ void Reactor::Do(CloseConnections& command) {
   for (std::uint32_t i = 0; i < table_.capacity(); ++i) {
     const Connection* c = table_.InSlot(i);
     if (c == nullptr) continue;
-    idle.emplace_back(now_ms - c->active_at_ms, Token{i, c->generation}.Pack());
+    idle.emplace_back(Elapsed(now_ms, c->active_at_ms), Token{i, c->generation}.Pack());
   }
   std::sort(idle.begin(), idle.end(),
             [](const auto& a, const auto& b) { return a.first > b.first; });
@@ -247,10 +248,11 @@ void Reactor::EndCloseJob() {
 
 void Reactor::Do(CancelClose& command) {
   if (close_job_) {
-    // Those that have our FIN cannot be taken back; the others live on.
+    // Those that have our FIN cannot be taken back, and what an operator closed is none of the
+    // drain's; the others live on.
     for (std::uint32_t i = 0; i < table_.capacity(); ++i) {
       Connection* c = table_.InSlot(i);
-      if (c != nullptr && !c->fin_sent) c->closing = false;
+      if (c != nullptr && !c->fin_sent && !c->admin_closed) c->closing = false;
     }
     EndCloseJob();
   }

@@ -30,6 +30,15 @@ inline bool IsConnection(const epoll_event& event) {
   return Token::Unpack(event.data.u64).generation != 0;
 }
 
+// From `then` to `now`, in the unit of both, which are modulo 2^32. Each reactor reads the clock
+// once a turn, so a connection that was moved may come from a moment that is yet to come here: then
+// 0.
+inline std::uint32_t Elapsed(std::uint32_t now, std::uint32_t then) {
+  constexpr std::uint32_t kAheadMax = UINT32_MAX / 256;
+  const std::uint32_t passed = now - then;
+  return passed > UINT32_MAX - kAheadMax ? 0 : passed;
+}
+
 inline std::uint32_t InterestOf(const Connection& c) {
   return (c.watch_read ? kInterestRead : 0U) | (c.watch_write ? kInterestWrite : 0U);
 }

@@ -153,7 +153,7 @@ TEST(BufferPoolTest, KeepsNoMoreThanItsLimit) {
 
 TEST(HistogramTest, CountsByBitsAndKeepsTheSum) {
   Histogram<4> h;
-  for (const std::uint64_t v : {0, 1, 2, 3, 4, 7, 8, 1000}) h.Record(v);
+  for (const std::uint64_t v : {0U, 1U, 2U, 3U, 4U, 7U, 8U, 1000U}) h.Record(v);
   const auto s = h.Read();
   EXPECT_EQ(s.buckets, (std::array<std::uint64_t, 4>{1, 1, 2, 4})) << "the last one takes the rest";
   EXPECT_EQ(s.sum, 1025U);
