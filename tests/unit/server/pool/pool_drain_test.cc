@@ -28,7 +28,8 @@ class PoolDrainTest : public DescriptorTest {
   // The slots whose listeners a reactor accepts from.
   static std::set<std::uint32_t> SlotsOf(TestPool& pool, std::uint32_t reactor) {
     std::set<std::uint32_t> out;
-    for (const ListenerStats& l : pool->Stats().reactors.at(reactor).listeners) out.insert(l.slot);
+    const GatewayStats stats = pool->Stats();
+    for (const ListenerStats& l : stats.reactors.at(reactor).listeners) out.insert(l.slot);
     return out;
   }
 
