@@ -76,6 +76,39 @@ std::vector<std::string> NearMisses(const Environment& environment) {
   return warnings;
 }
 
+// Whether a socket at one address is in the way of one at the other.
+bool Overlap(const ListenAddress& a, const ListenAddress& b) {
+  if (a.port == 0 || a.port != b.port) return false;
+  const auto is_v4 = [](const ListenAddress& x) { return x.host.find(':') == std::string::npos; };
+  const auto covers = [&](const ListenAddress& x, const ListenAddress& y) {
+    return x.dual_stack || (x.host == "0.0.0.0" && is_v4(y));
+  };
+  return a.host == b.host || covers(a, b) || covers(b, a);
+}
+
+// The three services need ports of their own.
+absl::Status CheckPorts(const Config& config) {
+  const auto clash = [](const char* key, const ListenAddress& a, const char* other,
+                        const ListenAddress& b) {
+    return absl::InvalidArgumentError(absl::StrCat(key, ": ", a.ToString(), " is in the way of ",
+                                                   other, " ", b.ToString(),
+                                                   "; choose another port"));
+  };
+  const bool admin_tcp = config.admin.unix_path.empty();
+  for (const ListenAddress& listen : config.listen) {
+    if (admin_tcp && Overlap(config.admin.tcp, listen)) {
+      return clash("admin", config.admin.tcp, "listen", listen);
+    }
+    if (config.metrics && Overlap(*config.metrics, listen)) {
+      return clash("metrics", *config.metrics, "listen", listen);
+    }
+  }
+  if (admin_tcp && config.metrics && Overlap(*config.metrics, config.admin.tcp)) {
+    return clash("metrics", *config.metrics, "admin", config.admin.tcp);
+  }
+  return absl::OkStatus();
+}
+
 std::string Meaning(const Setting& setting, const Config& config) {
   if (setting.values.front() != "auto") return "";
   if (setting.key == "reactors") return absl::StrCat(config.reactors);
@@ -126,6 +159,7 @@ absl::StatusOr<LoadedConfig> LoadConfig(const KeyValues& flags, const Environmen
     }
     loaded.settings.push_back(std::move(setting));
   }
+  if (auto status = CheckPorts(loaded.config); !status.ok()) return status;
   // What "auto" means may depend on keys that come later in the table.
   for (Setting& setting : loaded.settings) {
     if (setting.key == "log-level" && setting.values.front() == "auto") {

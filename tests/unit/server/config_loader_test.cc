@@ -188,6 +188,19 @@ TEST(ConfigLoader, AdminAddresses) {
   EXPECT_EQ(Load({{"admin", {"[::1]:1"}}}).config.admin.ToString(), "[::1]:1");
 }
 
+TEST(ConfigLoader, EveryServiceNeedsAPortOfItsOwn) {
+  EXPECT_EQ(ErrorOf({{"listen", {"127.0.0.1:7001"}}}),
+            "admin: 127.0.0.1:7001 is in the way of listen 127.0.0.1:7001; choose another port");
+  EXPECT_THAT(ErrorOf({{"listen", {":7001"}}}), HasSubstr("admin: "));
+  EXPECT_THAT(ErrorOf({{"listen", {"0.0.0.0:7002"}}}), HasSubstr("metrics: "));
+  EXPECT_THAT(ErrorOf({{"admin", {":7002"}}}), HasSubstr("metrics: "));
+  Load({{"listen", {"[::1]:7001"}}});
+  Load({{"listen", {"127.0.0.2:7001"}}});
+  Load({{"listen", {":7001"}}, {"admin", {"unix:/a"}}});
+  Load({{"listen", {":7002"}}, {"metrics", {"off"}}});
+  Load({{"listen", {":0"}}, {"admin", {":0"}}, {"metrics", {":0"}}});
+}
+
 TEST(ConfigLoader, TheConsoleIsQuieterBesideALogFile) {
   EXPECT_EQ(Load({{"log-file", {"/l"}}}).config.log.console, LogThreshold::kError);
   EXPECT_EQ(Load({{"log-file", {"/l"}}}).config.log.file_level, LogThreshold::kDebug);
