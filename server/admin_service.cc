@@ -27,9 +27,11 @@ grpc::ServerUnaryReactor* FinishCall(grpc::CallbackServerContext* context,
 
 }  // namespace
 
-AdminService::AdminService(Control& control, GatewayInfo info, AdminServiceOptions options,
-                           LogSink& log)
+AdminService::AdminService(Control& control, ConnectionControl& connections, EventLog& events,
+                           GatewayInfo info, AdminServiceOptions options, LogSink& log)
     : control_(control),
+      connections_(connections),
+      events_(events),
       log_(log),
       options_(std::move(options)),
       info_(std::move(info)),
@@ -189,13 +191,25 @@ grpc::ServerWriteReactor<pb::WatchOperationResponse>* AdminService::WatchOperati
 
 grpc::ServerUnaryReactor* AdminService::FinishChange(grpc::CallbackServerContext* context,
                                                      const char* method, const absl::Status& status,
-                                                     const std::string& outcome) {
+                                                     const std::string& outcome,
+                                                     std::uint64_t operation) {
+  RecordChange(context->peer(), method, status, outcome, operation);
+  return FinishCall(context, status);
+}
+
+void AdminService::RecordChange(const std::string& peer, const char* method,
+                                const absl::Status& status, const std::string& outcome,
+                                std::uint64_t operation) {
+  const std::string result = status.ok() ? outcome : status.ToString();
   const LogLevel level = status.ok() ? LogLevel::kInfo : LogLevel::kWarning;
   if (log_.Enabled(level)) {
-    log_.Write(level, absl::StrCat("admin: ", method, " from ", context->peer(), ": ",
-                                   status.ok() ? outcome : status.ToString()));
+    log_.Write(level, absl::StrCat("admin: ", method, " from ", peer, ": ", result));
   }
-  return FinishCall(context, status);
+  events_.Add({.severity = status.ok() ? EventSeverity::kInfo : EventSeverity::kWarning,
+               .kind = method,
+               .actor = peer,
+               .message = result,
+               .operation = operation});
 }
 
 grpc::ServerUnaryReactor* AdminService::FinishOperation(grpc::CallbackServerContext* context,
@@ -204,7 +218,8 @@ grpc::ServerUnaryReactor* AdminService::FinishOperation(grpc::CallbackServerCont
                                                         pb::Operation* message) {
   if (!operation.ok()) return FinishChange(context, method, operation.status(), "");
   ToProto(*operation, *message);
-  return FinishChange(context, method, absl::OkStatus(), absl::StrCat("operation ", operation->id));
+  return FinishChange(context, method, absl::OkStatus(), absl::StrCat("operation ", operation->id),
+                      operation->id);
 }
 
 absl::Status AdminService::MayChange() const {

@@ -14,12 +14,20 @@
 #include "absl/status/statusor.h"
 #include "echogw/admin/v1/admin.grpc.pb.h"
 #include "reactor/log_sink.h"
+#include "server/call_thread.h"
+#include "server/connection_control.h"
 #include "server/control.h"
 #include "server/convert.h"
+#include "server/event_log.h"
 #include "server/gateway_info.h"
 #include "server/watch_registry.h"
 
 namespace echogw {
+
+struct LogLevels {
+  std::string console;
+  std::string file;  // empty: there is none
+};
 
 struct AdminServiceOptions {
   // What REFUSE_MODE_UNSPECIFIED stands for.
@@ -29,12 +37,18 @@ struct AdminServiceOptions {
   std::size_t watches_max = 64;
   // Lines that the log has dropped so far.
   std::function<std::uint64_t()> log_lines_dropped = [] { return std::uint64_t{0}; };
+  // Sets the level of either log or both; InvalidArgument for a level that is none.
+  std::function<absl::Status(bool console, bool file, const std::string& level)> set_log_level =
+      [](bool, bool, const std::string&) { return absl::UnimplementedError("no log"); };
+  std::function<LogLevels()> log_levels = [] { return LogLevels{}; };
 };
 
 class AdminService final : public pb::Admin::CallbackService {
  public:
-  // What changes the gateway is logged with the peer's address. `control` and `log` outlive this.
-  AdminService(Control& control, GatewayInfo info, AdminServiceOptions options, LogSink& log);
+  // What changes the gateway is logged and recorded as an event with the peer's address. What is
+  // referred to outlives this.
+  AdminService(Control& control, ConnectionControl& connections, EventLog& events, GatewayInfo info,
+               AdminServiceOptions options, LogSink& log);
 
   // Once the addresses are known that were not at construction.
   void SetInfo(GatewayInfo info);
@@ -80,10 +94,37 @@ class AdminService final : public pb::Admin::CallbackService {
   grpc::ServerWriteReactor<pb::WatchOperationResponse>* WatchOperation(
       grpc::CallbackServerContext* context, const pb::WatchOperationRequest* request) override;
 
+  // admin_connections.cc
+  grpc::ServerUnaryReactor* ListConnections(grpc::CallbackServerContext* context,
+                                            const pb::ListConnectionsRequest* request,
+                                            pb::ListConnectionsResponse* response) override;
+  grpc::ServerUnaryReactor* GetConnection(grpc::CallbackServerContext* context,
+                                          const pb::GetConnectionRequest* request,
+                                          pb::GetConnectionResponse* response) override;
+  grpc::ServerUnaryReactor* CloseConnections(grpc::CallbackServerContext* context,
+                                             const pb::CloseConnectionsRequest* request,
+                                             pb::CloseConnectionsResponse* response) override;
+  grpc::ServerWriteReactor<pb::WatchConnectionsResponse>* WatchConnections(
+      grpc::CallbackServerContext* context, const pb::WatchConnectionsRequest* request) override;
+  grpc::ServerUnaryReactor* ListEvents(grpc::CallbackServerContext* context,
+                                       const pb::ListEventsRequest* request,
+                                       pb::ListEventsResponse* response) override;
+  grpc::ServerWriteReactor<pb::WatchEventsResponse>* WatchEvents(
+      grpc::CallbackServerContext* context, const pb::WatchEventsRequest* request) override;
+  grpc::ServerUnaryReactor* SetLogLevel(grpc::CallbackServerContext* context,
+                                        const pb::SetLogLevelRequest* request,
+                                        pb::SetLogLevelResponse* response) override;
+
  private:
+  grpc::ServerUnaryReactor* FinishLater(grpc::CallbackServerContext* context,
+                                        std::function<absl::Status()> work);
+  // Logs a change of the gateway, done or refused, and records it as an event.
+  void RecordChange(const std::string& peer, const char* method, const absl::Status& status,
+                    const std::string& outcome, std::uint64_t operation);
   // Ends the call with `status`, and logs it as a change of the gateway.
   grpc::ServerUnaryReactor* FinishChange(grpc::CallbackServerContext* context, const char* method,
-                                         const absl::Status& status, const std::string& outcome);
+                                         const absl::Status& status, const std::string& outcome,
+                                         std::uint64_t operation = 0);
   // As above for a call that begins an operation, which goes into `message`.
   grpc::ServerUnaryReactor* FinishOperation(grpc::CallbackServerContext* context,
                                             const char* method,
@@ -94,6 +135,8 @@ class AdminService final : public pb::Admin::CallbackService {
   void FillStats(pb::GetStatsResponse& to) const;
 
   Control& control_;
+  ConnectionControl& connections_;
+  EventLog& events_;
   LogSink& log_;
   const AdminServiceOptions options_;
   // Uptime is counted from here, whatever becomes of the wall clock.
@@ -103,6 +146,7 @@ class AdminService final : public pb::Admin::CallbackService {
   mutable std::mutex info_mutex_;
   GatewayInfo info_;  // guarded by info_mutex_
   WatchRegistry watches_;
+  CallThread calls_;  // last, so that its calls end before what they use
 };
 
 }  // namespace echogw

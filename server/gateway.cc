@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "server/build_info.h"
+#include "server/metric_tables.h"
 #include "server/metrics_collector.h"
 
 namespace echogw {
@@ -62,6 +63,31 @@ void RaiseDescriptorLimit() {
   static_cast<void>(::setrlimit(RLIMIT_NOFILE, &limit));
 }
 
+// The log as reactors see it: what they warn of becomes an event, too.
+class ReactorLog final : public LogSink {
+ public:
+  ReactorLog(LogSink& log, EventLog& events) : log_(log), events_(events) {}
+
+  [[nodiscard]] bool Enabled(LogLevel level) const noexcept override {
+    return level >= LogLevel::kWarning || log_.Enabled(level);
+  }
+
+  void Write(LogLevel level, std::string_view line) noexcept override {
+    if (log_.Enabled(level)) log_.Write(level, line);
+    // The end of an operation is an event of its own.
+    if (level < LogLevel::kWarning || line.starts_with("operation ")) return;
+    events_.Add(
+        {.severity = level == LogLevel::kError ? EventSeverity::kError : EventSeverity::kWarning,
+         .kind = "reactor",
+         .actor = "gateway",
+         .message = std::string(line)});
+  }
+
+ private:
+  LogSink& log_;
+  EventLog& events_;
+};
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Gateway>> Gateway::Start(const LoadedConfig& loaded) {
@@ -87,10 +113,12 @@ absl::Status Gateway::StartAll() {
   grpc_log_ = std::make_unique<GrpcLogRedirect>(*log_);
   for (const std::string& warning : loaded_.warnings) log_->Write(LogLevel::kWarning, warning);
 
-  auto pool = ReactorPool::Create(ToPoolOptions(loaded_.config), *log_);
+  reactor_log_ = std::make_unique<ReactorLog>(*log_, events_);
+  auto pool = ReactorPool::Create(ToPoolOptions(loaded_.config), *reactor_log_);
   if (!pool.ok()) return pool.status();
   pool_ = *std::move(pool);
   pool_->SetStateObserver([this](GatewayState state) { OnState(state); });
+  pool_->SetOperationObserver([this](const Operation& operation) { OnOperation(operation); });
   if (auto status = pool_->Start(); !status.ok()) return status;
   if (auto status = StartMetrics(); !status.ok()) return status;
   if (auto status = StartAdmin(*std::move(lock)); !status.ok()) return status;
@@ -114,7 +142,12 @@ absl::Status Gateway::StartAdmin(std::unique_ptr<SocketLock> lock) {
   AdminServiceOptions options;
   options.refuse = loaded_.config.drain.refuse;
   options.log_lines_dropped = [this] { return log_->lines_dropped(); };
-  service_ = std::make_unique<AdminService>(*pool_, Info(), std::move(options), *log_);
+  options.set_log_level = [this](bool console, bool file, const std::string& level) {
+    return SetLogLevel(console, file, level);
+  };
+  options.log_levels = [this] { return LevelsInForce(); };
+  service_ = std::make_unique<AdminService>(*pool_, pool_->connections(), events_, Info(),
+                                            std::move(options), *log_);
   auto admin = AdminServer::Start(loaded_.config.admin, std::move(lock), *service_);
   if (!admin.ok()) return admin.status();
   const std::lock_guard guard(state_mutex_);
@@ -141,7 +174,39 @@ GatewayInfo Gateway::Info() const {
   return info;
 }
 
+absl::Status Gateway::SetLogLevel(bool console, bool file, const std::string& level) {
+  const auto threshold = ParseLogThreshold(level);
+  if (!threshold) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("level: '", level, "' is none of trace, debug, info, warn, error and off"));
+  }
+  if (!console && !log_->file_threshold()) {
+    return absl::FailedPreconditionError("there is no log file; start with --log-file");
+  }
+  if (console) log_->SetConsoleThreshold(*threshold);
+  if (file) log_->SetFileThreshold(*threshold);
+  return absl::OkStatus();
+}
+
+LogLevels Gateway::LevelsInForce() const {
+  const auto file = log_->file_threshold();
+  return {LogThresholdName(log_->console_threshold()), file ? LogThresholdName(*file) : ""};
+}
+
+void Gateway::OnOperation(const Operation& operation) {
+  events_.Add({.severity = operation.result == OperationResult::kSucceeded
+                               ? EventSeverity::kInfo
+                               : EventSeverity::kWarning,
+               .kind = "operation",
+               .actor = "gateway",
+               .message = operation.message,
+               .operation = operation.id});
+}
+
 void Gateway::OnState(GatewayState state) {
+  events_.Add({.kind = "state",
+               .actor = "gateway",
+               .message = absl::StrCat("the gateway is ", Name(state))});
   const std::lock_guard lock(state_mutex_);
   state_.store(state);
   if (admin_ != nullptr) admin_->SetServing(state == GatewayState::kServing);
@@ -181,6 +246,9 @@ std::string Gateway::Announcement() const {
 
 void Gateway::RequestStop(const std::string& reason) {
   log_->Write(LogLevel::kInfo, absl::StrCat(reason, ": draining, then stopping"));
+  events_.Add({.kind = "stop",
+               .actor = "signal",
+               .message = absl::StrCat(reason, ": draining, then stopping")});
   const std::lock_guard lock(stop_mutex_);
   stop_ = true;
   stop_requested_.notify_all();

@@ -19,6 +19,7 @@
 #include "server/admin_service.h"
 #include "server/config_loader.h"
 #include "server/control.h"
+#include "server/event_log.h"
 #include "server/grpc_log.h"
 #include "server/logging.h"
 #include "server/metrics_server.h"
@@ -46,6 +47,7 @@ class Gateway {
   [[nodiscard]] std::string Announcement() const;
 
   [[nodiscard]] Control& control() { return *pool_; }
+  [[nodiscard]] EventLog& events() { return events_; }
 
   // Any thread; returns at once. `reason` is for the log.
   void RequestStop(const std::string& reason);
@@ -65,6 +67,9 @@ class Gateway {
   [[nodiscard]] absl::Status StartAdmin(std::unique_ptr<SocketLock> lock);
   [[nodiscard]] GatewayInfo Info() const;
   void OnState(GatewayState state);
+  void OnOperation(const Operation& operation);
+  [[nodiscard]] absl::Status SetLogLevel(bool console, bool file, const std::string& level);
+  [[nodiscard]] LogLevels LevelsInForce() const;
   void LogStart() const;
   void Drain();
   void AwaitOperation(std::uint64_t id);
@@ -74,7 +79,9 @@ class Gateway {
   const std::chrono::system_clock::time_point start_time_ = std::chrono::system_clock::now();
 
   // In the order of their start, so that what is destroyed first was started last.
+  EventLog events_;
   std::unique_ptr<Logging> log_;
+  std::unique_ptr<LogSink> reactor_log_;
   std::unique_ptr<GrpcLogRedirect> grpc_log_;
   std::unique_ptr<ReactorPool> pool_;
   std::unique_ptr<MetricsServer> metrics_;

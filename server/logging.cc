@@ -7,6 +7,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <condition_variable>
 #include <cstdlib>
@@ -19,6 +20,10 @@
 
 namespace echogw {
 namespace {
+
+// In the order of LogThreshold.
+constexpr std::array<const char*, 6> kThresholdNames = {"trace", "debug", "info",
+                                                        "warn",  "error", "off"};
 
 // 2024-05-06T07:08:09.123+00:00 info text
 constexpr const char* kPattern = "%Y-%m-%dT%H:%M:%S.%e%z %^%l%$ %v";
@@ -39,6 +44,23 @@ spdlog::level::level_enum ToSpdlog(LogThreshold threshold) {
       break;
   }
   return spdlog::level::off;
+}
+
+LogThreshold FromSpdlog(spdlog::level::level_enum level) {
+  switch (level) {
+    case spdlog::level::trace:
+      return LogThreshold::kTrace;
+    case spdlog::level::debug:
+      return LogThreshold::kDebug;
+    case spdlog::level::info:
+      return LogThreshold::kInfo;
+    case spdlog::level::warn:
+      return LogThreshold::kWarning;
+    case spdlog::level::off:
+      return LogThreshold::kOff;
+    default:
+      return LogThreshold::kError;
+  }
 }
 
 spdlog::level::level_enum ToSpdlog(LogLevel level) {
@@ -77,6 +99,17 @@ absl::StatusOr<spdlog::sink_ptr> FileSink(const LogOptions& options) {
 
 }  // namespace
 
+const char* LogThresholdName(LogThreshold level) {
+  return kThresholdNames[static_cast<std::size_t>(level)];
+}
+
+std::optional<LogThreshold> ParseLogThreshold(std::string_view word) {
+  for (std::size_t i = 0; i < kThresholdNames.size(); ++i) {
+    if (word == kThresholdNames[i]) return static_cast<LogThreshold>(i);
+  }
+  return std::nullopt;
+}
+
 struct Logging::Impl {
   // Writer: the logging thread. Readers: any thread; it is a number and nothing else hangs on it.
   std::atomic<std::uint64_t> write_errors{0};
@@ -101,9 +134,7 @@ Logging::Logging(const std::vector<std::shared_ptr<spdlog::sinks::sink>>& sinks,
   impl_->logger =
       std::make_shared<spdlog::async_logger>("echogw", sinks.begin(), sinks.end(), impl_->pool,
                                              spdlog::async_overflow_policy::overrun_oldest);
-  auto least = spdlog::level::off;
-  for (const auto& sink : sinks) least = std::min(least, sink->level());
-  impl_->logger->set_level(least);
+  FollowSinks();
   impl_->logger->set_pattern(kPattern);
   // Every line reaches the file at once: what matters most is written just before a crash, and a
   // full disk shows in the count.
@@ -114,6 +145,35 @@ Logging::Logging(const std::vector<std::shared_ptr<spdlog::sinks::sink>>& sinks,
 }
 
 Logging::~Logging() = default;
+
+// The logger passes on what any destination takes, so that Enabled is right. Levels are atomic.
+void Logging::FollowSinks() {
+  auto least = spdlog::level::off;
+  for (const auto& sink : impl_->logger->sinks()) least = std::min(least, sink->level());
+  impl_->logger->set_level(least);
+}
+
+void Logging::SetConsoleThreshold(LogThreshold level) {
+  if (impl_->logger == nullptr) return;
+  impl_->logger->sinks()[0]->set_level(ToSpdlog(level));
+  FollowSinks();
+}
+
+void Logging::SetFileThreshold(LogThreshold level) {
+  if (impl_->logger == nullptr || impl_->logger->sinks().size() < 2) return;
+  impl_->logger->sinks()[1]->set_level(ToSpdlog(level));
+  FollowSinks();
+}
+
+LogThreshold Logging::console_threshold() const {
+  if (impl_->logger == nullptr) return LogThreshold::kOff;
+  return FromSpdlog(impl_->logger->sinks()[0]->level());
+}
+
+std::optional<LogThreshold> Logging::file_threshold() const {
+  if (impl_->logger == nullptr || impl_->logger->sinks().size() < 2) return std::nullopt;
+  return FromSpdlog(impl_->logger->sinks()[1]->level());
+}
 
 bool Logging::Enabled(LogLevel level) const noexcept {
   return impl_->logger != nullptr && impl_->logger->should_log(ToSpdlog(level));

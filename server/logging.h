@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,6 +25,11 @@ namespace echogw {
 
 // The least severe lines that a destination takes.
 enum class LogThreshold : std::uint8_t { kTrace, kDebug, kInfo, kWarning, kError, kOff };
+
+// "trace", "debug", "info", "warn", "error", "off".
+[[nodiscard]] const char* LogThresholdName(LogThreshold level);
+// Unset for any other word.
+[[nodiscard]] std::optional<LogThreshold> ParseLogThreshold(std::string_view word);
 
 struct LogOptions {
   LogThreshold console = LogThreshold::kInfo;
@@ -49,6 +55,14 @@ class Logging final : public LogSink {
   [[nodiscard]] bool Enabled(LogLevel level) const noexcept override;
   void Write(LogLevel level, std::string_view line) noexcept override;
 
+  // From here on the destination takes lines of `level` or worse. Any thread. SetFileThreshold does
+  // nothing without a file.
+  void SetConsoleThreshold(LogThreshold level);
+  void SetFileThreshold(LogThreshold level);
+  [[nodiscard]] LogThreshold console_threshold() const;
+  // Unset without a file.
+  [[nodiscard]] std::optional<LogThreshold> file_threshold() const;
+
   // Lines dropped because the queue was full.
   [[nodiscard]] std::uint64_t lines_dropped() const;
   // Lines that a destination failed to take, for example because the disk is full.
@@ -61,6 +75,7 @@ class Logging final : public LogSink {
 
  private:
   struct Impl;
+  void FollowSinks();
   std::unique_ptr<Impl> impl_;
 };
 

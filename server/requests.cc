@@ -181,6 +181,13 @@ absl::StatusOr<std::optional<std::uint32_t>> FromProto(const pb::UndrainRequest&
   return std::optional<std::uint32_t>(from.reactor());
 }
 
+absl::Status ReadAge(const std::string& field, const google::protobuf::Duration& from,
+                     nanoseconds& to) {
+  // No connection is older than the kernel's clock of it counts.
+  constexpr nanoseconds kAgeMax = std::chrono::hours(24 * 365);
+  return ReadTime(field, from, nanoseconds(0), kAgeMax, to);
+}
+
 absl::StatusOr<nanoseconds> WatchInterval(const pb::WatchStatsRequest& from) {
   nanoseconds interval = kWatchIntervalDefault;
   if (from.has_interval()) {

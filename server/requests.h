@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "echogw/admin/v1/admin.pb.h"
 #include "server/control.h"
@@ -44,6 +45,10 @@ struct SteeringRequest {
 // The reactor to take back; unset for the gateway.
 [[nodiscard]] absl::StatusOr<std::optional<std::uint32_t>> FromProto(
     const pb::UndrainRequest& from);
+
+// An age or idle time in a filter: not negative. One that is not set keeps what `to` holds.
+[[nodiscard]] absl::Status ReadAge(const std::string& field, const google::protobuf::Duration& from,
+                                   std::chrono::nanoseconds& to);
 
 [[nodiscard]] absl::StatusOr<std::chrono::nanoseconds> WatchInterval(
     const pb::WatchStatsRequest& from);

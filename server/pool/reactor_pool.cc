@@ -84,6 +84,10 @@ void ReactorPool::SetStateObserver(std::function<void(GatewayState)> observer) {
   observer_ = std::move(observer);
 }
 
+void ReactorPool::SetOperationObserver(std::function<void(const Operation&)> observer) {
+  operation_observer_ = std::move(observer);
+}
+
 void ReactorPool::SetState(GatewayState state) {
   if (state_.exchange(state) == state) return;
   log_.Write(LogLevel::kInfo, absl::StrCat("gateway is ", GatewayStateName(state)));
@@ -147,6 +151,15 @@ ReactorPool::Outcome ReactorPool::Carry(const Task& task) {
 }
 
 void ReactorPool::End(const Task& task, const Outcome& outcome) {
+  if (task.operation != 0 && operation_observer_) {
+    // Told before the next one may begin, so that the ends come in order.
+    auto ended = operations_.Get(task.operation);
+    if (ended.ok()) {
+      ended->result = outcome.result;
+      ended->message = outcome.message;
+      operation_observer_(*ended);
+    }
+  }
   const std::scoped_lock lock(tasks_mutex_);
   // Whoever sees that it has ended may begin the next one.
   if (task.operation != 0) {

@@ -50,6 +50,9 @@ class ReactorPool final : public Control {
   // Called with every new state, on the control thread. Set before Start.
   void SetStateObserver(std::function<void(GatewayState)> observer);
 
+  // Called with every operation that has ended, on the control thread. Set before Start.
+  void SetOperationObserver(std::function<void(const Operation&)> observer);
+
   // Single connections. Lives as long as the pool; all watches must be gone before.
   [[nodiscard]] ConnectionControl& connections() { return desk_; }
 
@@ -186,6 +189,7 @@ class ReactorPool final : public Control {
   ConnectionDesk desk_;
   OperationLog operations_;
   std::function<void(GatewayState)> observer_;
+  std::function<void(const Operation&)> operation_observer_;
   std::thread control_;
 
   // Writer: the control thread. Readers: any thread; they conclude nothing about other memory.

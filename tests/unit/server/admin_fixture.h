@@ -14,6 +14,7 @@
 #include "gtest/gtest.h"
 #include "server/admin_server.h"
 #include "server/admin_service.h"
+#include "tests/unit/server/fake_connection_control.h"
 #include "tests/unit/server/fake_control.h"
 #include "tests/unit/server/test_support.h"
 
@@ -68,7 +69,7 @@ class AdminTest : public testing::Test {
     info.transform = "none";
     info.listen_addresses = {"127.0.0.1:7000"};
     info.config = {{"reactors", "2"}, {"poller", "auto"}};
-    service_ = std::make_unique<AdminService>(control_, info, std::move(options), log_);
+    service_ = std::make_unique<AdminService>(control_, connections_, events_, info, std::move(options), log_);
     auto server = ReserveAndStart(TcpAddress("127.0.0.1", 0), *service_);
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
@@ -77,6 +78,8 @@ class AdminTest : public testing::Test {
   }
 
   FakeControl control_;
+  FakeConnectionControl connections_;
+  EventLog events_;
   RecordingLog log_;
   std::unique_ptr<AdminService> service_;
   std::unique_ptr<AdminServer> server_;
