@@ -1,6 +1,7 @@
 // The command line of echogwctl: parses it, runs the verb it names and returns the exit code.
 #pragma once
 
+#include <istream>
 #include <memory>
 #include <ostream>
 #include <string>
@@ -20,6 +21,9 @@ struct CliEnvironment {
   bool out_is_terminal = false;
   bool err_is_terminal = false;
   bool colour = false;
+  // Null when nobody can be asked.
+  std::istream* in = nullptr;
+  bool in_is_terminal = false;
 };
 
 // `arguments` are those after the program's name. ECHOGW_TARGET is read from the process.

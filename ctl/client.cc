@@ -38,6 +38,9 @@ void Client::Connect() {
   grpc::ChannelArguments arguments;
   // A proxy meant for the web must not stand between an operator and a local admin port.
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  // For verbs that try again: an operator who waits for a start is not to wait for gRPC's minutes.
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);
   const auto channel =
       grpc::CreateCustomChannel(target_, grpc::InsecureChannelCredentials(), arguments);
   admin_ = admin::v1::Admin::NewStub(channel);

@@ -4,10 +4,12 @@
 // its context, so that tests need neither a terminal nor a process.
 #pragma once
 
+#include <istream>
 #include <memory>
 #include <ostream>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "ctl/exit_code.h"
 
@@ -16,6 +18,7 @@ namespace echogw {
 class Client;
 class Interrupt;
 class OptionSet;
+struct CliModel;
 
 enum class OutputFormat { kTable, kJson, kYaml };
 
@@ -33,14 +36,31 @@ struct CommandContext {
   bool err_is_terminal = false;
   // Only ever true together with out_is_terminal.
   bool colour = false;
+  // Where a question on the error stream gets its answer; null when nobody can be asked.
+  std::istream* in = nullptr;
+  bool in_is_terminal = false;
+  // The whole command line, for the verbs that describe it.
+  const CliModel* cli = nullptr;
+};
+
+// What an exit code of one verb means; no full stop.
+struct ExitMeaning {
+  int code = 0;
+  // Empty: the verb never ends with this code.
+  std::string_view meaning;
 };
 
 struct CommandHelp {
   std::string_view name;
   // One line for the list of verbs, no full stop.
   std::string_view summary;
-  // Shown at the end of the verb's --help: lines of "  echogwctl ...".
+  // Lines of "  echogwctl ...", with remarks after "  # ".
   std::string_view examples;
+  // What there is to know beyond the summary: paragraphs without line ends, parted by one empty
+  // line. --help and the manual fill the lines.
+  std::string_view details = {};
+  // Only codes whose meaning differs from the usual one: see CommonExitCodes().
+  std::vector<ExitMeaning> exit_codes = {};
 };
 
 class Command {

@@ -1,8 +1,6 @@
 #include "ctl/commands.h"
 
-#ifdef ECHOGW_HAVE_LOAD
 #include "ctl/load/load_commands.h"
-#endif
 
 namespace echogw {
 
@@ -20,12 +18,13 @@ std::vector<std::unique_ptr<Command>> MakeCommands() {
   commands.push_back(MakeDrainCommand());
   commands.push_back(MakeUndrainCommand());
   commands.push_back(MakeOperationCommand());
-#ifdef ECHOGW_HAVE_LOAD
+  commands.push_back(MakeConnsCommand());
+  commands.push_back(MakeCloseCommand());
+  commands.push_back(MakeEventsCommand());
+  commands.push_back(MakeLogLevelCommand());
+  commands.push_back(MakeWaitCommand());
   commands.push_back(MakeBenchCommand());
-#endif
-#ifdef ECHOGW_HAVE_SOAK
   commands.push_back(MakeSoakCommand());
-#endif
   return commands;
 }
 

@@ -20,6 +20,11 @@ std::unique_ptr<Command> MakeSteerCommand();
 std::unique_ptr<Command> MakeDrainCommand();
 std::unique_ptr<Command> MakeUndrainCommand();
 std::unique_ptr<Command> MakeOperationCommand();
+std::unique_ptr<Command> MakeConnsCommand();
+std::unique_ptr<Command> MakeCloseCommand();
+std::unique_ptr<Command> MakeEventsCommand();
+std::unique_ptr<Command> MakeLogLevelCommand();
+std::unique_ptr<Command> MakeWaitCommand();
 
 // Every verb, in the order of the help.
 std::vector<std::unique_ptr<Command>> MakeCommands();

@@ -22,7 +22,14 @@ class DrainCommand : public Command {
             "  echogwctl drain --deadline 2m --quiet-period 5s --refuse reset --wait\n"
             "  echogwctl drain --reactor 3 --wait              # its connections move\n"
             "  echogwctl drain --reactor 3 --let-finish        # they end by themselves\n"
-            "  echogwctl undrain                               # back into service"};
+            "  echogwctl undrain                               # back into service",
+            "The gateway as a whole drains in phases: unhealthy (the health check says so, and "
+            "balancers begin to turn away), quiet (until no new connection comes), refusing (new "
+            "connections get what --refuse says), closing (idle connections first, spread over "
+            "--spread), drained. The process does not end by that.\n\n"
+            "With --reactor one reactor is taken out: new connections are steered away from it, "
+            "and its connections move, or end by themselves with --let-finish.",
+            OperationExitCodes()};
   }
 
   void AddOptions(OptionSet& options) override {

@@ -17,10 +17,13 @@ using grpc::health::v1::HealthCheckResponse;
 class HealthCommand : public Command {
  public:
   CommandHelp Help() const override {
-    return {"health", "Exit 0 if the gateway is serving, 1 if it is not; for probes",
+    return {"health",
+            "Exit 0 if the gateway is serving, 1 if it is not; for probes",
             "  echogwctl health\n"
             "  echogwctl health --service echogw.admin.v1.Admin --timeout 1s\n"
-            "  HEALTHCHECK CMD [\"echogwctl\", \"health\"]   # in a Dockerfile"};
+            "  HEALTHCHECK CMD [\"echogwctl\", \"health\"]   # in a Dockerfile",
+            "",
+            {{0, "serving"}, {1, "not serving, or there is no such service"}}};
   }
 
   void AddOptions(OptionSet& options) override {

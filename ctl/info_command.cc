@@ -44,7 +44,9 @@ class InfoCommand : public Command {
   CommandHelp Help() const override {
     return {"info", "Version, addresses with their real ports, configuration in force",
             "  echogwctl info\n"
-            "  echogwctl info -o json | jq -r '.listen_addresses[]'"};
+            "  echogwctl info -o json | jq -r '.listen_addresses[]'",
+            "The table of keys is the configuration in force, whether it came from a file, the "
+            "environment, the command line or a default."};
   }
 
   void AddOptions(OptionSet&) override {}

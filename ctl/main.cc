@@ -46,7 +46,9 @@ int main(int argc, char** argv) {
                       .interrupt = interrupt,
                       .out_is_terminal = terminal,
                       .err_is_terminal = isatty(STDERR_FILENO) == 1,
-                      .colour = colour});
+                      .colour = colour,
+                      .in = &std::cin,
+                      .in_is_terminal = isatty(STDIN_FILENO) == 1});
   std::cout.flush();
   if (!std::cout && !OutputPipeIsClosed()) {
     std::cerr << "echogwctl: cannot write the output; is the disk full?\n";

@@ -16,7 +16,10 @@ class MoveCommand : public Command {
   CommandHelp Help() const override {
     return {"move", "Move live connections from one reactor to another",
             "  echogwctl move --from 0 --to 3 --wait             # all of them\n"
-            "  echogwctl move --from 0 --to 3 --connections 100"};
+            "  echogwctl move --from 0 --to 3 --connections 100",
+            "The clients notice nothing. To take a reactor out of service use "
+            "'echogwctl drain --reactor N': that steers new connections away as well.",
+            OperationExitCodes()};
   }
 
   void AddOptions(OptionSet& options) override {

@@ -13,10 +13,16 @@ namespace {
 class OperationCommand : public Command {
  public:
   CommandHelp Help() const override {
-    return {"operation", "Report of an operation: a resize, move, rebalance or drain",
+    return {"operation",
+            "Report of an operation: a resize, move, rebalance or drain",
             "  echogwctl operation              # the newest\n"
             "  echogwctl operation 7\n"
-            "  echogwctl operation 7 --watch    # to its end; the exit code is its own"};
+            "  echogwctl operation 7 --watch    # to its end; the exit code is its own",
+            "The report shows the phases with their times, connections moved, closed, reset and "
+            "left, and what the kernel counted meanwhile.",
+            {{0, "shown, whatever its result; with --watch: it succeeded, or Ctrl-C came"},
+             {1, "there is no such operation; with --watch also: it failed"},
+             {4, "with --watch: it ran out of time or was cancelled"}}};
   }
 
   void AddOptions(OptionSet& options) override {

@@ -1,6 +1,5 @@
 #include "ctl/operation_flow.h"
 
-#include <optional>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -10,6 +9,7 @@
 #include "ctl/operation_view.h"
 #include "ctl/proto_document.h"
 #include "ctl/rpc_error.h"
+#include "ctl/status_line.h"
 #include "ctl/watchdog.h"
 
 namespace echogw {
@@ -17,42 +17,22 @@ namespace {
 
 using admin::v1::Operation;
 
-// Shows an operation under way on the error stream: one line that changes on a terminal, one line
-// for each phase anywhere else.
-class Progress {
- public:
-  explicit Progress(CommandContext& context) : context_(context) {}
-  ~Progress() { Clear(); }
-  Progress(const Progress&) = delete;
-  Progress& operator=(const Progress&) = delete;
-
-  void Show(const Operation& operation) {
-    if (IsDone(operation)) return;
-    const std::string text =
-        absl::StrCat("operation ", operation.id(), ": ", OperationTitle(operation), ": ",
-                     OperationProgress(operation));
-    if (context_.err_is_terminal) {
-      // Back to the start of the line, and clear what is right of the new text.
-      context_.err << '\r' << text << "\x1b[K" << std::flush;
-      drawn_ = true;
-    } else if (phase_ != operation.phase()) {
-      context_.err << text << '\n' << std::flush;
-    }
-    phase_ = operation.phase();
-  }
-
-  void Clear() {
-    if (drawn_) context_.err << "\r\x1b[K" << std::flush;
-    drawn_ = false;
-  }
-
- private:
-  CommandContext& context_;
-  std::optional<std::string> phase_;
-  bool drawn_ = false;
-};
+void ShowProgress(StatusLine& line, const Operation& operation) {
+  if (IsDone(operation)) return;
+  line.Show(absl::StrCat("operation ", operation.id(), ": ", OperationTitle(operation), ": ",
+                         OperationProgress(operation)),
+            operation.phase());
+}
 
 }  // namespace
+
+std::vector<ExitMeaning> OperationExitCodes() {
+  return {{0, "the operation has begun; with --wait: it succeeded"},
+          {1, "the gateway refused; with --wait also: the operation failed"},
+          {4,
+           "with --wait: the operation ran out of time or was cancelled, or Ctrl-C ended the "
+           "waiting, in which case it goes on"}};
+}
 
 void ReportOperation(CommandContext& context, const Operation& operation) {
   if (context.format == OutputFormat::kTable) {
@@ -89,11 +69,11 @@ ExitCode FollowOperation(CommandContext& context, std::uint64_t id, OnInterrupt 
   admin::v1::WatchOperationResponse response;
   Operation last;
   {
-    Progress progress(context);
+    StatusLine line(context);
     while (reader->Read(&response)) {
       watchdog.Stop();
       last = response.operation();
-      progress.Show(last);
+      ShowProgress(line, last);
     }
   }
   watchdog.Stop();

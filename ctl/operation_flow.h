@@ -3,11 +3,15 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "ctl/command.h"
 #include "echogw/admin/v1/admin.pb.h"
 
 namespace echogw {
+
+// Exit codes of a verb that begins an operation.
+std::vector<ExitMeaning> OperationExitCodes();
 
 // Reports an operation that has just begun. With `wait` it follows the operation to its end, with
 // progress on the error stream, and reports that. The exit code is the operation's.

@@ -13,6 +13,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "ctl/units.h"
 
 namespace echogw {
@@ -97,6 +98,12 @@ OptionHandle& OptionHandle::Needs(const OptionHandle& other) {
   return *this;
 }
 
+OptionHandle& OptionHandle::Repeatable() {
+  // An option takes one value each time, or it would eat the arguments behind it.
+  option_->expected(1, -1)->allow_extra_args(option_->get_positional());
+  return *this;
+}
+
 OptionHandle& OptionHandle::Env(const std::string& name) {
   option_->envname(name);
   return *this;
@@ -162,6 +169,22 @@ OptionHandle OptionSet::Count(const std::string& names, std::optional<std::uint3
 OptionHandle OptionSet::Count(const std::string& names, std::optional<std::uint64_t>* value,
                               Range range, const std::string& help) {
   return Custom(names, "N", Store(value, CountParser(range)), help);
+}
+
+OptionHandle OptionSet::Counts(const std::string& names, std::vector<std::uint64_t>* values,
+                               Range range, const std::string& help) {
+  return Custom(
+             names, "N",
+             [values, range](const std::string& text) {
+               for (const absl::string_view part : absl::StrSplit(text, ',')) {
+                 const auto number = ParseCount(std::string(part), range);
+                 if (!number.ok()) return number.status();
+                 values->push_back(*number);
+               }
+               return absl::OkStatus();
+             },
+             help)
+      .Repeatable();
 }
 
 OptionHandle OptionSet::Size(const std::string& names, std::uint64_t* value, Range range,

@@ -29,6 +29,8 @@ class OptionHandle {
   OptionHandle& OptionalValue(std::string text);
   OptionHandle& Excludes(const OptionHandle& other);
   OptionHandle& Needs(const OptionHandle& other);
+  // May be given more than once, an argument also several times in a row.
+  OptionHandle& Repeatable();
   // Read from this environment variable when it is not on the command line.
   OptionHandle& Env(const std::string& name);
 
@@ -64,6 +66,9 @@ class OptionSet {
                      const std::string& help);
   OptionHandle Count(const std::string& names, std::optional<std::uint64_t>* value, Range range,
                      const std::string& help);
+  // Several numbers, as in `1 2`, `1,2` or a repeated option, in order.
+  OptionHandle Counts(const std::string& names, std::vector<std::uint64_t>* values, Range range,
+                      const std::string& help);
   // A number of bytes, as in 64, 4KiB or 1MiB.
   OptionHandle Size(const std::string& names, std::uint64_t* value, Range range,
                     const std::string& help);
@@ -78,7 +83,9 @@ class OptionSet {
   OptionHandle List(const std::string& names, std::vector<std::string>* values,
                     const std::string& help);
   // Anything else: `set` gets the text and refuses with a Status whose message completes the
-  // sentence "echogwctl VERB: NAME: ...". `type` stands for the value in the help.
+  // sentence "echogwctl VERB: NAME: ...". `type` stands for the value in the help: words for any
+  // value in capitals, values to be typed as they are in small letters, parted by '|', as in
+  // "on|off" or "drained|connections=N". Shell completion offers the latter.
   OptionHandle Custom(const std::string& names, const std::string& type, Setter set,
                       const std::string& help);
 

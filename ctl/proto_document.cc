@@ -12,6 +12,8 @@
 #include <utility>
 #include <vector>
 
+#include "absl/time/time.h"
+
 namespace echogw {
 namespace {
 
@@ -141,12 +143,21 @@ Document ToDocument(const Message& message) {
   return object;
 }
 
+Document ToDocument(Duration duration) {
+  return TimeUtil::ToString(TimeUtil::NanosecondsToDuration(duration.count()));
+}
+
 Duration FromProto(const google::protobuf::Duration& duration) {
   return Duration(TimeUtil::DurationToNanoseconds(duration));
 }
 
 void ToProto(Duration duration, google::protobuf::Duration* out) {
   *out = TimeUtil::NanosecondsToDuration(duration.count());
+}
+
+std::string TimeText(const google::protobuf::Timestamp& time) {
+  const absl::Time at = absl::FromUnixSeconds(time.seconds()) + absl::Nanoseconds(time.nanos());
+  return absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", at, absl::UTCTimeZone());
 }
 
 }  // namespace echogw

@@ -3,6 +3,9 @@
 
 #include <google/protobuf/duration.pb.h>
 #include <google/protobuf/message.h>
+#include <google/protobuf/timestamp.pb.h>
+
+#include <string>
 
 #include "ctl/document.h"
 #include "ctl/duration.h"
@@ -14,7 +17,13 @@ namespace echogw {
 // timestamp and a duration; the default for anything else.
 Document ToDocument(const google::protobuf::Message& message);
 
+// As a duration in a message, for documents that are no message's.
+Document ToDocument(Duration duration);
+
 Duration FromProto(const google::protobuf::Duration& duration);
 void ToProto(Duration duration, google::protobuf::Duration* out);
+
+// "2024-02-29T12:34:56.789Z": always as long, so that rows of a stream stand in columns.
+std::string TimeText(const google::protobuf::Timestamp& time);
 
 }  // namespace echogw

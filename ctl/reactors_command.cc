@@ -49,7 +49,11 @@ class ReactorsCommand : public Command {
   CommandHelp Help() const override {
     return {"reactors", "Every reactor: steering, moves, accept queue, drops, stalls",
             "  echogwctl reactors\n"
-            "  echogwctl reactors -o json | jq '.reactors[] | {id, state, steering_weight}'"};
+            "  echogwctl reactors -o json | jq '.reactors[] | {id, state, steering_weight}'",
+            "Every slot ever used is listed, parked ones as well. ADOPTED counts connections that "
+            "a reactor accepted for a parked one. QUEUE is connections that wait to be accepted, "
+            "and the limit; DROPS what the kernel dropped there. STALLS are loop iterations over "
+            "the stall threshold, LONGEST the longest of all."};
   }
 
   void AddOptions(OptionSet&) override {}

@@ -29,7 +29,11 @@ class RebalanceCommand : public Command {
     return {"rebalance", "Even out the load of the reactors, once or automatically",
             "  echogwctl rebalance --dry-run\n"
             "  echogwctl rebalance --policy busy --max-moves 100 --wait\n"
-            "  echogwctl rebalance --auto on --policy connections"};
+            "  echogwctl rebalance --auto on --policy connections",
+            "Load is the number of connections, the bytes that they carry, or the time that the "
+            "loop is busy. The report shows the imbalance, the largest load over the mean, before "
+            "and after: 1 is perfect.",
+            OperationExitCodes()};
   }
 
   void AddOptions(OptionSet& options) override {

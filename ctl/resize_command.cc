@@ -18,7 +18,11 @@ class ResizeCommand : public Command {
     return {"resize", "Change the number of reactors; connections move, none is closed",
             "  echogwctl resize 4 --wait\n"
             "  echogwctl resize 2 --wait --deadline 1m\n"
-            "  echogwctl resize 2 --dry-run     # what would happen"};
+            "  echogwctl resize 2 --dry-run     # what would happen",
+            "Reactors that are too many are parked: their connections move to the others, and "
+            "one of those accepts for their listeners, so that nobody who connects meanwhile is "
+            "lost. Parked ones are the first to come back when reactors are added.",
+            OperationExitCodes()};
   }
 
   void AddOptions(OptionSet& options) override {

@@ -7,6 +7,7 @@
 #include "absl/strings/strip.h"
 #include "ctl/client.h"
 #include "ctl/duration.h"
+#include "ctl/interrupt.h"
 
 namespace echogw {
 namespace {
@@ -77,6 +78,14 @@ RpcError DescribeRpcError(const grpc::Status& status, const Client& client) {
 ExitCode FailRpc(CommandContext& context, const grpc::Status& status) {
   const RpcError error = DescribeRpcError(status, context.client);
   return Fail(context, error.code, error.message);
+}
+
+ExitCode EndOfStream(CommandContext& context, const grpc::Status& status) {
+  // Nobody reads any more; main says why if it is not just a closed pipe.
+  if (context.interrupt.requested() || !context.out) return ExitCode::kOk;
+  if (!status.ok()) return FailRpc(context, status);
+  return Fail(context, ExitCode::kUnreachable,
+              absl::StrCat(context.client.target(), " ended the stream; the gateway is stopping"));
 }
 
 }  // namespace echogw

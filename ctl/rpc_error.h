@@ -22,4 +22,8 @@ RpcError DescribeRpcError(const grpc::Status& status, const Client& client);
 // Describes `status` on the error stream and returns the exit code for it.
 ExitCode FailRpc(CommandContext& context, const grpc::Status& status);
 
+// How a stream that is meant to last has ended, by `status`: kOk when Ctrl-C or the reader of our
+// output ended it, else a failure that is described on the error stream.
+ExitCode EndOfStream(CommandContext& context, const grpc::Status& status);
+
 }  // namespace echogw

@@ -2,7 +2,6 @@
 #include <optional>
 #include <string>
 
-#include "absl/strings/str_cat.h"
 #include "ctl/client.h"
 #include "ctl/commands.h"
 #include "ctl/emit.h"
@@ -25,12 +24,18 @@ constexpr Duration kMaxInterval = std::chrono::hours(1);
 class StatsCommand : public Command {
  public:
   CommandHelp Help() const override {
-    return {"stats", "Totals of the gateway and a row for each reactor",
+    return {"stats",
+            "Totals of the gateway and a row for each reactor",
             "  echogwctl stats\n"
             "  echogwctl stats --watch          # rates, drawn anew every second\n"
             "  echogwctl stats --watch 200ms\n"
             "  echogwctl stats -o json | jq .total.connections_active\n"
-            "  echogwctl stats --watch -o json  # one document a line"};
+            "  echogwctl stats --watch -o json  # one document a line",
+            "EVENTS/WAKE is ready events for each return of the poller's wait, BUSY the part of "
+            "the time that the loop handled events. The first frame of --watch shows means since "
+            "the start, each later one rates over its interval.",
+            {{0, "done; a watch was ended by Ctrl-C or by its reader"},
+             {3, "nobody answered, not in time, or the gateway went away during the watch"}}};
   }
 
   void AddOptions(OptionSet& options) override {
@@ -84,19 +89,15 @@ class StatsCommand : public Command {
         EmitDocument(context, ToDocument(response.stats()), true);
       }
       before = response.stats();
-      // Nobody reads any more; main says why if it is not just a closed pipe.
+      // Nobody reads any more.
       if (!context.out) call.TryCancel();
     }
     watchdog.Stop();
     const grpc::Status status = reader->Finish();
-    if (context.interrupt.requested() || !context.out) return ExitCode::kOk;
-    if (watchdog.has_bitten()) {
+    if (watchdog.has_bitten() && !context.interrupt.requested() && context.out) {
       return FailRpc(context, {grpc::StatusCode::DEADLINE_EXCEEDED, ""});
     }
-    if (!status.ok()) return FailRpc(context, status);
-    return Fail(
-        context, ExitCode::kUnreachable,
-        absl::StrCat(context.client.target(), " ended the stream; the gateway is stopping"));
+    return EndOfStream(context, status);
   }
 
   std::optional<Duration> interval_;

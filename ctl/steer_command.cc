@@ -41,7 +41,9 @@ class SteerCommand : public Command {
             "  echogwctl steer 0=1 1=3          # reactor 1 gets three times as many\n"
             "  echogwctl steer 2=0              # no new ones to reactor 2\n"
             "  echogwctl steer --reset          # every reactor the same\n"
-            "  echogwctl steer --reset 0=2"};
+            "  echogwctl steer --reset 0=2",
+            "A reactor's share of new connections is its weight over the sum of all weights. Live "
+            "connections stay where they are: see 'echogwctl rebalance'."};
   }
 
   void AddOptions(OptionSet& options) override {

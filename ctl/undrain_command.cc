@@ -18,7 +18,9 @@ class UndrainCommand : public Command {
   CommandHelp Help() const override {
     return {"undrain", "Take the gateway, or one reactor, back into service",
             "  echogwctl undrain\n"
-            "  echogwctl undrain --reactor 3"};
+            "  echogwctl undrain --reactor 3",
+            "A drain that is under way is cancelled. Connections that it has closed stay "
+            "closed."};
   }
 
   void AddOptions(OptionSet& options) override {

@@ -18,7 +18,9 @@ class VersionCommand : public Command {
   CommandHelp Help() const override {
     return {"version", "The versions of echogwctl and of the gateway",
             "  echogwctl version\n"
-            "  echogwctl version --client   # asks no gateway"};
+            "  echogwctl version --client   # asks no gateway",
+            "When the gateway does not answer, the version of echogwctl is printed all the "
+            "same."};
   }
 
   void AddOptions(OptionSet& options) override {

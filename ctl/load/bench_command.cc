@@ -36,12 +36,17 @@ double PerSecond(std::uint64_t count, std::chrono::nanoseconds time) {
 class BenchCommand : public Command {
  public:
   CommandHelp Help() const override {
-    return {"bench", "Measure throughput and latency of an echo endpoint",
+    return {"bench",
+            "Measure throughput and latency of an echo endpoint",
             "  echogwctl bench 127.0.0.1:7000                     # 50 connections, 64 bytes, 10s\n"
             "  echogwctl bench 127.0.0.1:7000 -c 1000 -s 4KiB -p 16 -t 2\n"
             "  echogwctl bench 127.0.0.1:7000 -r 20000 -d 30s     # fixed rate, true latency\n"
             "  echogwctl bench 127.0.0.1:7000 --churn -c 16       # connect, echo, close\n"
-            "  echogwctl bench 127.0.0.1:7000 --messages 100000 -o json"};
+            "  echogwctl bench 127.0.0.1:7000 --messages 100000 -o json",
+            "",
+            {{0, "every message came back as it was sent"},
+             {1, "there were errors; the report counts them"},
+             {3, "the endpoint cannot be reached"}}};
   }
 
   void AddOptions(OptionSet& options) override {

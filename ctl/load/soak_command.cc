@@ -51,15 +51,18 @@ absl::Status ParseSizes(const std::string& text, std::vector<std::uint32_t>* siz
 class SoakCommand : public Command {
  public:
   CommandHelp Help() const override {
-    return {"soak", "Prove that no connection and no byte is lost while the gateway changes",
+    return {"soak",
+            "Prove that no connection and no byte is lost while the gateway changes",
             "  echogwctl soak 127.0.0.1:7000 -d 1m                # while you resize by hand\n"
             "  echogwctl soak 127.0.0.1:7000 --resize 8,2,5 --every 200ms\n"
             "  echogwctl soak 127.0.0.1:7000 --connections 1000000 --resize 8,2 --every 100ms \\\n"
             "      --rebalance --move --drain-reactor --source-addresses 4\n"
-            "  echogwctl soak 127.0.0.1:7000 --no-admin           # any echo server\n"
-            "\n"
-            "Exit codes: 0 lost nothing, 1 lost something, 3 unreachable, 4 lost nothing but an\n"
-            "operation failed."};
+            "  echogwctl soak 127.0.0.1:7000 --no-admin           # any echo server",
+            "",
+            {{0, "nothing was lost"},
+             {1, "something was lost"},
+             {3, "the echo endpoint or the gateway cannot be reached"},
+             {4, "nothing was lost, but an operation failed"}}};
   }
 
   void AddOptions(OptionSet& options) override {

@@ -10,6 +10,7 @@ namespace echogw {
 CliRun RunWith(std::vector<std::string> arguments, CliTerminal terminal, Interrupt* interrupt) {
   std::ostringstream out;
   std::ostringstream err;
+  std::istringstream in(terminal.typed);
   Interrupt own;
   const ExitCode code = RunCli(arguments, MakeCommands(),
                                {.out = out,
@@ -17,7 +18,9 @@ CliRun RunWith(std::vector<std::string> arguments, CliTerminal terminal, Interru
                                 .interrupt = interrupt == nullptr ? own : *interrupt,
                                 .out_is_terminal = terminal.out,
                                 .err_is_terminal = terminal.err,
-                                .colour = terminal.colour});
+                                .colour = terminal.colour,
+                                .in = &in,
+                                .in_is_terminal = terminal.in});
   return {static_cast<int>(code), out.str(), err.str()};
 }
 

@@ -19,6 +19,9 @@ struct CliTerminal {
   bool out = false;
   bool err = false;
   bool colour = false;
+  bool in = false;
+  // What the user types.
+  std::string typed = "";
 };
 
 // `interrupt` may be null.

@@ -38,7 +38,15 @@ std::vector<std::vector<std::string>> AllCalls() {
           {"drain"},
           {"undrain"},
           {"operation"},
-          {"operation", "--watch"}};
+          {"operation", "--watch"},
+          {"conns"},
+          {"conns", "--id", "1"},
+          {"conns", "--watch"},
+          {"close", "1"},
+          {"close", "--port", "7000", "--yes"},
+          {"events"},
+          {"events", "--watch"},
+          {"log-level"}};
 }
 
 void ExpectOneLine(const CliRun& run) {

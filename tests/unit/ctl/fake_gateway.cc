@@ -3,6 +3,8 @@
 #include <grpcpp/server_builder.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
@@ -47,6 +49,11 @@ bool FakeGateway::WaitForCaller(grpc::ServerContext* call, std::chrono::millisec
   return false;
 }
 
+bool FakeGateway::is_stopping() const {
+  const std::lock_guard lock(mutex_);
+  return stopping_;
+}
+
 grpc::Status FakeGateway::Begin(grpc::ServerContext* call) {
   if (script.hang) {
     WaitForCaller(call, std::chrono::seconds(30));
@@ -72,6 +79,15 @@ grpc::Status FakeGateway::WatchStats(grpc::ServerContext* call, const WatchStats
   Record(&Requests::watch_stats, *request);
   if (const grpc::Status status = Begin(call); !status.ok()) return status;
   WatchStatsResponse response;
+  if (!stats_updates.empty()) {
+    for (std::size_t sent = 0;; ++sent) {
+      *response.mutable_stats() = stats_updates[std::min(sent, stats_updates.size() - 1)];
+      if (!writer->Write(response)) return grpc::Status::CANCELLED;
+      if (WaitForCaller(call, std::chrono::milliseconds(1)) || is_stopping()) {
+        return grpc::Status::CANCELLED;
+      }
+    }
+  }
   *response.mutable_stats() = stats;
   const auto interval = std::chrono::nanoseconds(request->interval().nanos()) +
                         std::chrono::seconds(request->interval().seconds());
@@ -94,7 +110,8 @@ grpc::Status FakeGateway::WatchStats(grpc::ServerContext* call, const WatchStats
     grow(*now.mutable_total());
     for (Reactor& reactor : *now.mutable_reactors()) grow(*reactor.mutable_counters());
     if (sent + 1 == script.watch_updates) break;
-    if (WaitForCaller(call, std::chrono::duration_cast<std::chrono::milliseconds>(interval))) {
+    if (WaitForCaller(call, std::chrono::duration_cast<std::chrono::milliseconds>(interval)) ||
+        is_stopping()) {
       return grpc::Status::CANCELLED;
     }
   }
@@ -162,13 +179,11 @@ grpc::Status FakeGateway::WatchOperation(grpc::ServerContext* call,
                                          grpc::ServerWriter<WatchOperationResponse>* writer) {
   Record(&Requests::watch_operation, *request);
   if (const grpc::Status status = Begin(call); !status.ok()) return status;
-  for (const Operation& update : operation_updates) {
-    WatchOperationResponse response;
-    *response.mutable_operation() = update;
-    if (!writer->Write(response)) return grpc::Status::CANCELLED;
+  std::vector<WatchOperationResponse> updates(operation_updates.size());
+  for (std::size_t i = 0; i < updates.size(); ++i) {
+    *updates[i].mutable_operation() = operation_updates[i];
   }
-  if (script.watch_stays) WaitForCaller(call, std::chrono::seconds(30));
-  return script.watch_end;
+  return Send(call, updates, writer);
 }
 
 grpc::Status FakeGateway::Health::Check(grpc::ServerContext* call,

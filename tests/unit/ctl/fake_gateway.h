@@ -28,8 +28,11 @@ class FakeGateway : public admin::v1::Admin::Service {
     int watch_updates = 0;
     // How a stream ends.
     grpc::Status watch_end;
-    // After its updates WatchOperation keeps the stream open until the caller gives up.
+    // After their updates WatchOperation, WatchConnections and WatchEvents keep the stream open
+    // until the caller gives up.
     bool watch_stays = false;
+    // ListConnections answers each page with the token that it was asked with.
+    bool stuck_page = false;
   };
 
   // Everything the fake was asked, newest last.
@@ -43,6 +46,13 @@ class FakeGateway : public admin::v1::Admin::Service {
     std::vector<admin::v1::UndrainRequest> undrain;
     std::vector<admin::v1::GetOperationRequest> get_operation;
     std::vector<admin::v1::WatchOperationRequest> watch_operation;
+    std::vector<admin::v1::ListConnectionsRequest> list_connections;
+    std::vector<admin::v1::GetConnectionRequest> get_connection;
+    std::vector<admin::v1::CloseConnectionsRequest> close_connections;
+    std::vector<admin::v1::WatchConnectionsRequest> watch_connections;
+    std::vector<admin::v1::ListEventsRequest> list_events;
+    std::vector<admin::v1::WatchEventsRequest> watch_events;
+    std::vector<admin::v1::SetLogLevelRequest> set_log_level;
     std::vector<std::string> health_services;
   };
 
@@ -57,6 +67,9 @@ class FakeGateway : public admin::v1::Admin::Service {
   Script script;
   admin::v1::GetInfoResponse info;
   admin::v1::GetStatsResponse stats;
+  // What WatchStats sends, in turn and the last one again and again; `stats` with rising counters
+  // if there are none.
+  std::vector<admin::v1::GetStatsResponse> stats_updates;
   admin::v1::ListReactorsResponse reactors;
   // Answered by every call that begins an operation, and by GetOperation.
   admin::v1::Operation operation;
@@ -65,6 +78,14 @@ class FakeGateway : public admin::v1::Admin::Service {
   admin::v1::RebalanceResponse rebalance;
   admin::v1::SetSteeringResponse steering;
   admin::v1::UndrainResponse undrain;
+  // All of them match; ListConnections cuts them into pages of the size it is asked for.
+  std::vector<admin::v1::Connection> connections;
+  admin::v1::GetConnectionResponse connection;
+  admin::v1::CloseConnectionsResponse close;
+  std::vector<admin::v1::WatchConnectionsResponse> connection_updates;
+  admin::v1::ListEventsResponse events;
+  std::vector<admin::v1::WatchEventsResponse> event_updates;
+  admin::v1::SetLogLevelResponse log_levels;
   grpc::health::v1::HealthCheckResponse::ServingStatus health =
       grpc::health::v1::HealthCheckResponse::SERVING;
 
@@ -95,6 +116,24 @@ class FakeGateway : public admin::v1::Admin::Service {
   grpc::Status WatchOperation(
       grpc::ServerContext* call, const admin::v1::WatchOperationRequest* request,
       grpc::ServerWriter<admin::v1::WatchOperationResponse>* writer) override;
+  grpc::Status ListConnections(grpc::ServerContext* call,
+                               const admin::v1::ListConnectionsRequest* request,
+                               admin::v1::ListConnectionsResponse* response) override;
+  grpc::Status GetConnection(grpc::ServerContext* call,
+                             const admin::v1::GetConnectionRequest* request,
+                             admin::v1::GetConnectionResponse* response) override;
+  grpc::Status CloseConnections(grpc::ServerContext* call,
+                                const admin::v1::CloseConnectionsRequest* request,
+                                admin::v1::CloseConnectionsResponse* response) override;
+  grpc::Status WatchConnections(
+      grpc::ServerContext* call, const admin::v1::WatchConnectionsRequest* request,
+      grpc::ServerWriter<admin::v1::WatchConnectionsResponse>* writer) override;
+  grpc::Status ListEvents(grpc::ServerContext* call, const admin::v1::ListEventsRequest* request,
+                          admin::v1::ListEventsResponse* response) override;
+  grpc::Status WatchEvents(grpc::ServerContext* call, const admin::v1::WatchEventsRequest* request,
+                           grpc::ServerWriter<admin::v1::WatchEventsResponse>* writer) override;
+  grpc::Status SetLogLevel(grpc::ServerContext* call, const admin::v1::SetLogLevelRequest* request,
+                           admin::v1::SetLogLevelResponse* response) override;
 
  private:
   class Health : public grpc::health::v1::Health::Service {
@@ -112,6 +151,18 @@ class FakeGateway : public admin::v1::Admin::Service {
   grpc::Status Begin(grpc::ServerContext* call);
   // Until the caller gives up or the fake dies; false for the latter or when `time` has passed.
   bool WaitForCaller(grpc::ServerContext* call, std::chrono::milliseconds time);
+  [[nodiscard]] bool is_stopping() const;
+
+  // Sends `updates` in turn and ends as the script says.
+  template <typename Response>
+  grpc::Status Send(grpc::ServerContext* call, const std::vector<Response>& updates,
+                    grpc::ServerWriter<Response>* writer) {
+    for (const Response& update : updates) {
+      if (!writer->Write(update)) return grpc::Status::CANCELLED;
+    }
+    if (script.watch_stays) WaitForCaller(call, std::chrono::seconds(30));
+    return script.watch_end;
+  }
 
   template <typename Request>
   void Record(std::vector<Request> Requests::*list, const Request& request) {
@@ -134,5 +185,8 @@ admin::v1::GetStatsResponse SampleStats();
 admin::v1::GetInfoResponse SampleInfo();
 // A resize 8 -> 2 with number 7, running or at its end.
 admin::v1::Operation SampleOperation(admin::v1::OperationResult result);
+// Connection `id` of reactor `id` modulo 2, open, with figures that grow with its id.
+admin::v1::Connection SampleConnection(std::uint64_t id);
+admin::v1::Event SampleEvent(std::uint64_t id);
 
 }  // namespace echogw

@@ -69,7 +69,40 @@ INSTANTIATE_TEST_SUITE_P(
         UsageCase{{"drain", "--reactor", "1", "--spread", "1s"},
                   "--reactor cannot be combined with --spread"},
         UsageCase{{"drain", "--refuse", "rudely"}, "--refuse: 'rudely' is not known; use accept"},
-        UsageCase{{"operation", "0"}, "ID: '0' is too small; use at least 1"}));
+        UsageCase{{"operation", "0"}, "ID: '0' is too small; use at least 1"},
+        UsageCase{{"conns", "--peer", "10.0.0.0/33"}, "--peer: '10.0.0.0/33' is no address and no"},
+        UsageCase{{"conns", "--peer", "::1/129"}, "--peer: '::1/129' is no address"},
+        UsageCase{{"conns", "--peer", "localhost"}, "--peer: 'localhost' is no address"},
+        UsageCase{{"conns", "--peer", "10.0.0.0/"}, "--peer: '10.0.0.0/' is no address"},
+        UsageCase{{"conns", "--reactor", "256"}, "--reactor: '256' is out of range; use 0 to 255"},
+        UsageCase{{"conns", "--reactor", "1,,2"}, "--reactor: '' is not a whole number"},
+        UsageCase{{"conns", "--port", "0"}, "--port: '0' is out of range; use 1 to 65535"},
+        UsageCase{{"conns", "--age-min", "5"}, "--age-min: '5' has no unit"},
+        UsageCase{{"conns", "--idle-min", "0s"}, "--idle-min: '0s' is too short"},
+        UsageCase{{"conns", "--bytes-min", "x"}, "--bytes-min: 'x' is not a size"},
+        UsageCase{{"conns", "--state", "shut"}, "--state: 'shut' is not known; use open, blocked"},
+        UsageCase{{"conns", "--sort", "id"}, "--sort: 'id' is not known; use age, idle, bytes"},
+        UsageCase{{"conns", "--limit", "0"}, "--limit: '0' is too small"},
+        UsageCase{{"conns", "--all", "--limit", "5"}, "--limit cannot be combined with --all"},
+        UsageCase{{"conns", "--id", "5", "--port", "7"}, "--port cannot be combined with --id"},
+        UsageCase{{"conns", "--id", "5", "--watch"}, "--id cannot be combined with --watch"},
+        UsageCase{{"conns", "--watch", "--sort", "age"}, "--sort cannot be combined with --watch"},
+        UsageCase{{"conns", "--watch", "--age-min", "1s"},
+                  "--age-min cannot be combined with --watch"},
+        UsageCase{{"close"}, "close: nothing is chosen; give IDs, as in 'close 4711', or"},
+        UsageCase{{"close", "--rst", "--yes"}, "close: nothing is chosen"},
+        UsageCase{{"close", "1", "x"}, "ID: 'x' is not a whole number"},
+        UsageCase{{"close", "0"}, "ID: '0' is too small"},
+        UsageCase{{"close", "1", "--port", "7000"}, "ID cannot be combined with --port"},
+        UsageCase{{"close", "1", "--fin", "--rst"}, "--fin cannot be combined with --rst"},
+        UsageCase{{"events", "--limit", "1001"}, "--limit: '1001' is out of range; use 0 to 1000"},
+        UsageCase{{"events", "--limit", "0"}, "events: --limit 0 shows nothing"},
+        UsageCase{{"log-level", "loud"}, "LEVEL: 'loud' is not known; use trace, debug, info"},
+        UsageCase{{"log-level", "--log", "file"}, "--log requires LEVEL"},
+        UsageCase{{"log-level", "info", "--log", "disk"}, "--log: 'disk' is not known; use"},
+        UsageCase{{"wait"}, "CONDITION is required"},
+        UsageCase{{"wait", "lunch"}, "CONDITION: 'lunch' is no condition; use serving, drained"},
+        UsageCase{{"wait", "serving", "--deadline", "0s"}, "--deadline: '0s' is too short"}));
 
 TEST(Usage, EveryVerbHasHelpWithExamples) {
   for (const auto& command : MakeCommands()) {
@@ -78,6 +111,8 @@ TEST(Usage, EveryVerbHasHelpWithExamples) {
     EXPECT_EQ(run.code, 0) << name;
     EXPECT_EQ(run.err, "") << name;
     EXPECT_THAT(run.out, HasSubstr("Examples:\n  echogwctl " + name)) << name;
+    EXPECT_THAT(run.out, HasSubstr("\nExit codes:\n  0  ")) << name;
+    EXPECT_THAT(run.out, HasSubstr("\n  2  the command line makes no sense")) << name;
     EXPECT_EQ(RunNowhere({name, "-h"}).out, run.out) << name;
   }
 }

@@ -1,0 +1,74 @@
+// The command line as data: what `completion` and `man` are made from, read off the definition
+// tree that the parser itself uses. Values; safe on any thread.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ctl/command.h"
+
+namespace CLI {
+class App;
+}  // namespace CLI
+
+namespace echogw {
+
+// One option, or one argument by position.
+struct CliOption {
+  // Without dashes; either may be empty. Both are, for an argument.
+  std::string short_name;
+  std::string long_name;
+  // An argument's name; empty for an option.
+  std::string argument;
+  // What stands for the value, as in "N" or "on|off"; empty for a flag.
+  std::string value;
+  // Values that a shell may offer. One that ends in '=' is only the beginning of a value.
+  std::vector<std::string> choices;
+  bool value_optional = false;
+  bool repeatable = false;
+  bool required = false;
+  // The value is the path of a file or of a folder.
+  bool is_path = false;
+  // The environment variable that stands in for it; empty if none.
+  std::string environment;
+  std::string help;
+};
+
+struct CliVerb {
+  std::string name;
+  std::string summary;
+  std::vector<std::string> paragraphs;
+  // Lines without their indentation.
+  std::vector<std::string> examples;
+  std::vector<ExitMeaning> exit_codes;
+  std::vector<CliOption> options;
+  std::vector<CliOption> arguments;
+};
+
+struct CliModel {
+  std::string name;
+  std::string version;
+  std::string summary;
+  std::vector<std::string> paragraphs;
+  std::vector<std::string> examples;
+  std::vector<ExitMeaning> exit_codes;
+  // May stand before or after any verb.
+  std::vector<CliOption> options;
+  std::vector<CliVerb> verbs;
+};
+
+// `app` was built from `commands`.
+CliModel DescribeCli(const CLI::App& app, const std::vector<std::unique_ptr<Command>>& commands);
+
+// The codes of every verb that calls the gateway, with their usual meaning.
+std::vector<ExitMeaning> CommonExitCodes();
+// Those of the verb that `help` is about, in order.
+std::vector<ExitMeaning> ExitCodesOf(const CommandHelp& help);
+
+// The paragraphs of CommandHelp::details; the lines of CommandHelp::examples.
+std::vector<std::string> Paragraphs(std::string_view details);
+std::vector<std::string> ExampleLines(std::string_view examples);
+
+}  // namespace echogw

@@ -1,0 +1,122 @@
+// Goal: `events` shows the history and goes on from it without a gap; `log-level` sends and shows
+// what was asked for.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tests/unit/ctl/cli_run.h"
+#include "tests/unit/ctl/fake_gateway.h"
+
+namespace echogw {
+namespace {
+
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+constexpr char kHeader[] =
+    "    ID  TIME                      SEVERITY  KIND        ACTOR                     OP  "
+    "MESSAGE\n";
+constexpr char kSeven[] =
+    "     7  2023-11-14T22:13:20.250Z  info      resize      ipv4:127.0.0.1:50000       7  resize "
+    "8 -> 2 succeeded\n";
+constexpr char kEight[] =
+    "     8  2023-11-14T22:13:20.250Z  warning   stall       gateway                    -  "
+    "reactor 3 stalled\n";
+
+class Events : public testing::Test {
+ protected:
+  Events() { *gateway_.events.add_events() = SampleEvent(7); }
+
+  CliRun Ask(std::vector<std::string> arguments) {
+    return RunAt(gateway_.target(), std::move(arguments));
+  }
+
+  static admin::v1::Event Stall() {
+    admin::v1::Event event = SampleEvent(8);
+    event.set_severity(admin::v1::EVENT_SEVERITY_WARNING);
+    event.set_kind("stall");
+    event.set_actor("gateway");
+    event.set_message("reactor 3 stalled");
+    event.set_operation(0);
+    return event;
+  }
+
+  FakeGateway gateway_;
+};
+
+TEST_F(Events, History) {
+  *gateway_.events.add_events() = Stall();
+  const CliRun run = Ask({"events"});
+  EXPECT_EQ(run.code, 0);
+  EXPECT_EQ(run.out, std::string(kHeader) + kSeven + kEight);
+  EXPECT_EQ(gateway_.requests().list_events.at(0).limit(), 100U);
+  EXPECT_EQ(gateway_.requests().list_events.at(0).after_id(), 0U);
+  EXPECT_THAT(gateway_.requests().watch_events, IsEmpty());
+  const CliRun json = Ask({"events", "--after", "6", "--limit", "2", "-o", "json"});
+  EXPECT_THAT(json.out, HasSubstr("\"severity\": \"EVENT_SEVERITY_WARNING\""));
+  EXPECT_EQ(gateway_.requests().list_events.at(1).limit(), 2U);
+  EXPECT_EQ(gateway_.requests().list_events.at(1).after_id(), 6U);
+}
+
+TEST_F(Events, WatchGoesOnFromTheHistory) {
+  gateway_.event_updates.resize(2);
+  *gateway_.event_updates[0].add_events() = Stall();
+  gateway_.event_updates[1].set_dropped(5);
+  const CliRun run = Ask({"events", "--watch"});
+  EXPECT_EQ(run.code, 3);
+  EXPECT_EQ(run.out, std::string(kHeader) + kSeven + kEight);
+  EXPECT_EQ(run.err,
+            "echogwctl: 5 events were lost here; they came faster than they were read\n"
+            "echogwctl: " +
+                gateway_.target() + " ended the stream; the gateway is stopping\n");
+  EXPECT_EQ(gateway_.requests().watch_events.at(0).after_id(), 7U);
+}
+
+TEST_F(Events, WatchOnlyWhatIsNew) {
+  gateway_.event_updates.resize(1);
+  *gateway_.event_updates[0].add_events() = Stall();
+  const CliRun run = Ask({"events", "--watch", "--limit", "0"});
+  EXPECT_EQ(run.out, std::string(kHeader) + kEight);
+  EXPECT_EQ(gateway_.requests().list_events.at(0).limit(), 1U);
+  EXPECT_EQ(gateway_.requests().watch_events.at(0).after_id(), 7U);
+}
+
+TEST_F(Events, WatchWithoutAHistoryBeginsWhereItWasTold) {
+  gateway_.events.clear_events();
+  Ask({"events", "--watch", "--after", "40"});
+  EXPECT_EQ(gateway_.requests().watch_events.at(0).after_id(), 40U);
+}
+
+TEST_F(Events, WatchAsDocumentsIsOfOneKind) {
+  gateway_.event_updates.resize(1);
+  *gateway_.event_updates[0].add_events() = Stall();
+  const CliRun run = Ask({"events", "--watch", "-o", "json"});
+  EXPECT_EQ(std::count(run.out.begin(), run.out.end(), '\n'), 2);
+  EXPECT_THAT(run.out, testing::StartsWith("{\"events\": [{\"id\": 7, "));
+  EXPECT_THAT(run.out, HasSubstr("\n{\"events\": [{\"id\": 8, "));
+  EXPECT_THAT(run.out, testing::EndsWith("}], \"dropped\": 0}\n"));
+}
+
+TEST_F(Events, LogLevels) {
+  gateway_.log_levels.set_console_level("info");
+  const CliRun shown = Ask({"log-level"});
+  EXPECT_EQ(shown.code, 0);
+  EXPECT_EQ(shown.out, "Console  info\nFile     no log file\n");
+  EXPECT_EQ(gateway_.requests().set_log_level.at(0).level(), "");
+  gateway_.log_levels.set_file_level("trace");
+  EXPECT_EQ(Ask({"log-level", "trace", "--log", "file"}).out, "Console  info\nFile     trace\n");
+  EXPECT_EQ(gateway_.requests().set_log_level.at(1).level(), "trace");
+  EXPECT_EQ(gateway_.requests().set_log_level.at(1).target(), admin::v1::LOG_TARGET_FILE);
+  EXPECT_EQ(Ask({"log-level", "off", "-o", "json"}).out,
+            "{\n  \"console_level\": \"info\",\n  \"file_level\": \"trace\"\n}\n");
+  EXPECT_EQ(gateway_.requests().set_log_level.at(2).target(), admin::v1::LOG_TARGET_UNSPECIFIED);
+  Ask({"log-level", "warn", "--log", "console"});
+  EXPECT_EQ(gateway_.requests().set_log_level.at(3).target(), admin::v1::LOG_TARGET_CONSOLE);
+}
+
+}  // namespace
+}  // namespace echogw
