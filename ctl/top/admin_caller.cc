@@ -1,0 +1,174 @@
+#include "ctl/top/admin_caller.h"
+
+#include <type_traits>
+#include <utility>
+#include <variant>
+
+#include "absl/strings/str_cat.h"
+#include "ctl/emit.h"
+#include "ctl/operation_view.h"
+#include "ctl/proto_document.h"
+#include "ctl/rpc_error.h"
+#include "ctl/top/columns.h"
+#include "ctl/units.h"
+#include "ctl/watchdog.h"
+
+namespace echogw {
+namespace {
+
+using admin::v1::Operation;
+using Tone = ActionNews::Tone;
+
+template <typename Request>
+constexpr bool kIsList = std::is_same_v<Request, admin::v1::ListConnectionsRequest> ||
+                         std::is_same_v<Request, admin::v1::GetConnectionRequest> ||
+                         std::is_same_v<Request, admin::v1::ListEventsRequest>;
+
+std::string ResultText(const Operation& operation) {
+  return HumanEnum(admin::v1::OperationResult_Name(operation.result()), "OPERATION_RESULT_");
+}
+
+}  // namespace
+
+AdminCaller::AdminCaller(Client& client, TopInbox& inbox)
+    : client_(client), admin_(client.admin()), inbox_(inbox) {}
+
+void AdminCaller::Send(TopRequest request) {
+  std::visit(
+      [this](auto& it) {
+        using Request = std::decay_t<decltype(it)>;
+        CallLane& lane = kIsList<Request> ? lists_ : actions_;
+        const bool taken = lane.Add([this, it = std::move(it)](grpc::ClientContext& call) {
+          client_.SetDeadline(call);
+          Call(call, it);
+        });
+        if (!taken) {
+          inbox_.Post(ActionNews{Tone::kFailed,
+                                 "not sent: the gateway has not answered what was asked before"});
+        }
+      },
+      request);
+}
+
+void AdminCaller::Call(grpc::ClientContext& call, const admin::v1::DrainRequest& request) {
+  admin::v1::DrainResponse response;
+  const grpc::Status status = admin_.Drain(&call, request, &response);
+  if (!status.ok()) return Failed("drain", status);
+  Begun(response.operation());
+}
+
+void AdminCaller::Call(grpc::ClientContext& call, const admin::v1::UndrainRequest& request) {
+  admin::v1::UndrainResponse response;
+  const grpc::Status status = admin_.Undrain(&call, request, &response);
+  if (!status.ok()) return Failed("undrain", status);
+  Done(absl::StrCat(request.has_reactor()
+                        ? absl::StrCat("reactor ", request.reactor(), " is back; ")
+                        : "undrained; ",
+                    "the gateway is ", StateText(response.state())));
+}
+
+void AdminCaller::Call(grpc::ClientContext& call, const admin::v1::ResizeRequest& request) {
+  admin::v1::ResizeResponse response;
+  const grpc::Status status = admin_.Resize(&call, request, &response);
+  if (!status.ok()) return Failed("resize", status);
+  Begun(response.operation());
+}
+
+void AdminCaller::Call(grpc::ClientContext& call, const admin::v1::RebalanceRequest& request) {
+  admin::v1::RebalanceResponse response;
+  const grpc::Status status = admin_.Rebalance(&call, request, &response);
+  if (!status.ok()) return Failed("rebalance", status);
+  if (!response.has_operation()) return Done("rebalance: the gateway had nothing to do");
+  Begun(response.operation());
+}
+
+void AdminCaller::Call(grpc::ClientContext& call,
+                       const admin::v1::CloseConnectionsRequest& request) {
+  admin::v1::CloseConnectionsResponse response;
+  const grpc::Status status = admin_.CloseConnections(&call, request, &response);
+  if (!status.ok()) return Failed("close", status);
+  const std::string which =
+      request.ids_size() == 1 ? absl::StrCat("connection ", request.ids(0)) : "connections";
+  if (response.closed() == 0) return Done(absl::StrCat(which, " was gone already"));
+  Done(absl::StrCat(
+      which, request.mode() == admin::v1::CLOSE_MODE_RST ? " was reset" : " is being closed"));
+}
+
+void AdminCaller::Call(grpc::ClientContext& call,
+                       const admin::v1::ListConnectionsRequest& request) {
+  ConnectionsPage page{request, "", {}};
+  const grpc::Status status = admin_.ListConnections(&call, request, &page.response);
+  if (!status.ok()) page.error = DescribeRpcError(status, client_).message;
+  inbox_.Post(std::move(page));
+}
+
+void AdminCaller::Call(grpc::ClientContext& call, const admin::v1::GetConnectionRequest& request) {
+  ConnectionDetail detail{request.id(), "", {}};
+  const grpc::Status status = admin_.GetConnection(&call, request, &detail.response);
+  if (status.error_code() == grpc::StatusCode::NOT_FOUND) {
+    detail.error = "the connection is closed";
+  } else if (!status.ok()) {
+    detail.error = DescribeRpcError(status, client_).message;
+  }
+  inbox_.Post(std::move(detail));
+}
+
+void AdminCaller::Call(grpc::ClientContext& call, const admin::v1::ListEventsRequest& request) {
+  EventsPage page;
+  const grpc::Status status = admin_.ListEvents(&call, request, &page.response);
+  if (!status.ok()) page.error = DescribeRpcError(status, client_).message;
+  inbox_.Post(std::move(page));
+}
+
+void AdminCaller::Begun(const Operation& operation) {
+  Report(operation);
+  if (IsDone(operation)) return;
+  follow_.Replace([this, operation](grpc::ClientContext& call) { Follow(call, operation); });
+}
+
+void AdminCaller::Follow(grpc::ClientContext& call, const Operation& begun) {
+  // Only the first report is due; then there is silence while nothing changes.
+  Watchdog watchdog(client_.timeout(), [&call] { call.TryCancel(); });
+  admin::v1::WatchOperationRequest request;
+  request.set_id(begun.id());
+  const auto reader = admin_.WatchOperation(&call, request);
+  admin::v1::WatchOperationResponse response;
+  Operation last = begun;
+  while (reader->Read(&response)) {
+    watchdog.Stop();
+    last = response.operation();
+    Report(last);
+  }
+  watchdog.Stop();
+  const grpc::Status status = reader->Finish();
+  if (IsDone(last)) return;
+  // Another operation took its place on the screen, or the view ends.
+  if (status.error_code() == grpc::StatusCode::CANCELLED && !watchdog.has_bitten()) return;
+  inbox_.Post(
+      ActionNews{Tone::kFailed,
+                 absl::StrCat(OperationTitle(begun),
+                              ": lost sight of it; see 'echogwctl operation ", begun.id(), "'")});
+}
+
+void AdminCaller::Report(const Operation& operation) {
+  const std::string title = OperationTitle(operation);
+  if (!IsDone(operation)) {
+    inbox_.Post(
+        ActionNews{Tone::kRunning, absl::StrCat(title, ": ", OperationProgress(operation))});
+    return;
+  }
+  std::string text = absl::StrCat(title, " ", ResultText(operation), " after ",
+                                  HumanDuration(FromProto(operation.elapsed())));
+  if (!operation.message().empty()) absl::StrAppend(&text, ": ", operation.message());
+  const bool good = operation.result() == admin::v1::OPERATION_RESULT_SUCCEEDED;
+  inbox_.Post(ActionNews{good ? Tone::kDone : Tone::kFailed, std::move(text)});
+}
+
+void AdminCaller::Done(std::string text) { inbox_.Post(ActionNews{Tone::kDone, std::move(text)}); }
+
+void AdminCaller::Failed(std::string what, const grpc::Status& status) {
+  inbox_.Post(ActionNews{Tone::kFailed,
+                         absl::StrCat(what, ": ", DescribeRpcError(status, client_).message)});
+}
+
+}  // namespace echogw

@@ -1,0 +1,73 @@
+// The columns of the table of reactors: titles, widths, texts and orders. Pure functions.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ctl/top/model.h"
+
+namespace echogw {
+
+enum class Column : std::size_t {
+  kId,
+  kCpu,
+  kState,
+  kLoad,
+  kConnections,
+  kAccepts,
+  kMessages,
+  kReceived,
+  kSent,
+  kEvents,
+  kQueue,
+  kWeight,
+};
+
+struct ColumnSpec {
+  std::string_view title;
+  // With the blank before it. The load column takes what the terminal has left.
+  int width;
+  bool left;
+  // The order that is of interest first.
+  bool largest_first;
+};
+
+inline constexpr std::array<ColumnSpec, 12> kColumns = {{
+    {"ID", 3, false, false},
+    {"CPU", 4, false, false},
+    {"STATE", 9, true, false},
+    {"LOAD", 10, true, true},
+    {"CONNS", 7, false, true},
+    {"ACC/S", 6, false, true},
+    {"MSG/S", 6, false, true},
+    {"IN/S", 7, false, true},
+    {"OUT/S", 7, false, true},
+    {"EV/WK", 6, false, true},
+    {"QUEUE", 10, false, true},
+    {"WGT", 5, false, true},
+}};
+
+inline const ColumnSpec& SpecOf(Column column) {
+  return kColumns[static_cast<std::size_t>(column)];
+}
+
+// The column `steps` further to the right, around the end.
+Column NextColumn(Column column, int steps);
+
+// What the cell says; for the load without its bar. "-" for what is not known.
+std::string ColumnText(const ReactorRow& row, Column column);
+
+// By the column; rows that are equal in it, or where it is not known, by their ids.
+std::vector<ReactorRow> Sorted(std::vector<ReactorRow> rows, Column column, bool descending);
+
+// 512, 1.50K, 2.00G: at most five characters.
+std::string CompactBytes(double bytes);
+
+// "serving", "draining".
+std::string StateText(admin::v1::ReactorState state);
+std::string StateText(admin::v1::GatewayState state);
+
+}  // namespace echogw

@@ -1,0 +1,42 @@
+// Draws the state of `top` on a grid. Pure but for what the state remembers of the last drawing:
+// how far lists are scrolled, and how many rows a page has.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "ctl/top/cells.h"
+#include "ctl/top/state.h"
+
+namespace echogw {
+
+// Rows that the header with its totals takes.
+inline constexpr int kHeaderRows = 5;
+
+// The whole screen. The grid is at least 80 by 24.
+void DrawScreen(CellGrid& grid, TopState& state, TopClock::time_point now);
+
+void DrawTooSmall(CellGrid& grid, int least_width, int least_height);
+
+// One frame for scripts: header and every reactor, no selection, status or keys.
+CellGrid DrawPlain(TopState& state, int width);
+
+// The parts. Each draws the rows `top` to `bottom`, the latter excluded.
+void DrawHeader(CellGrid& grid, const TopState& state, TopClock::time_point now);
+void DrawReactors(CellGrid& grid, TopState& state, int top, int bottom, bool selection);
+void DrawConnections(CellGrid& grid, TopState& state, int top, int bottom);
+void DrawEvents(CellGrid& grid, TopState& state, int top, int bottom);
+void DrawHelp(CellGrid& grid, int top, int bottom);
+
+// "7 s", "2m05s": an age to the second.
+std::string AgeText(Duration age);
+// "22:13:20" of a day in UTC.
+std::string ClockText(std::int64_t unix_seconds);
+
+// Puts text into so many rows, broken between words; what is left over ends in an ellipsis.
+void DrawWrapped(CellGrid& grid, int y, int rows, std::string_view text, Style style);
+
+// Puts "1-16 of 64" to the right of the row when not everything is seen.
+void DrawPosition(CellGrid& grid, int y, const ListCursor& cursor, int rows, int count);
+
+}  // namespace echogw

@@ -1,0 +1,186 @@
+#include <algorithm>
+#include <array>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "ctl/emit.h"
+#include "ctl/proto_document.h"
+#include "ctl/top/draw.h"
+#include "ctl/units.h"
+
+namespace echogw {
+namespace {
+
+using admin::v1::Connection;
+using admin::v1::TcpInfo;
+
+std::string ConnectionStateText(admin::v1::ConnectionState state) {
+  return HumanEnum(admin::v1::ConnectionState_Name(state), "CONNECTION_STATE_");
+}
+
+const char* SortText(admin::v1::ConnectionSort sort) {
+  switch (sort) {
+    case admin::v1::CONNECTION_SORT_AGE:
+      return "oldest first";
+    case admin::v1::CONNECTION_SORT_IDLE:
+      return "longest idle first";
+    case admin::v1::CONNECTION_SORT_BYTES:
+      return "most bytes first";
+    case admin::v1::CONNECTION_SORT_PENDING:
+      return "most unread bytes first";
+    default:
+      return "by id";
+  }
+}
+
+std::string CountText(const ConnectionsView& view) {
+  const auto shown = static_cast<std::uint64_t>(view.response.connections_size());
+  if (!view.response.has_total() || view.response.total() <= shown) return HumanCount(shown);
+  return absl::StrCat(shown, " of ", HumanCount(view.response.total()));
+}
+
+// How wide each column is, the blank before it included; the peer's takes what is left.
+constexpr int kIdWidth = 10;
+constexpr int kPeerWidth = 23;
+constexpr int kMostExtraPeer = 26;
+constexpr int kStateWidth = 9;
+constexpr std::array<std::pair<const char*, int>, 5> kNumbers = {
+    {{"AGE", 8}, {"IDLE", 8}, {"IN", 7}, {"OUT", 7}, {"UNREAD", 8}}};
+
+// An error is a sentence or two.
+constexpr int kErrorRows = 3;
+
+int PeerWidth(const CellGrid& grid) {
+  return kPeerWidth + std::clamp(grid.width() - 80, 0, kMostExtraPeer);
+}
+
+void DrawConnection(CellGrid& grid, const Connection& c, int y) {
+  int x = kIdWidth;
+  grid.PutRight(x, y, absl::StrCat(c.id()), kIdWidth - 1);
+  grid.Put(x + 1, y, c.peer(), Style::kPlain, PeerWidth(grid) - 1);
+  x += PeerWidth(grid);
+  grid.Put(x + 1, y, ConnectionStateText(c.state()),
+           c.state() == admin::v1::CONNECTION_STATE_OPEN ? Style::kPlain : Style::kWarn,
+           kStateWidth - 1);
+  x += kStateWidth;
+  const std::array<std::string, kNumbers.size()> texts = {
+      HumanDuration(FromProto(c.age())), HumanDuration(FromProto(c.idle())),
+      CompactBytes(static_cast<double>(c.received_bytes())),
+      CompactBytes(static_cast<double>(c.sent_bytes())),
+      CompactBytes(static_cast<double>(c.pending_bytes()))};
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    x += kNumbers[i].second;
+    grid.PutRight(x, y, texts[i], kNumbers[i].second - 1);
+  }
+}
+
+void DrawTitles(CellGrid& grid, int y) {
+  grid.StyleRow(y, Style::kHeading);
+  int x = kIdWidth;
+  grid.PutRight(x, y, "ID", kIdWidth, Style::kHeading);
+  grid.Put(x + 1, y, "PEER", Style::kHeading);
+  x += PeerWidth(grid);
+  grid.Put(x + 1, y, "STATE", Style::kHeading);
+  x += kStateWidth;
+  for (const auto& [title, width] : kNumbers) {
+    x += width;
+    grid.PutRight(x, y, title, width, Style::kHeading);
+  }
+}
+
+using Pairs = std::vector<std::pair<const char*, std::string>>;
+
+Pairs ConnectionFacts(const Connection& c) {
+  return {{"Peer", c.peer()},
+          {"Local", c.local()},
+          {"Reactor", absl::StrCat(c.reactor())},
+          {"State", ConnectionStateText(c.state())},
+          {"Age", HumanDuration(FromProto(c.age()))},
+          {"Idle", HumanDuration(FromProto(c.idle()))},
+          {"Received", HumanBytes(c.received_bytes())},
+          {"Sent", HumanBytes(c.sent_bytes())},
+          {"Unread", HumanBytes(c.pending_bytes())}};
+}
+
+std::string Microseconds(std::uint64_t count) {
+  return HumanDuration(std::chrono::microseconds(static_cast<std::int64_t>(count)));
+}
+
+Pairs KernelFacts(const TcpInfo& tcp) {
+  return {
+      {"TCP state", tcp.state()},
+      {"Round trip", absl::StrCat(Microseconds(tcp.round_trip_microseconds()), ", least ",
+                                  Microseconds(tcp.round_trip_least_microseconds()))},
+      {"Variance", Microseconds(tcp.round_trip_variance_microseconds())},
+      {"Retransmits", HumanCount(tcp.retransmits())},
+      {"Window", absl::StrCat(tcp.congestion_window(), " segments of ", tcp.segment_bytes(), " B")},
+      {"Unacked",
+       absl::StrCat(tcp.unacknowledged_segments(), " segments, lost ", tcp.lost_segments())},
+      {"Unsent", HumanBytes(tcp.unsent_bytes())},
+      {"Out queue", HumanBytes(tcp.output_queue_bytes())},
+      {"In queue", HumanBytes(tcp.input_queue_bytes())},
+      {"Delivery", HumanByteRate(static_cast<double>(tcp.delivery_rate_bytes_per_second()))}};
+}
+
+void DrawPairs(CellGrid& grid, const Pairs& pairs, int x, int y, int width) {
+  constexpr int kLabel = 13;
+  for (const auto& [label, value] : pairs) {
+    grid.Put(x, y, label, Style::kDim, kLabel - 1);
+    grid.Put(x + kLabel, y, value, Style::kPlain, width - kLabel);
+    ++y;
+  }
+}
+
+void DrawDetail(CellGrid& grid, const ConnectionsView& view, int top) {
+  grid.Put(1, top, absl::StrCat("Connection ", *view.detail_id), Style::kBold);
+  const Loading& loading = view.detail_loading;
+  if (!loading.loaded) {
+    grid.Put(1, top + 2, "asking the gateway", Style::kDim);
+    return;
+  }
+  if (!loading.error.empty()) {
+    DrawWrapped(grid, top + 2, kErrorRows, loading.error, Style::kWarn);
+    return;
+  }
+  const int half = grid.width() / 2;
+  DrawPairs(grid, ConnectionFacts(view.detail.response.connection()), 1, top + 2, half - 2);
+  DrawPairs(grid, KernelFacts(view.detail.response.tcp()), half + 1, top + 2, half - 2);
+}
+
+}  // namespace
+
+void DrawConnections(CellGrid& grid, TopState& state, int top, int bottom) {
+  ConnectionsView& view = state.connections;
+  if (view.detail_id) {
+    DrawDetail(grid, view, top);
+    return;
+  }
+  std::string title =
+      absl::StrCat("Connections of reactor ", view.reactor, ", ", SortText(view.sort));
+  if (view.loading.loaded && view.loading.error.empty()) {
+    absl::StrAppend(&title, ": ", CountText(view));
+  }
+  grid.Put(1, top, title, Style::kBold, grid.width() - 1);
+  DrawTitles(grid, top + 1);
+  const int count = view.response.connections_size();
+  const int first = top + 2;
+  const int room = std::max(bottom - first, 1);
+  state.page = room;
+  if (!view.loading.error.empty()) {
+    DrawWrapped(grid, first, kErrorRows, view.loading.error, Style::kWarn);
+    return;
+  }
+  if (!view.loading.loaded) grid.Put(1, first, "asking the gateway", Style::kDim);
+  if (view.loading.loaded && count == 0) grid.Put(1, first, "no connections", Style::kDim);
+  view.cursor.Fit(count, room);
+  for (int i = view.cursor.top; i < std::min(count, view.cursor.top + room); ++i) {
+    const int y = first + i - view.cursor.top;
+    DrawConnection(grid, view.response.connections(i), y);
+    if (i == view.cursor.selected) grid.StyleRow(y, Style::kSelected);
+  }
+  DrawPosition(grid, bottom, view.cursor, room, count);
+}
+
+}  // namespace echogw

@@ -1,0 +1,108 @@
+#include "ctl/top/feed.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "ctl/proto_document.h"
+#include "ctl/rpc_error.h"
+#include "ctl/watchdog.h"
+
+namespace echogw {
+namespace {
+
+// A gateway that restarts is back within the first few tries; one that is gone costs little.
+constexpr Duration kFirstWait = std::chrono::milliseconds(250);
+constexpr Duration kLongestWait = std::chrono::seconds(3);
+
+}  // namespace
+
+std::string ShortError(const grpc::Status& status, const Client& client) {
+  const std::string message = DescribeRpcError(status, client).message;
+  return message.substr(0, message.find(';'));
+}
+
+StatsFeed::StatsFeed(const Client& client, TopInbox& inbox, Duration interval)
+    : client_(client), inbox_(inbox), interval_(interval), thread_([this] { Run(); }) {}
+
+StatsFeed::~StatsFeed() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+    if (call_ != nullptr) call_->TryCancel();
+  }
+  changed_.notify_all();
+  thread_.join();
+}
+
+void StatsFeed::Run() {
+  Duration wait = kFirstWait;
+  for (;;) {
+    std::string reason;
+    {
+      grpc::ClientContext call;
+      if (!Begin(&call)) return;
+      if (Stream(call, reason)) wait = kFirstWait;
+      if (!Begin(nullptr)) return;
+    }
+    inbox_.Post(FeedLost{std::move(reason), wait});
+    if (!Wait(wait)) return;
+    wait = std::min(wait * 2, kLongestWait);
+  }
+}
+
+bool StatsFeed::Stream(grpc::ClientContext& call, std::string& reason) {
+  // A channel that has failed goes on answering with the old error for seconds; a new one tries.
+  Client client(client_.target(), client_.timeout());
+  Client::Admin& admin = client.admin();
+  Watchdog watchdog(interval_ + client_.timeout(), [&call] { call.TryCancel(); });
+  admin::v1::WatchStatsRequest request;
+  ToProto(interval_, request.mutable_interval());
+  const auto reader = admin.WatchStats(&call, request);
+  admin::v1::WatchStatsResponse response;
+  bool came = false;
+  while (reader->Read(&response)) {
+    watchdog.Feed();
+    inbox_.Post(std::move(*response.mutable_stats()));
+    // It may be another process than before.
+    if (!came) {
+      AskInfo(client);
+      if (!Begin(&call)) call.TryCancel();
+    }
+    came = true;
+  }
+  watchdog.Stop();
+  const grpc::Status status = reader->Finish();
+  if (watchdog.has_bitten()) {
+    reason = absl::StrCat(client_.target(), " has been silent for ",
+                          FormatDuration(interval_ + client_.timeout()));
+  } else if (status.ok()) {
+    reason = absl::StrCat(client_.target(), " ended the stream");
+  } else {
+    reason = ShortError(status, client_);
+  }
+  return came;
+}
+
+void StatsFeed::AskInfo(Client& client) {
+  grpc::ClientContext call;
+  if (!Begin(&call)) return;
+  client.SetDeadline(call);
+  admin::v1::GetInfoResponse info;
+  // Without it the version is not shown, which is no reason to show nothing.
+  if (client.admin().GetInfo(&call, {}, &info).ok()) inbox_.Post(std::move(info));
+}
+
+bool StatsFeed::Begin(grpc::ClientContext* call) {
+  const std::lock_guard lock(mutex_);
+  call_ = call;
+  return !stopping_;
+}
+
+bool StatsFeed::Wait(Duration time) {
+  std::unique_lock lock(mutex_);
+  return !changed_.wait_for(lock, time, [this] { return stopping_; });
+}
+
+}  // namespace echogw

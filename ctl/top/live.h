@@ -1,0 +1,13 @@
+// The loop of `top` on a terminal.
+#pragma once
+
+#include "ctl/command.h"
+#include "ctl/duration.h"
+
+namespace echogw {
+
+// Until the operator leaves, SIGINT, SIGTERM or the end of the terminal. The terminal is then as it
+// was before.
+ExitCode RunTopLive(CommandContext& context, Duration interval);
+
+}  // namespace echogw

@@ -1,0 +1,58 @@
+// What passes between the part of `top` that draws and the parts that talk to the gateway. Values
+// only: they are handed over by an inbox and a queue, never shared.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <variant>
+
+#include "ctl/duration.h"
+#include "echogw/admin/v1/admin.pb.h"
+
+namespace echogw {
+
+// From the view to the gateway: the API's own requests.
+using TopRequest =
+    std::variant<admin::v1::DrainRequest, admin::v1::UndrainRequest, admin::v1::ResizeRequest,
+                 admin::v1::RebalanceRequest, admin::v1::CloseConnectionsRequest,
+                 admin::v1::ListConnectionsRequest, admin::v1::GetConnectionRequest,
+                 admin::v1::ListEventsRequest>;
+
+// The stream of snapshots is gone; the next try comes after `retry_in`.
+struct FeedLost {
+  std::string reason;
+  Duration retry_in{};
+};
+
+// Answers carry their request, so that one that comes late is known for what it is. With an error
+// the response is empty.
+struct ConnectionsPage {
+  admin::v1::ListConnectionsRequest request;
+  std::string error;
+  admin::v1::ListConnectionsResponse response;
+};
+
+struct ConnectionDetail {
+  std::uint64_t id = 0;
+  std::string error;
+  admin::v1::GetConnectionResponse response;
+};
+
+struct EventsPage {
+  std::string error;
+  admin::v1::ListEventsResponse response;
+};
+
+// How something that was asked for goes.
+struct ActionNews {
+  enum class Tone { kRunning, kDone, kFailed };
+  Tone tone = Tone::kDone;
+  // One line.
+  std::string text;
+};
+
+// From the gateway to the view.
+using TopMessage = std::variant<admin::v1::GetStatsResponse, admin::v1::GetInfoResponse, FeedLost,
+                                ConnectionsPage, ConnectionDetail, EventsPage, ActionNews>;
+
+}  // namespace echogw

@@ -1,0 +1,35 @@
+// Small pictures of numbers made of block characters, and the history behind them. Values and pure
+// functions.
+#pragma once
+
+#include <cstddef>
+#include <deque>
+#include <string>
+
+namespace echogw {
+
+// The last so many values of one figure; older ones are forgotten.
+class History {
+ public:
+  // As many as the widest terminal that anybody has.
+  static constexpr std::size_t kCapacity = 512;
+
+  void Add(double value);
+  void Clear() { values_.clear(); }
+  [[nodiscard]] std::size_t size() const { return values_.size(); }
+  // Oldest first.
+  [[nodiscard]] double at(std::size_t index) const { return values_[index]; }
+
+ private:
+  std::deque<double> values_;
+};
+
+// `width` characters, the newest value to the right, from zero at the bottom to the largest value
+// shown at the top. Blank where there is no value.
+std::string Sparkline(const History& history, int width);
+
+// `width` characters of which the left `part`, 0 to 1, is filled to an eighth of a character.
+// Anything more than nothing is at least a trace.
+std::string Bar(double part, int width);
+
+}  // namespace echogw
