@@ -79,7 +79,8 @@ CliTree::CliTree(const std::vector<std::unique_ptr<Command>>& commands)
 
 Durations carry a unit: 500ms, 1s, 2m, 1h.
 Exit codes: 0 ok, 1 refused or failed, 2 usage, 3 unreachable or too late, 4 cut short.
-'echogwctl COMMAND --help' shows the options, examples and exit codes of a command.)"));
+'echogwctl COMMAND --help' shows the options, examples and exit codes of a command;
+'echogwctl man' is the manual, and 'echogwctl completion bash' lets Tab complete all this.)"));
   // Verbs inherit it.
   app_.formatter(std::make_shared<HelpFormatter>());
   // Global options may stand before or after the verb.

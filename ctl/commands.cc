@@ -25,6 +25,8 @@ std::vector<std::unique_ptr<Command>> MakeCommands() {
   commands.push_back(MakeWaitCommand());
   commands.push_back(MakeBenchCommand());
   commands.push_back(MakeSoakCommand());
+  commands.push_back(MakeCompletionCommand());
+  commands.push_back(MakeManCommand());
   return commands;
 }
 

@@ -25,6 +25,8 @@ std::unique_ptr<Command> MakeCloseCommand();
 std::unique_ptr<Command> MakeEventsCommand();
 std::unique_ptr<Command> MakeLogLevelCommand();
 std::unique_ptr<Command> MakeWaitCommand();
+std::unique_ptr<Command> MakeCompletionCommand();
+std::unique_ptr<Command> MakeManCommand();
 
 // Every verb, in the order of the help.
 std::vector<std::unique_ptr<Command>> MakeCommands();

@@ -102,7 +102,12 @@ INSTANTIATE_TEST_SUITE_P(
         UsageCase{{"log-level", "info", "--log", "disk"}, "--log: 'disk' is not known; use"},
         UsageCase{{"wait"}, "CONDITION is required"},
         UsageCase{{"wait", "lunch"}, "CONDITION: 'lunch' is no condition; use serving, drained"},
-        UsageCase{{"wait", "serving", "--deadline", "0s"}, "--deadline: '0s' is too short"}));
+        UsageCase{{"wait", "serving", "--deadline", "0s"}, "--deadline: '0s' is too short"},
+        UsageCase{{"completion"}, "SHELL is required"},
+        UsageCase{{"completion", "tcsh"}, "SHELL: 'tcsh' is not known; use bash, zsh, fish"},
+        UsageCase{{"man", "statz"}, "man: there is no command 'statz'; did you mean 'stats'?"},
+        UsageCase{{"man", "zzzzzzz"}, "man: there is no command 'zzzzzzz'; 'echogwctl --help'"},
+        UsageCase{{"man", "stats", "--dir", "/tmp"}, "COMMAND cannot be combined with --dir"}));
 
 TEST(Usage, EveryVerbHasHelpWithExamples) {
   for (const auto& command : MakeCommands()) {

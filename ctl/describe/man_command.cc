@@ -1,0 +1,122 @@
+// man: manual pages, from the same definitions as --help. Calls nobody.
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <cstdlib>
+#include <fstream>
+#include <string>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "ctl/commands.h"
+#include "ctl/describe/manual.h"
+#include "ctl/option_set.h"
+#include "ctl/suggest.h"
+
+namespace echogw {
+namespace {
+
+// Today, or the day of SOURCE_DATE_EPOCH, so that a build can be repeated to the byte.
+std::string PageDate() {
+  absl::Time time = absl::Now();
+  const char* fixed = std::getenv("SOURCE_DATE_EPOCH");
+  std::int64_t seconds = 0;
+  if (fixed != nullptr && absl::SimpleAtoi(fixed, &seconds)) time = absl::FromUnixSeconds(seconds);
+  return absl::FormatTime("%B %e, %Y", time, absl::UTCTimeZone());
+}
+
+class ManCommand : public Command {
+ public:
+  CommandHelp Help() const override {
+    return {"man",
+            "Print the manual page of echogwctl, or of one command",
+            "  echogwctl man | man -l -\n"
+            "  echogwctl man drain | man -l -\n"
+            "  echogwctl man --dir /usr/local/share/man/man1   # every page, as files",
+            "The pages are in mdoc and carry the date of SOURCE_DATE_EPOCH, or of today.",
+            {{1, "a page could not be written"}, {2, "the command line makes no sense"}, {3, ""}}};
+  }
+
+  void AddOptions(OptionSet& options) override {
+    const auto verb = options.Custom(
+        "COMMAND", "COMMAND",
+        [this](const std::string& text) {
+          verb_ = text;
+          return absl::OkStatus();
+        },
+        "The command; the overview if left out");
+    options
+        .Custom(
+            "--dir", "DIR",
+            [this](const std::string& text) {
+              folder_ = text;
+              return absl::OkStatus();
+            },
+            "Write every page into this folder, which is there already")
+        .Excludes(verb);
+  }
+
+  ExitCode Run(CommandContext& context) override {
+    const CliModel& model = *context.cli;
+    const std::string date = PageDate();
+    if (!folder_.empty()) return WriteAll(context, model, date);
+    if (verb_.empty()) {
+      context.out << ManualPage(model, date);
+      return ExitCode::kOk;
+    }
+    const auto verb = std::find_if(model.verbs.begin(), model.verbs.end(),
+                                   [this](const CliVerb& each) { return each.name == verb_; });
+    if (verb == model.verbs.end()) return FailUnknown(context, model);
+    context.out << ManualPage(model, *verb, date);
+    return ExitCode::kOk;
+  }
+
+ private:
+  ExitCode FailUnknown(CommandContext& context, const CliModel& model) const {
+    std::vector<std::string> names;
+    for (const CliVerb& each : model.verbs) names.push_back(each.name);
+    const std::string nearest = Nearest(verb_, names);
+    return Fail(context, ExitCode::kUsage,
+                absl::StrCat("man: there is no command '", verb_, "'; ",
+                             nearest.empty() ? "'echogwctl --help' lists them"
+                                             : absl::StrCat("did you mean '", nearest, "'?")));
+  }
+
+  ExitCode WriteAll(CommandContext& context, const CliModel& model, const std::string& date) const {
+    if (!Write(ManualName(model), ManualPage(model, date))) {
+      return FailToWrite(context, ManualName(model));
+    }
+    for (const CliVerb& verb : model.verbs) {
+      const std::string name = ManualName(model, verb);
+      if (!Write(name, ManualPage(model, verb, date))) return FailToWrite(context, name);
+    }
+    return ExitCode::kOk;
+  }
+
+  [[nodiscard]] bool Write(const std::string& name, const std::string& page) const {
+    std::ofstream file(Path(name), std::ios::binary | std::ios::trunc);
+    file << page;
+    file.close();
+    return file.good();
+  }
+
+  ExitCode FailToWrite(CommandContext& context, const std::string& name) const {
+    return Fail(context, ExitCode::kRefused,
+                absl::StrCat("cannot write ", Path(name), "; is --dir a folder to write in?"));
+  }
+
+  [[nodiscard]] std::string Path(const std::string& name) const {
+    return absl::StrCat(folder_, "/", name, ".1");
+  }
+
+  std::string verb_;
+  std::string folder_;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> MakeManCommand() { return std::make_unique<ManCommand>(); }
+
+}  // namespace echogw

@@ -1,0 +1,19 @@
+// Manual pages in mdoc(7), which man-db and mandoc both set, written from the description of the
+// command line. Pure functions.
+#pragma once
+
+#include <string>
+
+#include "ctl/describe/model.h"
+
+namespace echogw {
+
+// "echogwctl" and "echogwctl-stats": the names of pages, and of files with ".1" behind.
+std::string ManualName(const CliModel& model);
+std::string ManualName(const CliModel& model, const CliVerb& verb);
+
+// `date` as mdoc wants it, for example "February 29, 2024".
+std::string ManualPage(const CliModel& model, const std::string& date);
+std::string ManualPage(const CliModel& model, const CliVerb& verb, const std::string& date);
+
+}  // namespace echogw
