@@ -1,12 +1,14 @@
 #include "ctl/commands.h"
 
 #include "ctl/load/load_commands.h"
+#include "ctl/top/top_commands.h"
 
 namespace echogw {
 
 std::vector<std::unique_ptr<Command>> MakeCommands() {
   std::vector<std::unique_ptr<Command>> commands;
   commands.push_back(MakeStatsCommand());
+  commands.push_back(MakeTopCommand());
   commands.push_back(MakeReactorsCommand());
   commands.push_back(MakeInfoCommand());
   commands.push_back(MakeHealthCommand());
