@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "server/metric_histograms.h"
 #include "server/metric_tables.h"
 #include "server/process_stats.h"
 
@@ -173,6 +174,7 @@ std::vector<prometheus::MetricFamily> MetricsCollector::Collect() const {
     AddGateway(stats, build_, families);
     AddReactors(stats, families);
     AddListeners(stats, families);
+    AddHistograms(stats, families);
     AddLog(log_counts_(), families);
     AddProcess(families);
     return families;

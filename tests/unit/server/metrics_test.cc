@@ -131,6 +131,30 @@ TEST_F(MetricsTest, AListenerSeenTwiceIsExportedOnce) {
   EXPECT_EQ(reply.find(series, first + 1), std::string::npos);
 }
 
+TEST_F(MetricsTest, DistributionsAreCumulativeAndInBaseUnits) {
+  GatewayStats stats = SampleStats();
+  CounterSnapshot& c = stats.reactors[1].counters;
+  c.read_bytes = {};
+  c.read_bytes.buckets[7] = 5;  // 64 to 127 bytes
+  c.read_bytes.buckets[12] = 2;
+  c.read_bytes.sum = 5 * 64 + 2 * 2048;
+  c.turn_ns = {};
+  c.turn_ns.buckets[11] = 4;  // 1 to 2 us
+  c.turn_ns.sum = 8'000;
+  control_.set_stats(stats);
+  const std::string reply = Get("/metrics");
+  for (const char* line : {"echogw_read_size_bytes_count{reactor=\"1\"} 7\n",
+                           "echogw_read_size_bytes_sum{reactor=\"1\"} 4416\n",
+                           "echogw_read_size_bytes_bucket{reactor=\"1\",le=\"63\"} 0\n",
+                           "echogw_read_size_bytes_bucket{reactor=\"1\",le=\"127\"} 5\n",
+                           "echogw_read_size_bytes_bucket{reactor=\"1\",le=\"4095\"} 7\n",
+                           "echogw_read_size_bytes_bucket{reactor=\"1\",le=\"+Inf\"} 7\n",
+                           "echogw_loop_turn_duration_seconds_count{reactor=\"1\"} 4\n"}) {
+    EXPECT_THAT(reply, HasSubstr(line));
+  }
+  EXPECT_THAT(reply, HasSubstr("# TYPE echogw_echo_delay_seconds histogram\n"));
+}
+
 TEST_F(MetricsTest, HealthyAndReady) {
   EXPECT_THAT(Get("/-/healthy"), StartsWith("HTTP/1.1 200 "));
   EXPECT_THAT(Get("/-/ready"), StartsWith("HTTP/1.1 200 "));
