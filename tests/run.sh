@@ -6,9 +6,9 @@
 #   others       go to ctest, as in: tests/run.sh --quick -L unit -R mailbox
 #
 # Stages: release build, thread sanitizer (reactors and pool), address and undefined behaviour
-# sanitizers (everything), clang-tidy (reactors and pool), and last the release tests (everything), whose summary ends
-# the output. A stage that fails does not stop the later ones, but the script then ends with 1 and
-# says which it was. Works as root in a container and as a user who may sudo.
+# sanitizers (everything), clang-tidy (reactors and pool), and last the release tests (everything),
+# whose summary ends the output. A stage that fails does not stop the later ones, but the script
+# then ends with 1 and says which it was. Works as root in a container and as a user who may sudo.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
