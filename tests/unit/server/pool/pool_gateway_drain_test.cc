@@ -333,7 +333,9 @@ TEST_F(GatewayDrainTest, TakesTheTurnOfWhatIsUnderWay) {
 // all have been closed already.
 TEST_F(GatewayDrainTest, NothingArrivesWhereAllIsClosed) {
   for (int i = 0; i < 5; ++i) {
-    TestPool pool(2);
+    PoolOptions options = LoopbackPool(2);
+    options.reactor.slice_connections = 1;  // so that the move takes its time
+    TestPool pool(options);
     const Clients clients = pool.ConnectTo(0, 500);
     const auto move = pool->Move({.from = 0, .to = 1});
     const auto drain = pool->Drain({.quiet_period = kNone, .spread = kNone});
