@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <utility>
 
 #include "reactor/check.h"
 
@@ -21,18 +22,24 @@ absl::StatusOr<std::unique_ptr<Mailbox>> Mailbox::Create() {
 }
 
 bool Mailbox::Post(Command&& command) {
+  Counter unused;
+  return Post(std::move(command), unused, 1);
+}
+
+bool Mailbox::Post(Command&& command, Counter& posted, std::uint64_t n) {
   bool was_empty = false;
   {
     const std::scoped_lock lock(mutex_);
     if (!open_ || commands_.size() >= kCommandsMax) return false;
+    posted.Add(n);
     was_empty = commands_.empty();
     commands_.push_back(std::move(command));
   }
   if (was_empty) {
     const std::uint64_t one = 1;
-    const ssize_t n = ::write(event_.get(), &one, sizeof(one));
+    const ssize_t written = ::write(event_.get(), &one, sizeof(one));
     // EAGAIN would mean a count of 2^64 - 2: the reactor is woken in any case.
-    CHECK(n == sizeof(one) || errno == EAGAIN);
+    CHECK(written == sizeof(one) || errno == EAGAIN);
   }
   return true;
 }

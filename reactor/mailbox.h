@@ -16,6 +16,7 @@
 
 #include "absl/status/statusor.h"
 #include "reactor/command.h"
+#include "reactor/counter.h"
 #include "reactor/unique_fd.h"
 
 namespace echogw {
@@ -30,6 +31,10 @@ class Mailbox {
 
   // Any thread. False when closed or full; the command is then still the caller's.
   [[nodiscard]] bool Post(Command&& command);
+
+  // The same, and adds `n` to `posted` if there is room, before anybody can take the command: who
+  // counts at the other end counts later. `posted` is the caller's.
+  [[nodiscard]] bool Post(Command&& command, Counter& posted, std::uint64_t n);
 
   // Watched by the reactor's poller.
   [[nodiscard]] int event_fd() const noexcept { return event_.get(); }

@@ -118,12 +118,11 @@ std::uint64_t Reactor::SendAway(std::vector<std::vector<MovedConnection>>& batch
     Command command = AdoptConnections{std::move(batches[i])};
     // Counted before the target can count them as arrived, so that no snapshot shows a connection
     // twice: it may miss one that is under way.
-    deps_.counters.connections_moved_out.Add(n);
-    if (move_job_->command.targets[i]->Post(std::move(command))) {
+    Counter& moved_out = deps_.counters.connections_moved_out;
+    if (move_job_->command.targets[i]->Post(std::move(command), moved_out, n)) {
       gone += n;
       continue;
     }
-    deps_.counters.connections_moved_out.Subtract(n);
     for (MovedConnection& m : std::get<AdoptConnections>(command).connections) Attach(m.Take());
   }
   return gone;

@@ -1,7 +1,10 @@
 // Goal: a connection that moves keeps every byte, its state and its count, and is in exactly one
 // place.
+#include <algorithm>
+#include <atomic>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -212,6 +215,30 @@ TEST_P(ReactorMoveTest, ASecondMoveTakesThePlaceOfOneThatCannotEnd) {
   a.Post(MoveConnections{.id = 2, .targets = {&b.mailbox()}});
   EXPECT_EQ(a.TurnUntilReport(1)->connections_moved, 0U);
   EXPECT_EQ(a.TurnUntilReport(2)->connections_moved, 2U);
+}
+
+TEST_P(ReactorMoveTest, NoTotalEverGoesBackWhenATargetHasNoRoom) {
+  TestReactor a(Options());
+  auto closed = Mailbox::Create();
+  ASSERT_TRUE(closed.ok());
+  const auto clients = ConnectMany(a, 3);
+  // A scrape may come at any moment.
+  std::atomic<bool> done{false};
+  std::uint64_t most = 0;
+  std::uint64_t looks = 0;
+  std::thread scrape([&] {
+    while (!done) {
+      most = std::max(most, a.counters().connections_moved_out);
+      ++looks;
+    }
+  });
+  for (std::uint64_t id = 1; id <= 100; ++id) {
+    a.Post(MoveConnections{.id = id, .targets = {closed->get()}, .count_max = 3});
+    EXPECT_EQ(a.TurnUntilReport(id)->connections_moved, 0U);
+  }
+  done = true;
+  scrape.join();
+  EXPECT_EQ(most, 0U) << "seen in one of " << looks << " looks";
 }
 
 TEST_P(ReactorMoveTest, InSlicesSoThatNobodyWaitsLong) {
