@@ -41,8 +41,8 @@ struct LogOptions {
 
 class Logging final : public LogSink {
  public:
-  // Lines that wait for the disk or the terminal; about 2 MB, as a line has 250 bytes at hand.
-  static constexpr std::size_t kQueueLines = 8192;
+  // Lines that wait for the disk or the terminal; about 0.4 MB, as a line has 250 bytes at hand.
+  static constexpr std::size_t kQueueLines = 1024;
 
   // Starts the thread. Fails if the file cannot be opened, before the thread starts.
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<Logging>> Create(const LogOptions& options);
