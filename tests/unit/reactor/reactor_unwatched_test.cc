@@ -10,6 +10,7 @@
 
 #include "gtest/gtest.h"
 #include "tests/support/descriptors.h"
+#include "tests/support/hooked_socket_io.h"
 #include "tests/support/manual_clock.h"
 #include "tests/support/test_reactor.h"
 
@@ -34,6 +35,8 @@ class ReactorUnwatchedTest : public DescriptorTest {
     TestReactorOptions options;
     options.listen.send_buffer_bytes = 4096;
     options.reactor.buffer_bytes = 8192;
+    options.io = &io_;
+    io_.on_accept = [this](AcceptResult fd) { return fd >= 0 ? connection_fd_ = fd : fd; };
     source_ = std::make_unique<TestReactor>(options);
     const std::set<int> before = EpollSets();
     options.reactor.id = 1;
@@ -45,11 +48,8 @@ class ReactorUnwatchedTest : public DescriptorTest {
     }
     ASSERT_GE(target_set_, 0);
 
-    const std::size_t descriptors = OpenDescriptors();
     client_ = source_->Connect({.receive_buffer_bytes = 4096, .segment_bytes = 1000});
-    ASSERT_EQ(OpenDescriptors(), descriptors + 2);
-    // The lowest free number went to the client, the next to its connection.
-    connection_fd_ = client_->fd() + 1;
+    ASSERT_GE(connection_fd_, 0);
     epoll_event nothing{};
     nothing.data.u64 = UINT64_MAX;  // of no connection
     ASSERT_EQ(::epoll_ctl(target_set_, EPOLL_CTL_ADD, connection_fd_, &nothing), 0);
@@ -75,6 +75,7 @@ class ReactorUnwatchedTest : public DescriptorTest {
     ASSERT_EQ(::epoll_ctl(target_set_, EPOLL_CTL_DEL, connection_fd_, nullptr), 0);
   }
 
+  HookedSocketIo io_;
   ManualClock clock_;
   std::unique_ptr<TestReactor> source_;
   std::unique_ptr<TestReactor> target_;
