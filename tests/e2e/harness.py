@@ -4,7 +4,7 @@ Environment, set by ctest:
   ECHOGW_BIN, ECHOGWCTL_BIN  the binaries under test
   ECHOGW_PROTO_GEN           where the Python stubs of the admin API are generated
   ECHOGW_E2E_SANITIZER       the -fsanitize= list of the build; bounds of memory and time widen
-  ECHOGW_E2E_REQUIRE=1       a tool that is missing is a failure, not a skip
+  ECHOGW_E2E_REQUIRE=1       what is missing on the machine is a failure, not a skip
 
 A test starts what it needs with port 0 and reads the real ports from what the process prints. It
 waits for conditions, never for time to pass. A process is ended by its own PID, whatever happens.
@@ -256,18 +256,21 @@ class EndToEnd(unittest.TestCase):
         """The path of a tool; skips without it, or fails where every tool must be there."""
         path = shutil.which(name)
         if path is None:
-            message = f"{name} is not installed; Debian's packages are in deploy/packages.txt"
-            if os.environ.get("ECHOGW_E2E_REQUIRE") == "1":
-                self.fail(message)
-            self.skipTest(message)
+            self.unmet(f"{name} is not installed; Debian's packages are in deploy/packages.txt")
         return path
+
+    def unmet(self, message):
+        """Skips because something is missing; fails where everything must be there."""
+        if os.environ.get("ECHOGW_E2E_REQUIRE") == "1":
+            self.fail(message)
+        self.skipTest(message)
 
     def need_files(self, count):
         """Lets this process, and its children, open `count` files; skips if it may not."""
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         if soft != resource.RLIM_INFINITY and soft < count:
             if hard != resource.RLIM_INFINITY and hard < count:
-                self.skipTest(f"needs {count} open files and may have {hard}; see ulimit -Hn")
+                self.unmet(f"needs {count} open files and may have {hard}; see ulimit -Hn")
             resource.setrlimit(resource.RLIMIT_NOFILE, (count, hard))
 
     def one_line(self, text, *parts):
