@@ -69,7 +69,8 @@ class AdminTest : public testing::Test {
     info.transform = "none";
     info.listen_addresses = {"127.0.0.1:7000"};
     info.config = {{"reactors", "2"}, {"poller", "auto"}};
-    service_ = std::make_unique<AdminService>(control_, connections_, events_, info, std::move(options), log_);
+    service_ = std::make_unique<AdminService>(control_, connections_, events_, info,
+                                              std::move(options), log_);
     auto server = ReserveAndStart(TcpAddress("127.0.0.1", 0), *service_);
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
