@@ -2,12 +2,12 @@
 # Installs what is missing, builds, and runs every test; leaves a release build in build/release/.
 #
 # Usage: tests/run.sh [--quick] [CTEST OPTION...]
-#   --quick      the release build alone: no sanitizers, no clang-tidy
+#   --quick      the release build alone: no sanitizers
 #   others       go to ctest, as in: tests/run.sh --quick -L unit -R mailbox
 #
 # Stages: release build, thread sanitizer (reactors and pool), address and undefined behaviour
-# sanitizers (everything), clang-tidy (reactors and pool), and last the release tests (everything),
-# whose summary ends the output. A stage that fails does not stop the later ones, but the script
+# sanitizers (everything), and last the release tests (everything), whose summary ends the output.
+# clang-tidy is a command of its own, tests/lint/tidy.sh. A stage that fails does not stop the later ones, but the script
 # then ends with 1 and says which it was. Works as root in a container and as a user who may sudo.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -91,10 +91,6 @@ if [ "$quick" = no ]; then
     sanitized $stage || rc=$?
     ends_with $rc
   done
-  heading "clang-tidy"
-  rc=0
-  tests/lint/tidy.sh || rc=$?
-  ends_with $rc
 fi
 
 heading "release tests"
