@@ -36,8 +36,13 @@ constexpr int kEscapeMilliseconds = 25;
 std::atomic<TopInbox*> signalled_inbox{nullptr};
 static_assert(std::atomic<TopInbox*>::is_always_lock_free);
 
-void WakeInbox(int) {
+// Set by a signal handler, taken by the terminal's thread. Relaxed: it guards no other data.
+std::atomic<bool> was_stopped{false};
+static_assert(std::atomic<bool>::is_always_lock_free);
+
+void WakeInbox(int number) {
   const int saved = errno;
+  if (number == SIGCONT) was_stopped.store(true, std::memory_order_relaxed);
   if (const TopInbox* inbox = signalled_inbox.load(std::memory_order_acquire)) inbox->Wake();
   errno = saved;
 }
@@ -189,6 +194,11 @@ TopTerminal::~TopTerminal() {
 }
 
 CellGrid TopTerminal::MakeGrid() {
+  if (was_stopped.exchange(false, std::memory_order_relaxed)) {
+    // A shell has used the terminal meanwhile.
+    reset_prog_mode();
+    clearok(curscr, TRUE);
+  }
   winsize size{};
   if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 0 && size.ws_col > 0 &&
       (size.ws_row != getmaxy(stdscr) || size.ws_col != getmaxx(stdscr))) {

@@ -18,10 +18,25 @@ constexpr Duration kMaxInterval = std::chrono::hours(1);
 class TopCommand : public Command {
  public:
   CommandHelp Help() const override {
-    return {"top", "Watch and steer the gateway on a full screen",
+    return {"top",
+            "Watch and steer the gateway on a full screen",
             "  echogwctl top                    # h shows the keys, q quits\n"
             "  echogwctl top --interval 200ms\n"
-            "  echogwctl top --once             # one frame as text, for scripts"};
+            "  echogwctl top --once             # one frame as text, for scripts",
+            "Shows totals with their history and a row for each reactor: LOAD is the part of the "
+            "time that its loop handled events, EV/WK the ready events for each return of the "
+            "poller's wait, QUEUE the connections that wait to be accepted and their limit, WGT "
+            "its share of new connections. Arrows select, < and > sort, Enter opens the "
+            "connections of a reactor, e shows what was done to the gateway.\n\n"
+            "d drains the reactor, u takes it back, + - and R resize, b rebalances, D drains the "
+            "gateway, x and X close a connection. Each asks before it acts, but for u and b. The "
+            "operation that was begun last is followed at the bottom; it goes on after q.\n\n"
+            "When the gateway is lost the last figures stay with their age, and it is tried again "
+            "until it is back. The terminal needs 80 columns and 24 lines.",
+            {{0, "quit by a key, SIGINT or SIGTERM; with --once, the frame was written"},
+             {2, "the command line makes no sense, or there is no terminal to draw on"},
+             {3, "with --once: nobody answered, not in time, or the gateway went away"},
+             {4, "with --once: stopped before the interval was over"}}};
   }
 
   void AddOptions(OptionSet& options) override {
