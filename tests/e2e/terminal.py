@@ -1,0 +1,64 @@
+"""A terminal for programs that draw: a tmux server of the test's own, with one window."""
+
+import os
+import shlex
+import shutil
+import subprocess
+import tempfile
+
+from harness import clean_environment, wait_until
+
+
+class Terminal:
+    """Runs a command line in a shell; says how it ended in a last line "exit N"."""
+
+    def __init__(self, *command, width=80, height=24, env=None):
+        self._folder = tempfile.mkdtemp(prefix="echogw-e2e-")
+        environment = {"LC_ALL": "C.UTF-8", **(env or {})}
+        words = ["env"] + [f"{k}={v}" for k, v in environment.items()] + list(command)
+        # The last command keeps the window, with what was left on the screen.
+        line = shlex.join(words) + "; echo exit $?; exec cat"
+        try:
+            self._tmux("new-session", "-d", "-x", str(width), "-y", str(height), line)
+        except BaseException:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            raise
+
+    def _tmux(self, *arguments):
+        env = clean_environment({"LC_ALL": "C.UTF-8"})
+        env.pop("TMUX", None)
+        done = subprocess.run(
+            ["tmux", "-u", "-f", "/dev/null", "-S", os.path.join(self._folder, "socket"),
+             *arguments], env=env, stdin=subprocess.DEVNULL, capture_output=True, timeout=30,
+            check=True)
+        return done.stdout.decode()
+
+    def screen(self):
+        return self._tmux("capture-pane", "-p")
+
+    def keys(self, *keys):
+        """As tmux names them: "j", "Enter", "C-c"."""
+        self._tmux("send-keys", *keys)
+
+    def resize(self, width, height):
+        self._tmux("resize-window", "-x", str(width), "-y", str(height))
+
+    def wait_for(self, *texts):
+        """The screen once it holds all `texts`."""
+        seen = ""
+
+        def there():
+            nonlocal seen
+            seen = self.screen()
+            return seen if all(text in seen for text in texts) else None
+
+        try:
+            return wait_until(there, f"{texts} on the screen")
+        except AssertionError as error:
+            raise AssertionError(f"{error}; it shows:\n{seen}") from None
+
+    def end(self):
+        try:
+            self._tmux("kill-server")
+        finally:
+            shutil.rmtree(self._folder, ignore_errors=True)
