@@ -63,7 +63,8 @@ class CloseCommand : public Command {
                   "'close --idle-min 10m'");
     }
     CloseConnectionsResponse response;
-    if (dry_run_ || !yes_) {
+    // One id is one connection at most: nothing to ask.
+    if (dry_run_ || (!yes_ && ids_.size() != 1)) {
       const grpc::Status status = Call(context, true, response);
       if (!status.ok()) return FailRpc(context, status);
       if (dry_run_) return Report(context, response);

@@ -90,7 +90,7 @@ void PrintConnection(std::ostream& out, const admin::v1::GetConnectionResponse& 
 }
 
 std::string ConnectionEventHeader() {
-  return absl::StrFormat("%-24s  %-6s  %8s  %7s  %-21s  %-21s  %8s  %8s  %8s  %s", "TIME", "EVENT",
+  return absl::StrFormat("%-24s  %-6s  %16s  %7s  %-21s  %-21s  %8s  %8s  %8s  %s", "TIME", "EVENT",
                          "ID", "REACTOR", "PEER", "LOCAL", "AGE", "IN", "OUT", "REASON");
 }
 
@@ -98,7 +98,7 @@ std::string ConnectionEventRow(const admin::v1::ConnectionEvent& event) {
   const Connection& c = event.connection();
   const std::string kind =
       HumanEnum(admin::v1::ConnectionEventKind_Name(event.kind()), "CONNECTION_EVENT_KIND_");
-  const std::string row = absl::StrFormat("%s  %-6s  %8d  %7d  %-21s  %s", TimeText(event.time()),
+  const std::string row = absl::StrFormat("%s  %-6s  %16d  %7d  %-21s  %s", TimeText(event.time()),
                                           kind, c.id(), c.reactor(), c.peer(), c.local());
   if (event.kind() == admin::v1::CONNECTION_EVENT_KIND_OPENED) return row;
   const std::string fill(c.local().size() < 21 ? 21 - c.local().size() : 0, ' ');

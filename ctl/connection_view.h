@@ -15,7 +15,7 @@ void PrintConnections(std::ostream& out, const admin::v1::ListConnectionsRespons
 void PrintConnection(std::ostream& out, const admin::v1::GetConnectionResponse& response);
 
 // Rows of a stream: the header, and one open or close. Columns have fixed widths, because the rows
-// to come are not known. Without a line end.
+// to come are not known; that of the id holds a reactor in its upper bits. Without a line end.
 std::string ConnectionEventHeader();
 std::string ConnectionEventRow(const admin::v1::ConnectionEvent& event);
 

@@ -23,7 +23,7 @@ constexpr std::uint64_t kMaxLimit = 1000;
 constexpr std::uint32_t kDefaultLimit = 100;
 
 // History and stream have the same fixed columns, so that the one goes on as the other.
-constexpr char kRow[] = "%6s  %-24s  %-8s  %-10s  %-22s  %4s  %s\n";
+constexpr char kRow[] = "%6s  %-24s  %-8s  %-16s  %-22s  %4s  %s\n";
 
 void PrintHeader(std::ostream& out) {
   out << absl::StrFormat(kRow, "ID", "TIME", "SEVERITY", "KIND", "ACTOR", "OP", "MESSAGE");

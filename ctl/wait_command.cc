@@ -117,6 +117,9 @@ class Waiting {
       const Duration left = limit_ - (Clock::now() - begin_);
       call.set_deadline(std::chrono::system_clock::now() +
                         std::chrono::duration_cast<std::chrono::microseconds>(left));
+      // A call that fails at once tells why. After that one has to stay in the call: gRPC works on
+      // a connection only while somebody is in one, and every 5 s.
+      call.set_wait_for_ready(lost_.has_value());
       SetCurrent(&call);
       bool is_done = false;
       grpc::Status status;
@@ -151,7 +154,7 @@ class Waiting {
       case grpc::StatusCode::CANCELLED:  // by the watchdog, or by a gateway that stops
       case grpc::StatusCode::OK:
         // Both sides end the call at the deadline, and their clocks differ by a little.
-        if (begin_ + limit_ - Clock::now() > kInterval) {
+        if (!lost_ && begin_ + limit_ - Clock::now() > kInterval) {
           lost_ = {grpc::StatusCode::DEADLINE_EXCEEDED, ""};
         }
         break;

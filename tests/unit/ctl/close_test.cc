@@ -41,11 +41,19 @@ TEST_F(Close, OneNeedsNoQuestion) {
   EXPECT_EQ(run.code, 0);
   EXPECT_EQ(run.out, "1 connection closed with FIN\n");
   EXPECT_EQ(run.err, "");
-  EXPECT_THAT(DryRuns(), ElementsAre(true, false));
-  const auto request = gateway_.requests().close_connections[1];
+  EXPECT_THAT(DryRuns(), ElementsAre(false));
+  const auto request = gateway_.requests().close_connections[0];
   EXPECT_THAT(request.ids(), ElementsAre(4711U));
   EXPECT_FALSE(request.has_filter());
   EXPECT_EQ(request.mode(), admin::v1::CLOSE_MODE_FIN);
+}
+
+TEST_F(Close, ConditionsThatMatchOneNeedNoQuestion) {
+  gateway_.close.set_closed(1);
+  const CliRun run = Ask({"close", "--peer", "192.0.2.7"});
+  EXPECT_EQ(run.code, 0);
+  EXPECT_THAT(DryRuns(), ElementsAre(true, false));
+  EXPECT_EQ(gateway_.requests().close_connections[1].filter().peer_cidr(), "192.0.2.7");
 }
 
 TEST_F(Close, SeveralNeedYesWithoutATerminal) {

@@ -200,11 +200,12 @@ TEST_F(Conns, WatchShowsOpensClosesAndLosses) {
       Ask({"conns", "--watch", "--reactor", "1", "--peer", "192.0.2.0/24", "--port", "7000"});
   EXPECT_EQ(run.code, 3);
   EXPECT_EQ(run.out,
-            "TIME                      EVENT         ID  REACTOR  PEER                   LOCAL     "
+            "TIME                      EVENT                 ID  REACTOR  PEER                   "
+            "LOCAL     "
             "                  AGE        IN       OUT  REASON\n"
-            "2023-11-14T22:13:20.000Z  opened         9        1  192.0.2.7:40009        "
+            "2023-11-14T22:13:20.000Z  opened                 9        1  192.0.2.7:40009        "
             "192.0.2.1:7000\n"
-            "2023-11-14T22:13:21.005Z  closed         3        1  192.0.2.7:40003        "
+            "2023-11-14T22:13:21.005Z  closed                 3        1  192.0.2.7:40003        "
             "192.0.2.1:7000          1.50 µs  2.93 KiB  2.93 KiB  peer closed\n");
   EXPECT_EQ(run.err,
             "echogwctl: 12 opens and closes were lost here; they came faster than they were read\n"

@@ -18,13 +18,14 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 
 constexpr char kHeader[] =
-    "    ID  TIME                      SEVERITY  KIND        ACTOR                     OP  "
+    "    ID  TIME                      SEVERITY  KIND              ACTOR                     OP  "
     "MESSAGE\n";
 constexpr char kSeven[] =
-    "     7  2023-11-14T22:13:20.250Z  info      resize      ipv4:127.0.0.1:50000       7  resize "
+    "     7  2023-11-14T22:13:20.250Z  info      resize            ipv4:127.0.0.1:50000       7  "
+    "resize "
     "8 -> 2 succeeded\n";
 constexpr char kEight[] =
-    "     8  2023-11-14T22:13:20.250Z  warning   stall       gateway                    -  "
+    "     8  2023-11-14T22:13:20.250Z  warning   stall             gateway                    -  "
     "reactor 3 stalled\n";
 
 class Events : public testing::Test {

@@ -195,7 +195,8 @@ TEST_F(Wait, ARefusalEndsAtOnce) {
 }
 
 TEST_F(Wait, AGatewayMayStartMeanwhile) {
-  Waiter waiter({"--target", address_, "wait", "serving", "--deadline", "1m"});
+  // Shorter than the 5 s after which gRPC looks at a connection that no call is waiting for.
+  Waiter waiter({"--target", address_, "wait", "serving", "--deadline", "4s"});
   ASSERT_TRUE(waiter.err.WaitFor("to answer\n"));
   Start();
   gateway_->stats_updates = {Stats(admin::v1::GATEWAY_STATE_SERVING, 0)};
