@@ -75,9 +75,10 @@ grpc::ServerUnaryReactor* AdminService::CloseConnections(grpc::CallbackServerCon
     if (result.ok()) {
       response->set_closed(result->closed);
       for (const std::uint64_t id : result->not_found) response->add_not_found(id);
-      outcome =
-          absl::StrCat(valid.dry_run ? "would close " : "closed ", result->closed, " connections");
+      outcome = absl::StrCat("closed ", result->closed, " connections");
     }
+    // A dry run changes nothing.
+    if (valid.dry_run) return result.status();
     RecordChange(context->peer(), "CloseConnections", result.status(), outcome, 0);
     return result.status();
   });

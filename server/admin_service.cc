@@ -6,6 +6,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "server/grpc_status.h"
 #include "server/process_stats.h"
@@ -17,6 +18,36 @@ namespace {
 
 // How soon a watcher of an operation sees a change; no operation is over in less.
 constexpr std::chrono::milliseconds kOperationPoll(20);
+
+// What operators call it: the verb of echogwctl.
+std::string OperatorsWord(const std::string& method) {
+  if (method == "SetSteering") return "steer";
+  if (method == "CloseConnections") return "close";
+  if (method == "SetLogLevel") return "log-level";
+  return absl::AsciiStrToLower(method);
+}
+
+// "operation 7 began: resize to 4 reactors"
+std::string Beginning(const Operation& operation) {
+  std::string what;
+  switch (operation.kind) {
+    case OperationKind::kResize:
+      what = absl::StrCat(" to ", operation.reactors_target, " reactors");
+      break;
+    case OperationKind::kMove:
+      what = absl::StrCat(" from reactor ", operation.reactor.value_or(0));
+      break;
+    case OperationKind::kDrainReactor:
+      what = absl::StrCat(" of reactor ", operation.reactor.value_or(0));
+      break;
+    case OperationKind::kDrainGateway:
+      what = " of the gateway";
+      break;
+    case OperationKind::kRebalance:
+      break;
+  }
+  return absl::StrCat("operation ", operation.id, " began: ", EventKind(operation.kind), what);
+}
 
 grpc::ServerUnaryReactor* FinishCall(grpc::CallbackServerContext* context,
                                      const absl::Status& status) {
@@ -206,7 +237,7 @@ void AdminService::RecordChange(const std::string& peer, const char* method,
     log_.Write(level, absl::StrCat("admin: ", method, " from ", peer, ": ", result));
   }
   events_.Add({.severity = status.ok() ? EventSeverity::kInfo : EventSeverity::kWarning,
-               .kind = method,
+               .kind = OperatorsWord(method),
                .actor = peer,
                .message = result,
                .operation = operation});
@@ -218,8 +249,9 @@ grpc::ServerUnaryReactor* AdminService::FinishOperation(grpc::CallbackServerCont
                                                         pb::Operation* message) {
   if (!operation.ok()) return FinishChange(context, method, operation.status(), "");
   ToProto(*operation, *message);
-  return FinishChange(context, method, absl::OkStatus(), absl::StrCat("operation ", operation->id),
-                      operation->id);
+  // A dry run changes nothing.
+  if (operation->dry_run) return FinishCall(context, absl::OkStatus());
+  return FinishChange(context, method, absl::OkStatus(), Beginning(*operation), operation->id);
 }
 
 absl::Status AdminService::MayChange() const {

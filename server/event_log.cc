@@ -5,6 +5,21 @@
 
 namespace echogw {
 
+const char* EventKind(OperationKind kind) {
+  switch (kind) {
+    case OperationKind::kResize:
+      return "resize";
+    case OperationKind::kMove:
+      return "move";
+    case OperationKind::kRebalance:
+      return "rebalance";
+    case OperationKind::kDrainReactor:
+    case OperationKind::kDrainGateway:
+      break;
+  }
+  return "drain";
+}
+
 void EventLog::Add(Event event) {
   const std::scoped_lock lock(mutex_);
   event.id = ++last_id_;

@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "server/control.h"
+
 namespace echogw {
 
 enum class EventSeverity : std::uint8_t { kInfo, kWarning, kError };
@@ -18,11 +20,17 @@ struct Event {
   std::uint64_t id = 0;  // counts up from 1
   std::chrono::system_clock::time_point time;
   EventSeverity severity = EventSeverity::kInfo;
-  std::string kind;   // "resize", "state", "reactor", ...
+  // What an operator would call it. Of changes, the verb of echogwctl: "resize", "move",
+  // "rebalance", "steer", "drain", "undrain", "close", "log-level". Else "state" (of the gateway),
+  // "reactor" (a warning of one) or "stop".
+  std::string kind;
   std::string actor;  // the peer of an admin call, "signal" or "gateway"
   std::string message;
   std::uint64_t operation = 0;  // 0: none
 };
+
+// The kind of the events of an operation.
+[[nodiscard]] const char* EventKind(OperationKind kind);
 
 class EventLog {
  public:

@@ -194,10 +194,12 @@ LogLevels Gateway::LevelsInForce() const {
 }
 
 void Gateway::OnOperation(const Operation& operation) {
+  // A plan is no event: nothing happened.
+  if (operation.dry_run) return;
   events_.Add({.severity = operation.result == OperationResult::kSucceeded
                                ? EventSeverity::kInfo
                                : EventSeverity::kWarning,
-               .kind = "operation",
+               .kind = EventKind(operation.kind),
                .actor = "gateway",
                .message = operation.message,
                .operation = operation.id});

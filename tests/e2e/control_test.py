@@ -253,5 +253,31 @@ class AutomaticBalance(ControlCase):
         self.accounts_balance(gateway)
 
 
+class Events(ControlCase):
+    def test_tell_what_was_done_in_the_words_of_the_operator(self):
+        gateway = self.gateway(reactors=2)
+        with connect(gateway.address) as client:
+            ping(client)
+            self.ctl(gateway, "resize", "4", "--dry-run")
+            self.ctl(gateway, "rebalance", "--dry-run")
+            self.ctl(gateway, "close", "--reactor", "0,1", "--dry-run")
+            self.ctl(gateway, "resize", "3", "--wait")
+            self.ctl(gateway, "drain", "--reactor", "1", "--wait")
+            self.ctl(gateway, "undrain", "--reactor", "1")
+            self.ctl(gateway, "steer", "2=5")
+            self.ctl(gateway, "log-level", "debug", "--log", "console")
+            self.ctl(gateway, "resize", "0", expect=2)
+        events = self.ctl_json(gateway, "events")["events"]
+        done = [(e["kind"], e["actor"].split(":")[0]) for e in events if e["kind"] != "state"]
+        # A short operation may end before its beginning is written down.
+        self.assertCountEqual(done, [("resize", "ipv4"), ("resize", "gateway"),
+                                     ("drain", "ipv4"), ("drain", "gateway"),
+                                     ("undrain", "ipv4"), ("steer", "ipv4"),
+                                     ("log-level", "ipv4")])
+        of_operation = [e["operation"] for e in events if e["kind"] == "drain"]
+        self.assertEqual(len(set(of_operation)), 1, of_operation)
+        self.assertIn("resize to 3 reactors", self.ctl(gateway, "events").out)
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -111,7 +111,7 @@ TEST_F(AdminConnectionsTest, ClosesAndRecordsWhoAskedForIt) {
   pb::ListEventsResponse events;
   ASSERT_TRUE(Call(*stub_, &pb::Admin::Stub::ListEvents, pb::ListEventsRequest(), events).ok());
   ASSERT_EQ(events.events_size(), 1);
-  EXPECT_EQ(events.events(0).kind(), "CloseConnections");
+  EXPECT_EQ(events.events(0).kind(), "close");
   EXPECT_THAT(events.events(0).actor(), HasSubstr("127.0.0.1"));
   EXPECT_EQ(events.events(0).message(), "closed 2 connections");
 }

@@ -83,6 +83,9 @@ TEST_F(AdminServiceTest, Resize) {
   EXPECT_EQ(control_.resize()->target, 8U);
   EXPECT_EQ(control_.resize()->deadline, seconds(3));
   EXPECT_TRUE(control_.resize()->dry_run);
+  request.set_dry_run(false);
+  ASSERT_TRUE(Call(*stub_, &Stub::Resize, request, response).ok());
+  EXPECT_FALSE(control_.resize()->dry_run);
   EXPECT_THAT(log_.lines(), Contains(HasSubstr("admin: Resize from ipv4:127.0.0.1:")));
 }
 

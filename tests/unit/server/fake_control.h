@@ -52,16 +52,23 @@ class FakeControl final : public Control {
     return stats_;
   }
   absl::StatusOr<Operation> Resize(const ResizeRequest& request) override {
-    return Begin(resize_, request, OperationKind::kResize);
+    return Begin(resize_, request,
+                 {.kind = OperationKind::kResize,
+                  .reactors_target = request.target,
+                  .dry_run = request.dry_run});
   }
   absl::StatusOr<Operation> Move(const MoveRequest& request) override {
-    return Begin(move_, request, OperationKind::kMove);
+    return Begin(move_, request, {.kind = OperationKind::kMove, .reactor = request.from});
   }
   absl::StatusOr<Operation> Rebalance(const RebalanceRequest& request) override {
-    return Begin(rebalance_, request, OperationKind::kRebalance);
+    return Begin(rebalance_, request,
+                 {.kind = OperationKind::kRebalance, .dry_run = request.dry_run});
   }
   absl::StatusOr<Operation> Drain(const DrainRequest& request) override {
-    return Begin(drain_, request, OperationKind::kDrainGateway);
+    return Begin(
+        drain_, request,
+        {.kind = request.reactor ? OperationKind::kDrainReactor : OperationKind::kDrainGateway,
+         .reactor = request.reactor});
   }
   absl::Status SetAutoRebalance(bool enabled, std::optional<RebalancePolicy> policy) override {
     const std::lock_guard lock(mutex_);
@@ -102,13 +109,11 @@ class FakeControl final : public Control {
   }
   template <typename Request>
   absl::StatusOr<Operation> Begin(std::optional<Request>& seen, const Request& request,
-                                  OperationKind kind) {
+                                  Operation operation) {
     const std::lock_guard lock(mutex_);
     if (!failure_.ok()) return failure_;
     seen = request;
-    Operation operation;
     operation.id = operations_.size() + 1;
-    operation.kind = kind;
     operation.phase = "begin";
     operations_[operation.id] = operation;
     return operation;
