@@ -4,11 +4,13 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <filesystem>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 
 namespace echogw {
 namespace {
@@ -44,7 +46,7 @@ Tmux::Tmux(const std::string& shell_line, int width, int height, const std::stri
   // The last command keeps the window, with what was left on the screen.
   const std::string line = absl::StrCat("env ", environment, " sh -c ",
                                         Quoted(absl::StrCat(shell_line, "; echo end; cat")));
-  Run(absl::StrCat("new-session -d -x ", width, " -y ", height, " ", Quoted(line)));
+  EXPECT_EQ(Run(absl::StrCat("new-session -d -x ", width, " -y ", height, " ", Quoted(line))), "");
 }
 
 Tmux::~Tmux() {
@@ -72,16 +74,32 @@ void Tmux::Resize(int width, int height) const {
   EXPECT_EQ(Run(absl::StrCat("resize-window -x ", width, " -y ", height)), "");
 }
 
-std::string Tmux::WaitFor(const std::string& text, bool there) const {
+std::string Tmux::WaitForAll(const std::vector<std::string>& texts) const {
+  return WaitUntil(
+      [&texts](const std::string& screen) {
+        return std::all_of(texts.begin(), texts.end(), [&screen](const std::string& text) {
+          return screen.find(text) != std::string::npos;
+        });
+      },
+      absl::StrCat("not all of '", absl::StrJoin(texts, "', '"), "' are"));
+}
+
+std::string Tmux::WaitForNo(const std::string& text) const {
+  return WaitUntil(
+      [&text](const std::string& screen) { return screen.find(text) == std::string::npos; },
+      absl::StrCat("'", text, "' is still"));
+}
+
+std::string Tmux::WaitUntil(const std::function<bool(const std::string&)>& done,
+                            const std::string& wanted) const {
   const auto end = std::chrono::steady_clock::now() + kPatience;
   std::string screen;
   do {
     screen = Capture();
-    if ((screen.find(text) != std::string::npos) == there) return screen;
+    if (done(screen)) return screen;
     usleep(20'000);
   } while (std::chrono::steady_clock::now() < end);
-  ADD_FAILURE() << "'" << text << "' is " << (there ? "not" : "still") << " on the screen:\n"
-                << screen;
+  ADD_FAILURE() << wanted << " on the screen:\n" << screen;
   return screen;
 }
 

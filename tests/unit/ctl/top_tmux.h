@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -24,15 +25,21 @@ class Tmux {
   // As tmux names keys: "j", "Enter", "C-c".
   void Keys(const std::vector<std::string>& keys) const;
   void Resize(int width, int height) const;
-  // Waits until the screen holds `text`, or does no more; fails the test after a deadline. Returns
-  // the screen.
-  std::string WaitFor(const std::string& text, bool there = true) const;
+  // Wait until the screen holds every one of `texts`, or no more `text`; fail the test after a
+  // deadline. Return the screen. A frame or a line may arrive in parts: what a test goes on to ask
+  // of the screen belongs into `texts`.
+  std::string WaitForAll(const std::vector<std::string>& texts) const;
+  std::string WaitFor(const std::string& text) const { return WaitForAll({text}); }
+  std::string WaitForNo(const std::string& text) const;
   // A folder that is the test's own.
   const std::string& folder() const { return folder_; }
 
  private:
   // What the command wrote.
   std::string Run(const std::string& arguments) const;
+  // What WaitFor() and WaitForNo() share: until `done` likes the screen.
+  std::string WaitUntil(const std::function<bool(const std::string&)>& done,
+                        const std::string& wanted) const;
 
   std::string folder_;
 };
