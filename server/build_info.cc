@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/build_info_generated.h"
+#include "server/revision.h"
 
 namespace echogw {
 

@@ -1,4 +1,4 @@
-// What this binary was built from, fixed at configure time. Any thread.
+// What this binary was built from. Any thread.
 #pragma once
 
 #include <string>
@@ -7,7 +7,7 @@ namespace echogw {
 
 struct BuildInfo {
   std::string version;
-  std::string revision;  // empty if the source was not a git checkout
+  std::string revision;  // ECHOGW_REVISION of the build, else git's; empty if neither is known
   std::string compiler;
   std::string build_type;
 };
