@@ -21,6 +21,8 @@ constexpr int kRequestBytesMax = 64 * 1024;
 // Reflection takes a thread of its own per open stream; the rest of the service takes none.
 constexpr int kThreadsMax = 16;
 constexpr int kStreamsPerConnectionMax = 128;
+// gRPC would let a stranger who says nothing hold a connection for two minutes.
+constexpr int kHandshakeLimitMs = 10'000;
 constexpr std::chrono::milliseconds kStopLimit(500);
 
 // Process-wide settings of gRPC, once. The health messages are named so that the linker takes
@@ -49,14 +51,23 @@ absl::StatusOr<std::unique_ptr<SocketLock>> AdminServer::Reserve(const AdminAddr
 
 absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(const AdminAddress& address,
                                                                 std::unique_ptr<SocketLock> lock,
-                                                                AdminService& service) {
+                                                                AdminService& service,
+                                                                AdminAccess& access, LogSink& log) {
   PrepareGrpc();
   grpc::ServerBuilder builder;
   int port = 0;
-  builder.AddListeningPort(address.ToString(), grpc::InsecureServerCredentials(), &port);
+  std::unique_ptr<AdminAcceptor> acceptor;
+  if (access.open()) {
+    builder.AddListeningPort(address.ToString(), grpc::InsecureServerCredentials(), &port);
+  } else {
+    auto listening = AdminAcceptor::Listen(address, access, log, builder);
+    if (!listening.ok()) return listening.status();
+    acceptor = *std::move(listening);
+  }
   // Without this a second process would share the port and get every other call.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kStreamsPerConnectionMax);
+  builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeLimitMs);
   builder.SetMaxReceiveMessageSize(kRequestBytesMax);
   builder.SetResourceQuota(grpc::ResourceQuota("echogw-admin").SetMaxThreads(kThreadsMax));
   builder.SetSyncServerOption(grpc::ServerBuilder::NUM_CQS, 1);
@@ -64,24 +75,30 @@ absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(const AdminAddre
   builder.SetSyncServerOption(grpc::ServerBuilder::MAX_POLLERS, 1);
   builder.RegisterService(&service);
   auto server = builder.BuildAndStart();
-  if (server == nullptr || (address.unix_path.empty() && port == 0))
+  if (server == nullptr || (acceptor == nullptr && port == 0)) {
     return StartFailed(address.ToString());
-  std::string real = address.ToString();
-  if (address.unix_path.empty()) {
+  }
+  std::string real;
+  if (acceptor == nullptr) {
     ListenAddress tcp = address.tcp;
     tcp.port = static_cast<std::uint16_t>(port);
     real = tcp.ToString();
+  } else {
+    real = acceptor->address();
+    acceptor->Start();
   }
-  std::unique_ptr<AdminServer> out(
-      new AdminServer(service, std::move(lock), std::move(server), std::move(real)));
+  std::unique_ptr<AdminServer> out(new AdminServer(service, std::move(lock), std::move(acceptor),
+                                                   std::move(server), std::move(real)));
   out->SetServing(false);
   return out;
 }
 
 AdminServer::AdminServer(AdminService& service, std::unique_ptr<SocketLock> lock,
+                         std::unique_ptr<AdminAcceptor> acceptor,
                          std::unique_ptr<grpc::Server> server, std::string address)
     : service_(service),
       lock_(std::move(lock)),
+      acceptor_(std::move(acceptor)),
       server_(std::move(server)),
       address_(std::move(address)) {}
 
@@ -99,6 +116,7 @@ void AdminServer::SetServing(bool serving) {
 
 void AdminServer::Stop(std::chrono::milliseconds limit) {
   if (std::exchange(stopped_, true)) return;
+  if (acceptor_ != nullptr) acceptor_->Stop();
   service_.EndWatches();
   server_->Shutdown(std::chrono::system_clock::now() + limit);
   server_->Wait();

@@ -10,6 +10,9 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "reactor/log_sink.h"
+#include "server/access/admin_acceptor.h"
+#include "server/access/admin_access.h"
 #include "server/admin_service.h"
 #include "server/config.h"
 #include "server/socket_lock.h"
@@ -29,9 +32,10 @@ class AdminServer {
       const AdminAddress& address);
 
   // Serves when it returns, with health NOT_SERVING until SetServing(true). `lock` is what Reserve
-  // gave for the address; `service` outlives the server.
+  // gave for the address; the others outlive the server.
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<AdminServer>> Start(
-      const AdminAddress& address, std::unique_ptr<SocketLock> lock, AdminService& service);
+      const AdminAddress& address, std::unique_ptr<SocketLock> lock, AdminService& service,
+      AdminAccess& access, LogSink& log);
 
   AdminServer(const AdminServer&) = delete;
   AdminServer& operator=(const AdminServer&) = delete;
@@ -50,11 +54,14 @@ class AdminServer {
 
  private:
   AdminServer(AdminService& service, std::unique_ptr<SocketLock> lock,
-              std::unique_ptr<grpc::Server> server, std::string address);
+              std::unique_ptr<AdminAcceptor> acceptor, std::unique_ptr<grpc::Server> server,
+              std::string address);
 
   AdminService& service_;
-  // Outlives the server, which removes the socket file when it stops.
+  // Outlives the acceptor, which removes the socket file when it stops.
   std::unique_ptr<SocketLock> lock_;
+  // Null if gRPC accepts by itself, because nobody is asked who he is. Outlives the server.
+  std::unique_ptr<AdminAcceptor> acceptor_;
   std::unique_ptr<grpc::Server> server_;
   const std::string address_;
   // What health says; empty until it was told.

@@ -224,21 +224,26 @@ grpc::ServerUnaryReactor* AdminService::FinishChange(grpc::CallbackServerContext
                                                      const char* method, const absl::Status& status,
                                                      const std::string& outcome,
                                                      std::uint64_t operation) {
-  RecordChange(context->peer(), method, status, outcome, operation);
+  RecordChange(CallerOf(*context), method, status, outcome, operation);
   return FinishCall(context, status);
 }
 
-void AdminService::RecordChange(const std::string& peer, const char* method,
+std::string AdminService::CallerOf(const grpc::CallbackServerContext& context) const {
+  const std::string name = options_.name_of(context);
+  return name.empty() ? context.peer() : absl::StrCat(name, " at ", context.peer());
+}
+
+void AdminService::RecordChange(const std::string& caller, const char* method,
                                 const absl::Status& status, const std::string& outcome,
                                 std::uint64_t operation) {
   const std::string result = status.ok() ? outcome : status.ToString();
   const LogLevel level = status.ok() ? LogLevel::kInfo : LogLevel::kWarning;
   if (log_.Enabled(level)) {
-    log_.Write(level, absl::StrCat("admin: ", method, " from ", peer, ": ", result));
+    log_.Write(level, absl::StrCat("admin: ", method, " from ", caller, ": ", result));
   }
   events_.Add({.severity = status.ok() ? EventSeverity::kInfo : EventSeverity::kWarning,
                .kind = OperatorsWord(method),
-               .actor = peer,
+               .actor = caller,
                .message = result,
                .operation = operation});
 }

@@ -41,6 +41,9 @@ struct AdminServiceOptions {
   std::function<absl::Status(bool console, bool file, const std::string& level)> set_log_level =
       [](bool, bool, const std::string&) { return absl::UnimplementedError("no log"); };
   std::function<LogLevels()> log_levels = [] { return LogLevels{}; };
+  // Who makes a call, beside its peer's address; empty if nobody is asked.
+  std::function<std::string(const grpc::ServerContextBase&)> name_of =
+      [](const grpc::ServerContextBase&) { return std::string(); };
 };
 
 class AdminService final : public pb::Admin::CallbackService {
@@ -118,8 +121,10 @@ class AdminService final : public pb::Admin::CallbackService {
  private:
   grpc::ServerUnaryReactor* FinishLater(grpc::CallbackServerContext* context,
                                         std::function<absl::Status()> work);
+  // "token ci at ipv4:127.0.0.1:4711", or the address alone.
+  [[nodiscard]] std::string CallerOf(const grpc::CallbackServerContext& context) const;
   // Logs a change of the gateway, done or refused, and records it as an event.
-  void RecordChange(const std::string& peer, const char* method, const absl::Status& status,
+  void RecordChange(const std::string& caller, const char* method, const absl::Status& status,
                     const std::string& outcome, std::uint64_t operation);
   // Ends the call with `status`, and logs it as a change of the gateway.
   grpc::ServerUnaryReactor* FinishChange(grpc::CallbackServerContext* context, const char* method,

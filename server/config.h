@@ -11,6 +11,7 @@
 
 #include "reactor/options.h"
 #include "reactor/socket.h"
+#include "server/access/role.h"
 #include "server/control.h"
 #include "server/logging.h"
 
@@ -25,6 +26,23 @@ struct AdminAddress {
   [[nodiscard]] std::string ToString() const;
 };
 
+// Who may call the admin port; see access/admin_access.h.
+struct AdminAccessOptions {
+  // PEM files; empty: no TLS, and no certificates from clients.
+  std::string tls_cert;
+  std::string tls_key;
+  std::string tls_client_ca;
+  // Names in client certificates. If both are empty, each certificate of the CA is an operator's.
+  std::vector<std::string> tls_operators;
+  std::vector<std::string> tls_viewers;
+  std::string token_file;  // empty: no tokens
+  // Of the unix socket, and the role of users who are neither root nor the gateway's own.
+  unsigned unix_mode = 0600;
+  Role unix_others = Role::kViewer;
+  // Off loopback without TLS, or without asking who calls.
+  bool allow_insecure = false;
+};
+
 struct Config {
   std::vector<ListenAddress> listen;
   ListenOptions listen_options;
@@ -37,6 +55,7 @@ struct Config {
   bool steering = true;
 
   AdminAddress admin;
+  AdminAccessOptions admin_access;
   std::optional<ListenAddress> metrics;  // unset: off
 
   LogOptions log;

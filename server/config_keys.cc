@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "server/access/access_config.h"
 #include "server/config_values.h"
 
 namespace echogw {
@@ -298,7 +299,8 @@ std::vector<ConfigKey> DrainKeys() {
 
 std::vector<ConfigKey> AllKeys() {
   std::vector<ConfigKey> all;
-  for (auto&& keys : {NetworkKeys(), ReactorKeys(), AdminKeys(), LogKeys(), DrainKeys()}) {
+  for (auto&& keys :
+       {NetworkKeys(), ReactorKeys(), AdminKeys(), AdminAccessKeys(), LogKeys(), DrainKeys()}) {
     all.insert(all.end(), keys.begin(), keys.end());
   }
   return all;

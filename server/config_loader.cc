@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <array>
 #include <cstddef>
 #include <cstring>
 #include <utility>
@@ -11,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "server/access/access_config.h"
 #include "server/config_file.h"
 #include "server/config_keys.h"
 #include "server/config_values.h"
@@ -20,8 +22,10 @@ namespace {
 
 constexpr const char* kPrefix = "ECHOGW_";
 constexpr const char* kConfigVariable = "ECHOGW_CONFIG";
-// A variable of echogwctl, which often runs in the same environment.
-constexpr const char* kTargetVariable = "ECHOGW_TARGET";
+// Variables of echogwctl, which often runs in the same environment.
+constexpr auto kCtlVariables = std::to_array<const char*>(
+    {"ECHOGW_TARGET", "ECHOGW_TLS", "ECHOGW_CA_CERT", "ECHOGW_CLIENT_CERT", "ECHOGW_CLIENT_KEY",
+     "ECHOGW_SERVER_NAME", "ECHOGW_TOKEN", "ECHOGW_TOKEN_FILE"});
 
 // A list may be written with commas as well; an empty part is left to the parser to refuse.
 std::vector<std::string> SplitList(const std::vector<std::string>& values) {
@@ -57,13 +61,19 @@ Setting Choose(const ConfigKey& key, const Sources& from) {
     setting.source = line->second.source;
   }
   if (key.kind == ConfigKey::Kind::kList) setting.values = SplitList(setting.values);
+  // A list that is left empty has no values, not an empty one.
+  if (key.default_text.empty() && setting.values == std::vector<std::string>{""} &&
+      key.kind == ConfigKey::Kind::kList) {
+    setting.values.clear();
+  }
   return setting;
 }
 
 // Kubernetes sets ECHOGW_PORT and others for a service of that name, so a variable that is not
 // known cannot be an error; one that is nearly a key is worth a warning.
 std::vector<std::string> NearMisses(const Environment& environment) {
-  std::vector<std::string> known = {kConfigVariable, kTargetVariable};
+  std::vector<std::string> known(kCtlVariables.begin(), kCtlVariables.end());
+  known.emplace_back(kConfigVariable);
   for (const ConfigKey& key : ConfigKeys()) known.push_back(EnvironmentName(key.name));
   std::vector<std::string> warnings;
   for (const auto& [name, value] : environment) {
@@ -110,7 +120,7 @@ absl::Status CheckPorts(const Config& config) {
 }
 
 std::string Meaning(const Setting& setting, const Config& config) {
-  if (setting.values.front() != "auto") return "";
+  if (setting.values.empty() || setting.values.front() != "auto") return "";
   if (setting.key == "reactors") return absl::StrCat(config.reactors);
   if (setting.key == "cpus") return config.cpus.empty() ? "none" : FormatCpuList(config.cpus);
   return "";
@@ -160,6 +170,7 @@ absl::StatusOr<LoadedConfig> LoadConfig(const KeyValues& flags, const Environmen
     loaded.settings.push_back(std::move(setting));
   }
   if (auto status = CheckPorts(loaded.config); !status.ok()) return status;
+  if (auto status = CheckAdminAccess(loaded.config); !status.ok()) return status;
   // What "auto" means may depend on keys that come later in the table.
   for (Setting& setting : loaded.settings) {
     if (setting.key == "log-level" && setting.values.front() == "auto") {
@@ -169,6 +180,9 @@ absl::StatusOr<LoadedConfig> LoadConfig(const KeyValues& flags, const Environmen
     setting.meaning = Meaning(setting, loaded.config);
   }
   loaded.warnings = NearMisses(environment);
+  for (std::string& warning : AdminAccessWarnings(loaded.config)) {
+    loaded.warnings.push_back(std::move(warning));
+  }
   return loaded;
 }
 

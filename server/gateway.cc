@@ -112,6 +112,9 @@ absl::Status Gateway::StartAll() {
   log_ = *std::move(log);
   grpc_log_ = std::make_unique<GrpcLogRedirect>(*log_);
   for (const std::string& warning : loaded_.warnings) log_->Write(LogLevel::kWarning, warning);
+  auto access = AdminAccess::Create(loaded_.config.admin, loaded_.config.admin_access, *log_);
+  if (!access.ok()) return access.status();
+  access_ = *std::move(access);
 
   reactor_log_ = std::make_unique<ReactorLog>(*log_, events_);
   auto pool = ReactorPool::Create(ToPoolOptions(loaded_.config), *reactor_log_);
@@ -128,9 +131,13 @@ absl::Status Gateway::StartAll() {
 
 absl::Status Gateway::StartMetrics() {
   if (!loaded_.config.metrics) return absl::OkStatus();
-  auto collector = std::make_unique<MetricsCollector>(*pool_, GetBuildInfo(), [this] {
-    return LogCounts{.lines_dropped = log_->lines_dropped(), .write_errors = log_->write_errors()};
-  });
+  auto collector = std::make_unique<MetricsCollector>(
+      *pool_, GetBuildInfo(),
+      [this] {
+        return LogCounts{.lines_dropped = log_->lines_dropped(),
+                         .write_errors = log_->write_errors()};
+      },
+      [this] { return access_->refused(); });
   auto metrics = MetricsServer::Start(*loaded_.config.metrics, std::move(collector),
                                       [this] { return state_.load(); });
   if (!metrics.ok()) return metrics.status();
@@ -146,9 +153,11 @@ absl::Status Gateway::StartAdmin(std::unique_ptr<SocketLock> lock) {
     return SetLogLevel(console, file, level);
   };
   options.log_levels = [this] { return LevelsInForce(); };
+  options.name_of = [this](const grpc::ServerContextBase& call) { return access_->NameOf(call); };
   service_ = std::make_unique<AdminService>(*pool_, pool_->connections(), events_, Info(),
                                             std::move(options), *log_);
-  auto admin = AdminServer::Start(loaded_.config.admin, std::move(lock), *service_);
+  auto admin =
+      AdminServer::Start(loaded_.config.admin, std::move(lock), *service_, *access_, *log_);
   if (!admin.ok()) return admin.status();
   const std::lock_guard guard(state_mutex_);
   admin_ = *std::move(admin);

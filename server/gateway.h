@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "server/access/admin_access.h"
 #include "server/admin_server.h"
 #include "server/admin_service.h"
 #include "server/config_loader.h"
@@ -84,6 +85,7 @@ class Gateway {
   std::unique_ptr<LogSink> reactor_log_;
   std::unique_ptr<GrpcLogRedirect> grpc_log_;
   std::unique_ptr<ReactorPool> pool_;
+  std::unique_ptr<AdminAccess> access_;
   std::unique_ptr<MetricsServer> metrics_;
   std::unique_ptr<AdminService> service_;
 

@@ -143,6 +143,15 @@ void AddLog(const LogCounts& counts, Families& to) {
             static_cast<double>(counts.write_errors));
 }
 
+void AddRefused(const RefusalCounts& counts, Families& to) {
+  MetricFamily& family = AddFamily(to, "echogw_admin_refused_total",
+                                   "Admin calls turned away before they did anything, by reason.",
+                                   MetricType::Counter);
+  for (std::size_t i = 0; i < counts.size(); ++i) {
+    AddValue(family, {{"reason", kRefusalNames[i]}}, static_cast<double>(counts[i]));
+  }
+}
+
 void AddProcess(Families& to) {
   const ProcessStats process = ReadProcessStats();
   const auto number = [](std::uint64_t value) { return static_cast<double>(value); };
@@ -164,8 +173,12 @@ void AddProcess(Families& to) {
 }  // namespace
 
 MetricsCollector::MetricsCollector(const Control& control, BuildInfo build,
-                                   std::function<LogCounts()> log_counts)
-    : control_(control), build_(std::move(build)), log_counts_(std::move(log_counts)) {}
+                                   std::function<LogCounts()> log_counts,
+                                   std::function<RefusalCounts()> refused)
+    : control_(control),
+      build_(std::move(build)),
+      log_counts_(std::move(log_counts)),
+      refused_(std::move(refused)) {}
 
 std::vector<prometheus::MetricFamily> MetricsCollector::Collect() const {
   try {
@@ -176,6 +189,7 @@ std::vector<prometheus::MetricFamily> MetricsCollector::Collect() const {
     AddListeners(stats, families);
     AddHistograms(stats, families);
     AddLog(log_counts_(), families);
+    AddRefused(refused_(), families);
     AddProcess(families);
     return families;
   } catch (...) {

@@ -9,6 +9,7 @@
 #include <functional>
 #include <vector>
 
+#include "server/access/admin_access.h"
 #include "server/build_info.h"
 #include "server/control.h"
 
@@ -22,7 +23,9 @@ struct LogCounts {
 class MetricsCollector final : public prometheus::Collectable {
  public:
   // `control` outlives this.
-  MetricsCollector(const Control& control, BuildInfo build, std::function<LogCounts()> log_counts);
+  MetricsCollector(
+      const Control& control, BuildInfo build, std::function<LogCounts()> log_counts,
+      std::function<RefusalCounts()> refused = [] { return RefusalCounts{}; });
 
   // Never throws: prometheus-cpp would end the process. If memory runs out, the scrape is empty.
   [[nodiscard]] std::vector<prometheus::MetricFamily> Collect() const override;
@@ -31,6 +34,7 @@ class MetricsCollector final : public prometheus::Collectable {
   const Control& control_;
   const BuildInfo build_;
   const std::function<LogCounts()> log_counts_;
+  const std::function<RefusalCounts()> refused_;
 };
 
 }  // namespace echogw

@@ -48,10 +48,12 @@ inline AdminAddress TcpAddress(const std::string& host, std::uint16_t port) {
 }
 
 inline absl::StatusOr<std::unique_ptr<AdminServer>> ReserveAndStart(const AdminAddress& address,
-                                                                    AdminService& service) {
+                                                                    AdminService& service,
+                                                                    AdminAccess& access,
+                                                                    LogSink& log) {
   auto lock = AdminServer::Reserve(address);
   if (!lock.ok()) return lock.status();
-  return AdminServer::Start(address, *std::move(lock), service);
+  return AdminServer::Start(address, *std::move(lock), service, access, log);
 }
 
 class AdminTest : public testing::Test {
@@ -71,7 +73,9 @@ class AdminTest : public testing::Test {
     info.config = {{"reactors", "2"}, {"poller", "auto"}};
     service_ = std::make_unique<AdminService>(control_, connections_, events_, info,
                                               std::move(options), log_);
-    auto server = ReserveAndStart(TcpAddress("127.0.0.1", 0), *service_);
+    const AdminAddress address = TcpAddress("127.0.0.1", 0);
+    access_ = *AdminAccess::Create(address, {}, log_);
+    auto server = ReserveAndStart(address, *service_, *access_, log_);
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
     channel_ = Connect(server_->address());
@@ -82,6 +86,7 @@ class AdminTest : public testing::Test {
   FakeConnectionControl connections_;
   EventLog events_;
   RecordingLog log_;
+  std::unique_ptr<AdminAccess> access_;
   std::unique_ptr<AdminService> service_;
   std::unique_ptr<AdminServer> server_;
   std::shared_ptr<grpc::Channel> channel_;

@@ -1,0 +1,209 @@
+#include "server/access/admin_acceptor.h"
+
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "reactor/socket.h"
+
+namespace echogw {
+namespace {
+
+// Operators are few; a crowd of them waits.
+constexpr int kBacklog = 128;
+// Out of descriptors or memory: somebody has to give some back first.
+constexpr int kAcceptPauseMs = 100;
+constexpr uid_t kUnknownUid = static_cast<uid_t>(-1);
+
+absl::Status Failed(const std::string& what, const std::string& address) {
+  return absl::ErrnoToStatus(errno, absl::StrCat(what, " ", address));
+}
+
+// Unlike those of the reactors, this port is never shared.
+absl::StatusOr<UniqueFd> ListenTcp(const ListenAddress& address) {
+  const std::string name = address.ToString();
+  addrinfo hints{};
+  hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE;
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* list = nullptr;
+  const std::string port = absl::StrCat(address.port);
+  if (::getaddrinfo(address.host.c_str(), port.c_str(), &hints, &list) != 0) {
+    return absl::InvalidArgumentError(absl::StrCat(name, " is not a numeric address"));
+  }
+  const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> info(list, &::freeaddrinfo);
+  UniqueFd fd(::socket(info->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!fd.valid()) return Failed("socket", name);
+  const int on = 1;
+  const int v6_only = address.dual_stack ? 0 : 1;
+  if (::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
+      (info->ai_family == AF_INET6 &&
+       ::setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &v6_only, sizeof(v6_only)) != 0)) {
+    return Failed("setsockopt", name);
+  }
+  if (::bind(fd.get(), info->ai_addr, info->ai_addrlen) != 0) return Failed("bind", name);
+  if (::listen(fd.get(), kBacklog) != 0) return Failed("listen", name);
+  return fd;
+}
+
+// Nobody connects before listen(), so the mode need not be right before that.
+absl::StatusOr<UniqueFd> ListenUnix(const std::string& path, unsigned mode) {
+  const std::string name = absl::StrCat("unix:", path);
+  UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!fd.valid()) return Failed("socket", name);
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof(address.sun_path)) {
+    return absl::InvalidArgumentError(absl::StrCat(name, ": the path is too long"));
+  }
+  std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
+  // Left by a process that died; the caller holds the lock and knows that nobody listens there.
+  ::unlink(path.c_str());
+  const void* to = &address;
+  if (::bind(fd.get(), static_cast<const sockaddr*>(to), sizeof(address)) != 0) {
+    return Failed("bind", name);
+  }
+  if (::chmod(path.c_str(), mode) != 0 || ::listen(fd.get(), kBacklog) != 0) {
+    auto status = Failed("listen", name);
+    ::unlink(path.c_str());
+    return status;
+  }
+  return fd;
+}
+
+std::optional<uid_t> UserOf(int fd) {
+  ucred credentials{};
+  socklen_t size = sizeof(credentials);
+  if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) return std::nullopt;
+  return credentials.uid;
+}
+
+// "10.0.0.5" or "[::1]"; the port is no part of an origin.
+std::string HostOf(int fd) {
+  const std::string peer = PeerName(fd);
+  return peer.substr(0, peer.rfind(':'));
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<AdminAcceptor>> AdminAcceptor::Listen(const AdminAddress& address,
+                                                                     AdminAccess& access,
+                                                                     LogSink& log,
+                                                                     grpc::ServerBuilder& builder) {
+  const bool is_unix = !address.unix_path.empty();
+  auto listener =
+      is_unix ? ListenUnix(address.unix_path, access.unix_mode()) : ListenTcp(address.tcp);
+  if (!listener.ok()) return listener.status();
+  UniqueFd wake(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!wake.valid()) return Failed("eventfd", address.ToString());
+  std::unique_ptr<AdminAcceptor> out(
+      new AdminAcceptor(address, log, *std::move(listener), std::move(wake)));
+  if (!is_unix) {
+    auto local = LocalAddress(out->listener_.get(), address.tcp.dual_stack);
+    if (!local.ok()) return local.status();
+    out->address_ = local->ToString();
+  }
+  using Type = grpc::ServerBuilder::experimental_type::ExternalConnectionType;
+  for (std::size_t i = 0; i < kOrigins; ++i) {
+    Slot slot{.origin = std::make_unique<Origin>(access), .acceptor = nullptr};
+    slot.acceptor = builder.experimental().AddExternalConnectionAcceptor(
+        Type::FROM_FD, std::make_shared<AdminCredentials>(*slot.origin));
+    out->slots_.push_back(std::move(slot));
+  }
+  if (is_unix) {
+    out->slots_.back().origin->Set("a user beyond those that fit", kUnknownUid);
+    // Whoever comes, these two have places.
+    for (const uid_t uid : {uid_t{0}, ::geteuid()}) out->SlotOf(absl::StrCat("uid ", uid), uid);
+  } else {
+    out->slots_.back().origin->Set("an address beyond those that fit", std::nullopt);
+  }
+  return out;
+}
+
+AdminAcceptor::AdminAcceptor(AdminAddress address, LogSink& log, UniqueFd listener, UniqueFd wake)
+    : where_(std::move(address)),
+      address_(where_.ToString()),
+      log_(log),
+      listener_(std::move(listener)),
+      wake_(std::move(wake)) {}
+
+AdminAcceptor::~AdminAcceptor() { Stop(); }
+
+void AdminAcceptor::Start() { thread_ = std::thread(&AdminAcceptor::Run, this); }
+
+void AdminAcceptor::Stop() {
+  if (stop_.exchange(true)) return;
+  const std::uint64_t one = 1;
+  static_cast<void>(!::write(wake_.get(), &one, sizeof(one)));
+  if (thread_.joinable()) thread_.join();
+  listener_.Reset();
+  if (!where_.unix_path.empty()) ::unlink(where_.unix_path.c_str());
+}
+
+void AdminAcceptor::Run() {
+  bool pause = false;
+  while (!stop_.load()) {
+    std::array<pollfd, 2> fds{};
+    fds[0] = {.fd = wake_.get(), .events = POLLIN, .revents = 0};
+    fds[1] = {.fd = listener_.get(), .events = POLLIN, .revents = 0};
+    ::poll(fds.data(), pause ? 1 : 2, pause ? kAcceptPauseMs : -1);
+    pause = false;
+    while (!stop_.load() && AcceptOne()) {
+    }
+    pause = errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
+  }
+}
+
+bool AdminAcceptor::AcceptOne() {
+  UniqueFd fd(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+  if (!fd.valid()) return errno == EINTR || errno == ECONNABORTED;
+  std::optional<uid_t> uid;
+  std::string key;
+  if (where_.unix_path.empty()) {
+    key = HostOf(fd.get());
+    const int on = 1;
+    static_cast<void>(::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)));
+  } else {
+    uid = UserOf(fd.get());
+    if (!uid) return true;
+    key = absl::StrCat("uid ", *uid);
+  }
+  grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters connection;
+  connection.listener_fd = listener_.get();
+  connection.fd = fd.Release();
+  SlotOf(key, uid).acceptor->HandleNewConnection(&connection);
+  return true;
+}
+
+AdminAcceptor::Slot& AdminAcceptor::SlotOf(const std::string& key, std::optional<uid_t> uid) {
+  const auto known = slot_of_.find(key);
+  if (known != slot_of_.end()) return slots_[known->second];
+  // The last one is for the rest.
+  if (slot_of_.size() + 1 < slots_.size()) {
+    Slot& slot = slots_[slot_of_.size()];
+    slot.origin->Set(key, uid);
+    slot_of_.emplace(key, slot_of_.size());
+    return slot;
+  }
+  if (!std::exchange(said_full_, true)) {
+    log_.Write(LogLevel::kWarning,
+               absl::StrCat("admin: connections from more than ", slots_.size() - 1,
+                            " origins; refusals of those from ", key,
+                            " and later ones are logged without where they came from"));
+  }
+  return slots_.back();
+}
+
+}  // namespace echogw

@@ -1,0 +1,138 @@
+// Who may call the admin port, and what: by token, client certificate or user id. The gateway owns
+// it; it outlives the admin server. Judge and NameOf may be called by any thread at the same time
+// and wait for nothing. A thread of its own looks for changed files once a second; what it cannot
+// use is logged, and the tokens or certificates from before stay.
+#pragma once
+
+#include <sys/types.h>
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "reactor/log_sink.h"
+#include "server/access/role.h"
+#include "server/access/small_file.h"
+#include "server/access/tls_files.h"
+#include "server/access/token_table.h"
+#include "server/config.h"
+
+namespace grpc {
+class ServerContextBase;
+}  // namespace grpc
+
+namespace echogw {
+
+// Why a call was refused.
+enum class Refusal : std::uint8_t { kNoCredentials, kUnknownToken, kNoRole, kViewer };
+inline constexpr auto kRefusalNames =
+    std::to_array<const char*>({"no_credentials", "unknown_token", "no_role", "viewer"});
+using RefusalCounts = std::array<std::uint64_t, kRefusalNames.size()>;
+
+class AdminAccess {
+ public:
+  // What a call brings to show who makes it.
+  struct Claims {
+    // Every value of the header "authorization".
+    std::vector<std::string> authorization;
+    // The names of a client certificate that the TLS library has verified: its SANs, else its CN.
+    std::vector<std::string> names;
+    // Of the process at the other end of a unix socket.
+    std::optional<uid_t> uid;
+  };
+
+  // Reads the files; errors name them.
+  [[nodiscard]] static absl::StatusOr<std::unique_ptr<AdminAccess>> Create(
+      const AdminAddress& address, const AdminAccessOptions& options, LogSink& log);
+
+  AdminAccess(const AdminAccess&) = delete;
+  AdminAccess& operator=(const AdminAccess&) = delete;
+  ~AdminAccess();
+
+  // Whether whoever reaches the port is an operator, and reaches it without encryption.
+  [[nodiscard]] bool open() const { return !unix_ && !has_tls() && !has_tokens(); }
+  [[nodiscard]] bool has_tls() const { return !options_.tls_cert.empty(); }
+  [[nodiscard]] unsigned unix_mode() const { return options_.unix_mode; }
+
+  // OK, or the status to refuse the call with; then it is counted and logged. `path` and `peer` are
+  // those of the call.
+  [[nodiscard]] absl::Status Judge(const Claims& claims, const std::string& path,
+                                   const std::string& peer);
+
+  // Who makes a call that was let in: "token ci", "certificate ops.example", "uid 1000", or empty
+  // if nobody is asked.
+  [[nodiscard]] std::string NameOf(const grpc::ServerContextBase& context) const;
+
+  // The certificates in force, with a number that changes with them. Only with has_tls().
+  struct Tls {
+    std::shared_ptr<const TlsMaterial> material;
+    std::uint64_t version = 0;
+  };
+  [[nodiscard]] Tls tls() const;
+
+  [[nodiscard]] RefusalCounts refused() const;
+
+ private:
+  struct Verdict {
+    Role role = Role::kNone;
+    std::string name;
+    // If nobody can be told: why.
+    std::optional<Refusal> refusal;
+    std::string why;
+  };
+  // One set of files that is read as a whole.
+  struct Watched {
+    std::vector<std::string> paths;
+    std::vector<std::optional<FileStamp>> seen;
+    // Looked bad in the last turn; files that are replaced one after the other are, in between.
+    bool suspect = false;
+    absl::Status (AdminAccess::*load)() = nullptr;
+  };
+
+  AdminAccess(const AdminAddress& address, const AdminAccessOptions& options, LogSink& log);
+  [[nodiscard]] bool has_tokens() const { return !options_.token_file.empty(); }
+  [[nodiscard]] Verdict Identify(const Claims& claims) const;
+  [[nodiscard]] Verdict ByToken(const std::vector<std::string>& authorization) const;
+  [[nodiscard]] Verdict ByCertificate(const std::vector<std::string>& names) const;
+  [[nodiscard]] Verdict ByUser(uid_t uid) const;
+  absl::Status Refuse(Refusal reason, const std::string& why, const std::string& path,
+                      const std::string& peer);
+  [[nodiscard]] absl::Status LoadTokens();
+  [[nodiscard]] absl::Status LoadCertificates();
+  void Watch();
+  void LookForChanges(Watched& files);
+
+  const bool unix_;
+  const AdminAccessOptions options_;
+  LogSink& log_;
+
+  mutable std::mutex mutex_;
+  std::shared_ptr<const TokenTable> tokens_;  // under mutex_
+  Tls tls_;                                   // under mutex_
+  // Lines about refusals in this second, and those left out. Under mutex_.
+  std::chrono::steady_clock::time_point log_second_;
+  unsigned log_lines_ = 0;
+  std::uint64_t log_left_out_ = 0;
+
+  // Writers: any call. Readers: threads of the exporter; nothing depends on their order.
+  std::array<std::atomic<std::uint64_t>, kRefusalNames.size()> refused_{};
+
+  std::vector<Watched> watched_;  // of the thread, once it runs
+  std::mutex stop_mutex_;
+  std::condition_variable stop_changed_;
+  bool stop_ = false;  // under stop_mutex_
+  std::thread thread_;
+};
+
+}  // namespace echogw

@@ -1,0 +1,66 @@
+// How gRPC meets the connections of one origin: with or without TLS, and each call judged by
+// AdminAccess before there is a handler. Made and registered on the main thread; gRPC then calls
+// the processor on threads of its own, which it never holds up.
+//
+// The C interface of gRPC, which is as public as the one for C++, has what that one lacks: judging
+// calls of connections without TLS, and certificates that change while the server runs.
+#pragma once
+
+#include <grpc/grpc_security.h>
+#include <grpcpp/security/server_credentials.h>
+#include <sys/types.h>
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "server/access/admin_access.h"
+
+namespace echogw {
+
+// Connections that have the same other end, as far as the system tells. Gets its address or user
+// once, before its first connection.
+class Origin {
+ public:
+  explicit Origin(AdminAccess& access) : access_(access) {}
+
+  void Set(std::string peer, std::optional<uid_t> uid);
+
+  // Any thread. `connection` is marked with the user id.
+  [[nodiscard]] absl::Status Judge(grpc_auth_context* connection, const grpc_metadata* metadata,
+                                   std::size_t count);
+
+  // Certificates that gRPC has not got from here yet; null if there are none.
+  [[nodiscard]] std::shared_ptr<const TlsMaterial> NewTls();
+
+  [[nodiscard]] AdminAccess& access() { return access_; }
+
+ private:
+  AdminAccess& access_;
+  std::mutex mutex_;
+  std::string peer_;               // under mutex_
+  std::optional<uid_t> uid_;       // under mutex_
+  std::uint64_t tls_version_ = 0;  // under mutex_
+};
+
+class AdminCredentials final : public grpc::ServerCredentials {
+ public:
+  // `origin` outlives the server.
+  explicit AdminCredentials(Origin& origin);
+  AdminCredentials(const AdminCredentials&) = delete;
+  AdminCredentials& operator=(const AdminCredentials&) = delete;
+  ~AdminCredentials() override;
+
+  // The processor is fixed.
+  void SetAuthMetadataProcessor(
+      const std::shared_ptr<grpc::AuthMetadataProcessor>& /*processor*/) override {}
+
+ private:
+  int AddPortToServer(const std::string& address, grpc_server* server) override;
+
+  grpc_server_credentials* const credentials_;
+};
+
+}  // namespace echogw

@@ -1,0 +1,45 @@
+#include "server/access/role.h"
+
+#include <cctype>
+#include <string_view>
+
+namespace echogw {
+namespace {
+
+constexpr std::string_view kAdmin = "/echogw.admin.v1.Admin/";
+constexpr std::string_view kHealth = "/grpc.health.v1.Health/";
+constexpr std::string_view kReflection = "/grpc.reflection.v1alpha.ServerReflection/";
+
+// "GetInfo" for "Get", but not "Getaway".
+bool BeginsWithWord(std::string_view method, std::string_view word) {
+  return method.starts_with(word) && method.size() > word.size() &&
+         std::isupper(static_cast<unsigned char>(method[word.size()])) != 0;
+}
+
+}  // namespace
+
+const char* Name(Role role) {
+  switch (role) {
+    case Role::kNone:
+      return "none";
+    case Role::kViewer:
+      return "viewer";
+    case Role::kOperator:
+      break;
+  }
+  return "operator";
+}
+
+Role RoleNeeded(const std::string& path) {
+  const std::string_view text = path;
+  if (text.starts_with(kHealth)) return Role::kNone;
+  if (text.starts_with(kReflection)) return Role::kViewer;
+  if (!text.starts_with(kAdmin)) return Role::kOperator;
+  const std::string_view method = text.substr(kAdmin.size());
+  for (const std::string_view word : {"Get", "List", "Watch"}) {
+    if (BeginsWithWord(method, word)) return Role::kViewer;
+  }
+  return Role::kOperator;
+}
+
+}  // namespace echogw

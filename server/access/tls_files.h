@@ -1,0 +1,27 @@
+// The certificate, the key and the client CA of the admin port, read from files and looked through
+// before gRPC gets them: it would take what does not fit together, and fail every handshake then.
+// Any thread; blocks.
+#pragma once
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "server/config.h"
+
+namespace echogw {
+
+// PEM, as gRPC takes it.
+struct TlsMaterial {
+  std::string certificates;
+  std::string key;
+  std::string client_ca;  // empty: no client is asked for a certificate
+  // "CN=gw.example, valid to 2027-01-01 00:00:00 UTC", for the log.
+  std::string summary;
+  // What works and is worth a warning; empty: nothing.
+  std::string warning;
+};
+
+// Errors name the file and say what is wrong with it.
+[[nodiscard]] absl::StatusOr<TlsMaterial> LoadTls(const AdminAccessOptions& options);
+
+}  // namespace echogw
