@@ -9,8 +9,8 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "server/grpc_status.h"
-#include "server/process_stats.h"
 #include "server/requests.h"
+#include "server/stats_message.h"
 #include "server/watch_stream.h"
 
 namespace echogw {
@@ -265,13 +265,7 @@ absl::Status AdminService::MayChange() const {
 }
 
 void AdminService::FillStats(pb::GetStatsResponse& to) const {
-  ToProto(control_.Stats(), to);
-  ToProto(std::chrono::system_clock::now(), *to.mutable_time());
-  ToProto(std::chrono::steady_clock::now() - started_, *to.mutable_uptime());
-  to.set_log_lines_dropped(options_.log_lines_dropped());
-  const ProcessUsage usage = ReadProcessUsage();
-  to.set_process_cpu_nanoseconds(usage.cpu_nanoseconds);
-  to.set_process_resident_bytes(usage.resident_bytes);
+  echogw::FillStats(control_, started_, options_.log_lines_dropped(), to);
 }
 
 }  // namespace echogw

@@ -131,6 +131,11 @@ absl::Status Gateway::StartAll() {
 
 absl::Status Gateway::StartMetrics() {
   if (!loaded_.config.metrics) return absl::OkStatus();
+  StatusPageOptions options;
+  options.build = GetBuildInfo();
+  options.start_time = start_time_;
+  options.log_lines_dropped = [this] { return log_->lines_dropped(); };
+  auto page = std::make_unique<StatusPage>(*pool_, events_, std::move(options));
   auto collector = std::make_unique<MetricsCollector>(
       *pool_, GetBuildInfo(),
       [this] {
@@ -138,8 +143,9 @@ absl::Status Gateway::StartMetrics() {
                          .write_errors = log_->write_errors()};
       },
       [this] { return access_->refused(); });
-  auto metrics = MetricsServer::Start(*loaded_.config.metrics, std::move(collector),
-                                      [this] { return state_.load(); });
+  auto metrics = MetricsServer::Start(
+      *loaded_.config.metrics, std::move(collector), [this] { return state_.load(); },
+      std::move(page));
   if (!metrics.ok()) return metrics.status();
   metrics_ = *std::move(metrics);
   return absl::OkStatus();

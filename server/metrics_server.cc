@@ -8,8 +8,9 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
-#include <optional>
+#include <exception>
 #include <string_view>
 #include <thread>
 #include <utility>
@@ -19,6 +20,7 @@
 #include "absl/strings/str_cat.h"
 #include "reactor/unique_fd.h"
 #include "server/gzip.h"
+#include "server/http_reply.h"
 #include "server/metric_tables.h"
 
 namespace echogw {
@@ -32,28 +34,23 @@ constexpr const char* kRequestLimitMs = "2000";
 
 // The type of text format 0.0.4, which prometheus-cpp's serializer writes.
 constexpr const char* kMetricsType = "text/plain; version=0.0.4; charset=utf-8";
-constexpr const char* kPlainType = "text/plain; charset=utf-8";
+
+constexpr int kNotFound = 404;
+// Less than a packet is not worth it.
+constexpr std::size_t kGzipFrom = 1200;
 
 constexpr std::chrono::milliseconds kKnockInterval(5);
-
-struct Reply {
-  int code = 200;
-  const char* reason = "OK";
-  const char* type = kPlainType;
-  std::string body;
-  bool gzipped = false;
-};
 
 bool AcceptsGzip(mg_connection* connection) {
   const char* accepted = mg_get_header(connection, "Accept-Encoding");
   return accepted != nullptr && std::string_view(accepted).find("gzip") != std::string_view::npos;
 }
 
-void Send(mg_connection* connection, const Reply& reply, bool with_body) {
+void Send(mg_connection* connection, const HttpReply& reply, bool with_body) {
   std::string out = absl::StrCat(
       "HTTP/1.1 ", reply.code, " ", reply.reason, "\r\nContent-Type: ", reply.type,
-      "\r\nContent-Length: ", reply.body.size(), reply.gzipped ? "\r\nContent-Encoding: gzip" : "",
-      "\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n");
+      "\r\nContent-Length: ", reply.body.size(), "\r\n", reply.headers,
+      "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n");
   if (with_body) out += reply.body;
   // A peer that is gone is no concern of ours.
   static_cast<void>(mg_write(connection, out.data(), out.size()));
@@ -75,71 +72,91 @@ void Knock(const ListenAddress& address) {
 
 }  // namespace
 
-class MetricsServer::Handler final : public CivetHandler {
+// Answers every request itself: what is left to civetweb it would look for among files.
+class MetricsServer::Handler {
  public:
-  Handler(std::unique_ptr<prometheus::Collectable> collector, std::function<GatewayState()> state)
-      : collector_(std::move(collector)), state_(std::move(state)) {}
+  Handler(std::unique_ptr<prometheus::Collectable> collector, std::function<GatewayState()> state,
+          std::unique_ptr<StatusPage> page)
+      : collector_(std::move(collector)), state_(std::move(state)), page_(std::move(page)) {}
 
-  bool handleGet(CivetServer* /*server*/, mg_connection* connection) override {
-    Send(connection, MakeReply(connection), true);
-    return true;
-  }
-  bool handleHead(CivetServer* /*server*/, mg_connection* connection) override {
-    Send(connection, MakeReply(connection), false);
-    return true;
+  // The code that was answered. An exception would end the process; it costs the answer only.
+  int Answer(mg_connection* connection) const {
+    HttpReply reply{.code = 500, .reason = "Internal Server Error", .body = "out of memory?\n"};
+    const mg_request_info& request = *mg_get_request_info(connection);
+    const std::string_view method = request.request_method;
+    try {
+      reply = MakeReply(request.local_uri == nullptr ? "" : request.local_uri);
+      if (reply.code != kNotFound && method != "GET" && method != "HEAD") reply = NotAllowed();
+      if (reply.body.size() > kGzipFrom && AcceptsGzip(connection)) Compress(reply);
+      Send(connection, reply, method != "HEAD");
+    } catch (const std::exception&) {
+      Send(connection, reply, method != "HEAD");
+    }
+    return reply.code;
   }
 
  private:
-  Reply MakeReply(mg_connection* connection) const {
-    const char* uri = mg_get_request_info(connection)->local_uri;
-    const std::string_view path = uri == nullptr ? "" : uri;
-    Reply reply;
+  static HttpReply NotAllowed() {
+    return {.code = 405,
+            .reason = "Method Not Allowed",
+            .body = "read only: GET and HEAD\n",
+            .headers = "Allow: GET, HEAD\r\n"};
+  }
+
+  HttpReply MakeReply(std::string_view path) const {
     if (path == "/metrics") {
-      reply.type = kMetricsType;
-      reply.body = prometheus::TextSerializer().Serialize(collector_->Collect());
-      if (AcceptsGzip(connection)) Compress(reply);
-    } else if (path == "/-/healthy") {
-      reply.body = "healthy\n";
-    } else if (path == "/-/ready") {
-      const GatewayState state = state_();
-      reply.body = absl::StrCat(Name(state), "\n");
-      if (state != GatewayState::kServing) {
-        reply.code = 503;
-        reply.reason = "Service Unavailable";
-      }
-    } else {
-      reply.code = 404;
-      reply.reason = "Not Found";
-      reply.body = "not found; try /metrics, /-/healthy or /-/ready\n";
+      return {.type = kMetricsType,
+              .body = prometheus::TextSerializer().Serialize(collector_->Collect())};
+    }
+    if (path == "/-/healthy") return {.body = "healthy\n"};
+    if (path == "/-/ready") return Ready();
+    if (auto reply = page_->Get(path)) return *std::move(reply);
+    return {.code = kNotFound,
+            .reason = "Not Found",
+            .body = "not found; try /, /status.json, /metrics, /-/healthy or /-/ready\n"};
+  }
+
+  HttpReply Ready() const {
+    const GatewayState state = state_();
+    HttpReply reply{.body = absl::StrCat(Name(state), "\n")};
+    if (state != GatewayState::kServing) {
+      reply.code = 503;
+      reply.reason = "Service Unavailable";
     }
     return reply;
   }
 
-  static void Compress(Reply& reply) {
+  static void Compress(HttpReply& reply) {
     auto small = Gzip(reply.body);
     if (!small) return;
     reply.body = *std::move(small);
-    reply.gzipped = true;
+    reply.headers += "Content-Encoding: gzip\r\n";
   }
 
   const std::unique_ptr<prometheus::Collectable> collector_;
   const std::function<GatewayState()> state_;
+  const std::unique_ptr<StatusPage> page_;
 };
 
 absl::StatusOr<std::unique_ptr<MetricsServer>> MetricsServer::Start(
     const ListenAddress& address, std::unique_ptr<prometheus::Collectable> collector,
-    std::function<GatewayState()> state) {
+    std::function<GatewayState()> state, std::unique_ptr<StatusPage> page) {
   // Civetweb does not say why it cannot bind, so we ask first.
   if (auto free = CheckPortIsFree(address); !free.ok()) return free;
   const std::vector<std::string> options = {
       "listening_ports", address.ToString(),   "num_threads",
       kThreads,          "request_timeout_ms", kRequestLimitMs,
   };
-  auto handler = std::make_unique<Handler>(std::move(collector), std::move(state));
+  auto handler = std::make_unique<Handler>(std::move(collector), std::move(state), std::move(page));
   // Civetweb reports by exceptions; this is where they end.
   try {
-    auto server = std::make_unique<CivetServer>(options);
-    server->addHandler("**", *handler);
+    CivetCallbacks callbacks;
+    callbacks.begin_request = [](mg_connection* connection) {
+      const void* civet = mg_get_user_data(mg_get_context(connection));
+      const void* answers = static_cast<const CivetServer*>(civet)->getUserContext();
+      return static_cast<const Handler*>(answers)->Answer(connection);
+    };
+    auto server = std::make_unique<CivetServer>(options, &callbacks, handler.get());
     const std::vector<int> ports = server->getListeningPorts();
     ListenAddress real = address;
     if (!ports.empty()) real.port = static_cast<std::uint16_t>(ports.front());

@@ -1,6 +1,8 @@
-// The HTTP server of the exporter: /metrics, /-/healthy and /-/ready. The gateway owns it, starts
-// and stops it on the main thread; requests run on threads of its own. prometheus-cpp's own exposer
-// answers every path below /metrics and cannot serve others, so this one uses its serializer only.
+// The HTTP server of the exporter: /metrics, /-/healthy (the process lives), /-/ready (200 while
+// the gateway serves, else 503 with its state) and the status page. GET and HEAD only. The gateway
+// owns it, starts and stops it on the main thread; requests run on threads of its own.
+// prometheus-cpp's own exposer answers every path below /metrics and cannot serve others, so this
+// one uses its serializer only.
 #pragma once
 
 #include <prometheus/collectable.h>
@@ -12,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "reactor/socket.h"
 #include "server/control.h"
+#include "server/status_page.h"
 
 class CivetServer;
 
@@ -23,7 +26,7 @@ class MetricsServer {
   // AlreadyExists if it is taken, else what the system said.
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<MetricsServer>> Start(
       const ListenAddress& address, std::unique_ptr<prometheus::Collectable> collector,
-      std::function<GatewayState()> state);
+      std::function<GatewayState()> state, std::unique_ptr<StatusPage> page);
 
   MetricsServer(const MetricsServer&) = delete;
   MetricsServer& operator=(const MetricsServer&) = delete;
