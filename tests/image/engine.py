@@ -1,0 +1,182 @@
+"""A container engine of the test's own: podman, buildah and runc over a storage in a temporary
+folder, so that nothing on the machine is used or left behind.
+
+Unavailable is raised where this machine cannot run containers or fetch a Debian; the tests skip
+then. Everything else that goes wrong is a fault of the image.
+"""
+
+import json
+import os
+import re
+import resource
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+
+BASE = "docker.io/library/debian:bookworm-slim"
+SUITE = "bookworm"
+TOOLS = ("buildah", "podman", "runc", "mmdebstrap")
+# A base is fetched again after this long, for its security updates.
+BASE_AGE_SECONDS = 24 * 3600
+FETCH_SECONDS = 500
+COMMAND_SECONDS = 180
+# What apt says when the mirror, not the list of packages, is at fault.
+_MIRROR_FAULT = re.compile(r"Failed to fetch|Could not resolve|Temporary failure|Unable to connect"
+                           r"|Could not connect|Connection (failed|timed out)|Hash Sum mismatch"
+                           r"|not valid yet|is expired")
+# As the official slim image has it: no documents, no caches of apt's, no fsync by dpkg.
+_SLIM = ["--dpkgopt=force-unsafe-io",
+         "--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-exclude=/usr/share/man/*",
+         "--dpkgopt=path-exclude=/usr/share/locale/*",
+         '--aptopt=Dir::Cache::pkgcache ""', '--aptopt=Dir::Cache::srcpkgcache ""',
+         '--customize-hook=rm -f "$1"/var/cache/apt/*.bin']
+
+
+class Unavailable(Exception):
+    """Why there can be no container here."""
+
+
+def _run(command, timeout=COMMAND_SECONDS, env=None, **options):
+    return subprocess.run(command, timeout=timeout, env=env, check=False, capture_output=True,
+                          stdin=subprocess.DEVNULL, text=True, errors="replace", **options)
+
+
+def _tail(text, lines=15):
+    return "\n".join(text.strip().splitlines()[-lines:])
+
+
+def _debian_sources():
+    """What this machine's own apt knows of Debian 12, as lines of a sources.list."""
+    listed = _run(["apt-get", "indextargets", "--format",
+                   "deb $(REPO_URI) $(CODENAME) $(COMPONENT)", "IDENTIFIER: Packages",
+                   "ORIGIN: Debian"]).stdout if shutil.which("apt-get") else ""
+    wanted = re.compile(rf"deb \S+ {SUITE}(-updates|-security)? main")
+    lines = sorted({line for line in listed.splitlines() if wanted.fullmatch(line)})
+    if not any(line.endswith(f" {SUITE} main") for line in lines):
+        raise Unavailable("this machine's apt has no Debian 12 to make a base image of")
+    return lines
+
+
+def _proxy_options():
+    """The proxies of this machine's apt, for the apt inside the base as well."""
+    dumped = _run(["apt-config", "dump"]).stdout
+    return ["--aptopt=" + line.rstrip(";") for line in dumped.splitlines()
+            if re.fullmatch(r'Acquire::https?::Proxy(::\S+)? ".+";', line)]
+
+
+class Engine:
+    """One storage with its images and containers. close() ends and removes all of it."""
+
+    def __init__(self):
+        missing = [tool for tool in TOOLS if shutil.which(tool) is None]
+        if missing:
+            raise Unavailable(f"not installed: {' '.join(missing)}; they are the set image of "
+                              "deploy/packages.txt")
+        if os.geteuid() != 0:
+            raise Unavailable("only root may give containers limits here")
+        self.folder = tempfile.mkdtemp(prefix="echogw-image-")
+        # Under the default limits, which ask for more than the machine may have, nothing starts.
+        files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        self.env = {k: v for k, v in os.environ.items() if not k.startswith("ECHOGW_")}
+        self.env["CONTAINERS_CONF"] = self.path("containers.conf")
+        self.env["TMPDIR"] = self.path("tmp")
+        os.mkdir(self.path("tmp"))
+        with open(self.path("containers.conf"), "w", encoding="ascii") as file:
+            file.write('[containers]\n'
+                       f'default_ulimits=["nofile={files}:{files}","nproc=4096:4096"]\n'
+                       '[engine]\nruntime="runc"\ncgroup_manager="cgroupfs"\n'
+                       'events_logger="file"\n')
+        self._storage = ["--root", self.path("root"), "--runroot", self.path("run")]
+        self.failed = None
+
+    def path(self, *names):
+        return os.path.join(self.folder, *names)
+
+    # ---- images ----
+
+    def prepare(self, cache):
+        """Makes the base image, from `cache` if that is fresh, and runs a container of it."""
+        base = os.path.join(cache, "base.tar")
+        if not (os.path.exists(base) and time.time() - os.path.getmtime(base) < BASE_AGE_SECONDS):
+            self._fetch_base(base)
+        tried = []
+        # Overlay cannot lie on every file system; plain copies can.
+        for driver in ("overlay", "vfs"):
+            self._driver = ["--storage-driver", driver]
+            imported = self.podman("import", "--change", 'CMD ["bash"]', base, BASE)
+            if imported.returncode == 0:
+                ran = self.podman("run", "--rm", "--network", "none", "--memory", "64m", BASE,
+                                  "true")
+                if ran.returncode == 0:
+                    return
+                imported = ran
+            tried.append(f"{driver}: {_tail(imported.stderr, 3)}")
+        raise Unavailable("podman cannot run a container here: " + "; ".join(tried))
+
+    def _fetch_base(self, base):
+        sources = self.path("debian.list")
+        with open(sources, "w", encoding="ascii") as file:
+            file.write("\n".join(_debian_sources()) + "\n")
+        part = base + ".part"
+        try:
+            made = _run(["mmdebstrap", "--quiet", "--variant=minbase", "--format=tar",
+                         "--aptopt=Acquire::Retries \"3\"", *_SLIM, *_proxy_options(),
+                         SUITE, part, sources], FETCH_SECONDS, self.env)
+        except subprocess.TimeoutExpired:
+            raise Unavailable(f"no base image from the mirror in {FETCH_SECONDS} s") from None
+        if made.returncode != 0:
+            raise Unavailable("no base image from the mirror: " + _tail(made.stderr))
+        os.replace(part, base)
+
+    def build(self, dockerfile, context, tag, *options):
+        """Builds; the output. A mirror that fails under it is Unavailable, too."""
+        command = ["buildah", *self._storage, *self._driver, "bud", "--isolation", "chroot",
+                   "--pull-never", "--network", "host", "--format", "docker", "--layers",
+                   "-f", dockerfile, "-t", tag, *options, context]
+        made = _run(command, 3000, self.env)
+        text = made.stdout + made.stderr
+        if made.returncode != 0:
+            if _MIRROR_FAULT.search(text):
+                raise Unavailable("the mirror failed during the build: " + _tail(text))
+            raise AssertionError(f"the build failed:\n{_tail(text, 60)}")
+        return text
+
+    # ---- containers ----
+
+    def podman(self, *arguments, timeout=COMMAND_SECONDS):
+        return _run(["podman", *self._storage, *self._driver, *arguments], timeout, self.env)
+
+    def inspect(self, name):
+        return json.loads(self.podman("inspect", name).stdout)[0]
+
+    def _helpers(self):
+        """Processes of podman's that know this storage: nobody else's name this folder."""
+        found = []
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                with open(f"/proc/{pid}/cmdline", "rb") as file:
+                    command = file.read().split(b"\0")
+            except OSError:
+                continue
+            if os.path.basename(command[0]) == b"conmon" and any(
+                    self.folder.encode() in argument for argument in command):
+                found.append(int(pid))
+        return found
+
+    def close(self):
+        if hasattr(self, "_driver"):
+            self.podman("rm", "--force", "--all", "--time", "0")
+        for pid in self._helpers():
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        with open("/proc/self/mountinfo", encoding="utf-8") as file:
+            mounts = [line.split()[4] for line in file]
+        for mount in sorted((m for m in mounts if m.startswith(self.folder + "/")), reverse=True):
+            _run(["umount", "--lazy", mount])
+        shutil.rmtree(self.folder, ignore_errors=True)
+        if os.path.exists(self.folder):
+            raise AssertionError(f"{self.folder} cannot be removed")
