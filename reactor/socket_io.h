@@ -4,6 +4,8 @@
 // Nothing here allocates, throws or makes a Status. An interrupted call (EINTR) is retried inside.
 #pragma once
 
+#include <atomic>
+#include <climits>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -45,15 +47,30 @@ class SocketIo {
   virtual void Reset(int fd) noexcept = 0;
 };
 
-// The kernel's sockets. Stateless: one object serves any number of threads.
+// The kernel's sockets. One object serves any number of threads.
 class KernelSocketIo final : public SocketIo {
  public:
+  // Descriptors from `ceiling` on are left to others: once one of them was given out, Accept fails
+  // with EMFILE until a lower one is free, although the process could open more. The kernel gives
+  // out the lowest that is free, so the number of a descriptor tells how many are open.
+  explicit KernelSocketIo(int ceiling = INT_MAX) : ceiling_(ceiling) {}
+
   [[nodiscard]] IoResult Read(int fd, std::span<std::byte> into) noexcept override;
   [[nodiscard]] IoResult Write(int fd, std::span<const std::byte> from) noexcept override;
   [[nodiscard]] AcceptResult Accept(int listener) noexcept override;
   void ShutdownWrite(int fd) noexcept override;
   void Close(int fd) noexcept override;
   void Reset(int fd) noexcept override;
+
+ private:
+  // Whether the lowest descriptor that is free, which a copy of `any_open` gets, is below the
+  // ceiling.
+  [[nodiscard]] bool HasRoom(int any_open) const noexcept;
+
+  const int ceiling_;
+  // Writers and readers: threads that accept. Relaxed: it says nothing about other memory, and a
+  // thread that sees it late opens one descriptor more.
+  std::atomic<bool> at_ceiling_{false};
 };
 
 }  // namespace echogw

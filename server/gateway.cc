@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "server/build_info.h"
+#include "server/descriptor_budget.h"
 #include "server/metric_tables.h"
 #include "server/metrics_collector.h"
 
@@ -54,15 +55,6 @@ const char* Name(PollerKind poller) {
   return "select";
 }
 
-// Every connection is a descriptor, and the customary soft limit of 1024 exists for programs that
-// use select() on any descriptor; ours knows better. Failure leaves the limit as it is.
-void RaiseDescriptorLimit() {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
-  limit.rlim_cur = limit.rlim_max;
-  static_cast<void>(::setrlimit(RLIMIT_NOFILE, &limit));
-}
-
 // The log as reactors see it: what they warn of becomes an event, too.
 class ReactorLog final : public LogSink {
  public:
@@ -101,7 +93,10 @@ Gateway::Gateway(const LoadedConfig& loaded) : loaded_(loaded) {}
 Gateway::~Gateway() { StopAll(); }
 
 absl::Status Gateway::StartAll() {
-  RaiseDescriptorLimit();
+  const auto ceiling = BudgetDescriptors(
+      {.reactors = loaded_.config.reactors,
+       .listen_addresses = static_cast<std::uint32_t>(loaded_.config.listen.size())});
+  if (!ceiling.ok()) return ceiling.status();
   auto lock = AdminServer::Reserve(loaded_.config.admin);
   if (!lock.ok()) return lock.status();
   if (loaded_.config.metrics) {
@@ -117,7 +112,9 @@ absl::Status Gateway::StartAll() {
   access_ = *std::move(access);
 
   reactor_log_ = std::make_unique<ReactorLog>(*log_, events_);
-  auto pool = ReactorPool::Create(ToPoolOptions(loaded_.config), *reactor_log_);
+  PoolOptions options = ToPoolOptions(loaded_.config);
+  options.descriptor_ceiling = *ceiling;
+  auto pool = ReactorPool::Create(options, *reactor_log_);
   if (!pool.ok()) return pool.status();
   pool_ = *std::move(pool);
   pool_->SetStateObserver([this](GatewayState state) { OnState(state); });

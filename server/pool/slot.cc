@@ -13,7 +13,7 @@
 namespace echogw {
 
 SlotSet::SlotSet(const PoolOptions& options, LogSink& log)
-    : options_(options), log_(log), addresses_(options.listen) {}
+    : options_(options), log_(log), io_(options.descriptor_ceiling), addresses_(options.listen) {}
 
 SlotSet::~SlotSet() {
   for (const auto& slot : slots_) CHECK(slot->thread == nullptr);

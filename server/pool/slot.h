@@ -8,6 +8,7 @@
 #pragma once
 
 #include <atomic>
+#include <climits>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -42,6 +43,8 @@ struct PoolOptions {
   bool steering = true;
   // False: refuse to start on a port that another socket has, even with SO_REUSEPORT.
   bool allow_shared_port = false;
+  // Connections get descriptors below this; the rest is left to the control plane.
+  int descriptor_ceiling = INT_MAX;
   // A fault for tests: a retired reactor closes its listeners instead of parking them, which loses
   // connections. It shows that whoever looks for lost connections finds them.
   bool fault_close_listeners = false;

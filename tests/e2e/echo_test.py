@@ -7,7 +7,8 @@ import threading
 import time
 import unittest
 
-from harness import PATIENCE, SANITIZER, EndToEnd, wait_until
+from exporter import get
+from harness import ECHOGW, PATIENCE, SANITIZER, EndToEnd, run, split_address, wait_until
 from wire import (Crowd, connect, echo_once, exchange, fill, outcome, pattern, ping, recv_exactly,
                   reset)
 
@@ -212,7 +213,7 @@ class Limits(EndToEnd):
         self.assertEqual(self.stats(gateway)["total"]["connections_closed"]["peer_closed"], 2000)
 
     def test_out_of_descriptors_pauses_and_goes_on(self):
-        gateway = self.gateway(files=64, reactors=1)
+        gateway = self.gateway(files=96, reactors=1)
         with Crowd(gateway.address, 100) as crowd:
             self.assertIsNotNone(gateway.err.wait_for(r"pauses accepting"))
             self.assertEqual(ping(crowd.clients[0]), b"ping")
@@ -221,6 +222,28 @@ class Limits(EndToEnd):
                 client.close()
             self.assertEqual(ping(crowd.clients[-1]), b"ping")
         self.assertGreater(self.stats(gateway)["total"]["accept_errors_fd"], 0)
+
+    def test_out_of_descriptors_leaves_some_to_the_operator(self):
+        gateway = self.gateway(files=80, reactors=2)
+        with Crowd(gateway.address, 150):
+            self.assertIsNotNone(gateway.err.wait_for(r"pauses accepting"))
+            with contextlib.ExitStack() as held:
+                for _ in range(3):
+                    held.enter_context(connect(split_address(gateway.metrics)))
+                self.assertEqual(self.ctl(gateway, "health").out, "serving\n")
+                self.assertGreater(self.stats(gateway)["total"]["accept_errors_fd"], 0)
+                self.assertEqual(get(gateway, "/metrics")[0], 200)
+                self.ctl(gateway, "resize", "3", "--wait")
+                self.ctl(gateway, "resize", "1", "--wait")
+
+    def test_a_limit_too_low_to_start_is_one_clear_line(self):
+        for files in (5, 8, 10, 12, 14, 20, 40):
+            result = run("prlimit", f"--nofile={files}:{files}", ECHOGW, "--reactors", "4",
+                         "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0",
+                         "--metrics", "127.0.0.1:0")
+            with self.subTest(files=files):
+                self.assertEqual(result.code, 1, result)
+                self.one_line(result.err, "open files", f"the limit is {files}", "ulimit -n")
 
 
 if __name__ == "__main__":

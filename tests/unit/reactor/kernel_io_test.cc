@@ -1,5 +1,6 @@
 // Goal: KernelSocketIo maps what the kernel answers to IoResult, and never blocks or raises.
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
@@ -89,6 +90,25 @@ TEST_F(KernelSocketIoTest, AcceptSaysWhyNot) {
   EXPECT_EQ(io_.Accept(-1), -EBADF);
   EXPECT_EQ(io_.Accept(fd_), -EINVAL);
   io_.Close(fd_);
+}
+
+TEST_F(KernelSocketIoTest, DescriptorsAboveTheCeilingAreLeftToOthers) {
+  const TestClient second(listener_->port);
+  const TestClient third(listener_->port);
+  // The next descriptor that is free is the first above the ceiling.
+  const UniqueFd free(::dup(fd_));
+  KernelSocketIo io(free.get() + 1);
+  // One goes over: that is how it is noticed. Nobody is turned away.
+  const int over = io.Accept(listener_->fd.get());
+  ASSERT_GT(over, free.get());
+  EXPECT_EQ(io.Accept(listener_->fd.get()), -EMFILE);
+  EXPECT_EQ(io.Accept(listener_->fd.get()), -EMFILE);
+  io_.Close(fd_);
+  const int below = io.Accept(listener_->fd.get());
+  EXPECT_EQ(below, fd_);
+  EXPECT_EQ(io.Accept(listener_->fd.get()), -EAGAIN);
+  io_.Close(below);
+  io_.Close(over);
 }
 
 }  // namespace
