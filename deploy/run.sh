@@ -158,7 +158,10 @@ hints() {
   build/release/echogwctl --target $admin resize 4 --wait
   build/release/echogwctl bench $address -c 100 -d 5s
 END
-  if [ -n "$metrics" ]; then echo "  curl http://$(reachable "$metrics")/metrics"; fi
+  if [ -n "$metrics" ]; then
+    echo "  curl http://$(reachable "$metrics")/metrics"
+    echo "In a browser: http://$(reachable "$metrics")/"
+  fi
   echo "Ctrl-C stops it."
 }
 

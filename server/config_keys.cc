@@ -236,8 +236,8 @@ std::vector<ConfigKey> AdminKeys() {
       {"admin", "Admin and metrics", "HOST:PORT|unix:PATH", "127.0.0.1:7001",
        "Address of the admin RPCs (gRPC)", Kind::kText, ApplyAdmin},
       {"metrics", "Admin and metrics", "HOST:PORT|off", "127.0.0.1:7002",
-       "IPv4 address of the Prometheus exporter: /metrics, /-/healthy, /-/ready", Kind::kText,
-       ApplyMetrics},
+       "IPv4 address of the exporter: /metrics, /-/healthy, /-/ready, status page at /",
+       Kind::kText, ApplyMetrics},
   };
 }
 

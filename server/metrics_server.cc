@@ -26,10 +26,10 @@
 namespace echogw {
 namespace {
 
-// A connection that sends no request occupies a thread until the time limit, so there are more
-// threads than idle connections to be expected, and the limit stays well under the 10 s that
-// Prometheus allows a scrape.
-constexpr const char* kThreads = "6";
+// A connection that sends no request occupies a thread until the time limit, and browsers open some
+// ahead of need. So there are more threads than idle connections to be expected, and the limit
+// stays well under the 10 s that Prometheus allows a scrape.
+constexpr const char* kThreads = "10";
 constexpr const char* kRequestLimitMs = "2000";
 
 // The type of text format 0.0.4, which prometheus-cpp's serializer writes.

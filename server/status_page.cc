@@ -4,6 +4,7 @@
 #include <google/protobuf/util/time_util.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -99,13 +100,17 @@ HttpReply StatusPage::Html() const {
   const auto running = std::count_if(
       stats.reactors().begin(), stats.reactors().end(),
       [](const auto& reactor) { return reactor.state() != admin::v1::REACTOR_STATE_PARKED; });
+  // For people: whole seconds.
+  google::protobuf::Timestamp time = stats.time();
+  time.clear_nanos();
+  const std::int64_t uptime = stats.uptime().seconds();
   std::string body = absl::StrReplaceAll(
       {generated::kIndexHtml.data(), generated::kIndexHtml.size()},
       {{"{{state}}", Escape(StateWord(stats.state()))},
        {"{{version}}", Escape(status_.version())},
        {"{{revision}}", Escape(status_.revision().empty() ? "unknown" : status_.revision())},
-       {"{{uptime}}", absl::FormatDuration(absl::Seconds(stats.uptime().seconds()))},
-       {"{{time}}", google::protobuf::util::TimeUtil::ToString(stats.time())},
+       {"{{uptime}}", uptime == 0 ? "0s" : absl::FormatDuration(absl::Seconds(uptime))},
+       {"{{time}}", google::protobuf::util::TimeUtil::ToString(time)},
        {"{{connections}}", absl::StrCat(stats.total().connections_active())},
        {"{{reactors}}", absl::StrCat(running, " running")}});
   return {.type = kHtmlType, .body = std::move(body), .headers = kPagePolicy};

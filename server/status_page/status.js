@@ -135,7 +135,8 @@ function busyShare(now, before) {
   if (!before) return NONE;
   const busy = Number(now.busy - before.busy);
   const all = busy + Number(now.wait - before.wait);
-  return all > 0 ? `${Math.min(Math.max((100 * busy) / all, 0), 100).toFixed(0)} %` : NONE;
+  // One that never woke counted neither.
+  return all > 0 ? `${Math.min(Math.max((100 * busy) / all, 0), 100).toFixed(0)} %` : "0 %";
 }
 
 // ---- drawing ----
@@ -278,9 +279,9 @@ let lastAt = performance.now();
 let lost = false;
 
 function showAge() {
-  if (!lost) return;
+  if (!lost) return setText(byId("age"), "");
   const age = duration((performance.now() - lastAt) / 1000);
-  setText(byId("age"), last === null
+  return setText(byId("age"), last === null
     ? `Nothing came for ${age}; still trying.`
     : `What is below is ${age} old: the gateway was ${last.state} then. Still trying.`);
 }

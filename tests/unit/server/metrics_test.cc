@@ -215,7 +215,7 @@ TEST_F(MetricsTest, IdleConnectionsDoNotStallAScrape) {
 
 TEST_F(MetricsTest, EvenManyIdleConnectionsDelayAScrapeByTheirTimeLimitOnly) {
   std::vector<UniqueFd> idle;
-  for (int i = 0; i < 8; ++i) idle.push_back(ConnectTcp(server_->address()));
+  for (int i = 0; i < 12; ++i) idle.push_back(ConnectTcp(server_->address()));
   const auto begun = steady_clock::now();
   EXPECT_THAT(Get("/metrics"), StartsWith("HTTP/1.1 200 "));
   EXPECT_LT(steady_clock::now() - begun, seconds(10));
