@@ -144,18 +144,18 @@ class Gateway(Process):
     """echogw with ports of the kernel's choice, ready to serve."""
 
     def __init__(self, *flags, listen=("127.0.0.1:0",), admin="127.0.0.1:0",
-                 metrics="127.0.0.1:0", reactors=2, env=None, files=None):
+                 metrics="127.0.0.1:0", reactors=2, env=None, files=None, prefix=()):
         command = [ECHOGW, "--reactors", str(reactors), "--cpus", "none",
                    "--admin", admin, "--metrics", metrics]
         for address in listen:
             command += ["--listen", address]
         if files is not None:
-            # It limits itself and becomes echogw, with the same PID.
-            command = ["prlimit", f"--nofile={files}:{files}"] + command
+            prefix = ("prlimit", f"--nofile={files}:{files}", *prefix)
         for flag, value in FAST_DRAIN.items():
             if flag not in flags:
                 command += [flag, value]
-        super().__init__(command + list(flags), env)
+        # What stands before it changes its surroundings and becomes echogw, with the same PID.
+        super().__init__([*prefix, *command, *flags], env)
         try:
             if self.out.wait_for(r"^ready$") is None:
                 raise AssertionError(f"{self.command} ended with {self.wait()}:\n"
