@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
+#include "reactor/socket_setup.h"
 
 namespace echogw {
 namespace {
@@ -99,23 +100,26 @@ std::string ListenAddress::ToString() const {
   return absl::StrCat("[", host, "]:", port);
 }
 
+absl::Status SetInheritedOptions(int fd, const ListenOptions& options) {
+  // Urgent bytes are echoed in their place; otherwise they would be missing from what is read.
+  absl::Status s = SetOption(fd, SOL_SOCKET, SO_OOBINLINE, 1, "SO_OOBINLINE");
+  if (s.ok() && options.tcp_nodelay) s = SetOption(fd, IPPROTO_TCP, TCP_NODELAY, 1, "TCP_NODELAY");
+  if (s.ok() && options.receive_buffer_bytes > 0) {
+    s = SetOption(fd, SOL_SOCKET, SO_RCVBUF, options.receive_buffer_bytes, "SO_RCVBUF");
+  }
+  if (s.ok() && options.send_buffer_bytes > 0) {
+    s = SetOption(fd, SOL_SOCKET, SO_SNDBUF, options.send_buffer_bytes, "SO_SNDBUF");
+  }
+  return s;
+}
+
 absl::StatusOr<UniqueFd> BindListener(const ListenAddress& address, const ListenOptions& options) {
   auto to = Parse(address);
   if (!to.ok()) return to.status();
   auto fd = MakeSocket(*to, address);
   if (!fd.ok()) return fd.status();
   absl::Status s = SetOption(fd->get(), SOL_SOCKET, SO_REUSEPORT, 1, "SO_REUSEPORT");
-  // Urgent bytes are echoed in their place; otherwise they would be missing from what is read.
-  if (s.ok()) s = SetOption(fd->get(), SOL_SOCKET, SO_OOBINLINE, 1, "SO_OOBINLINE");
-  if (s.ok() && options.tcp_nodelay) {
-    s = SetOption(fd->get(), IPPROTO_TCP, TCP_NODELAY, 1, "TCP_NODELAY");
-  }
-  if (s.ok() && options.receive_buffer_bytes > 0) {
-    s = SetOption(fd->get(), SOL_SOCKET, SO_RCVBUF, options.receive_buffer_bytes, "SO_RCVBUF");
-  }
-  if (s.ok() && options.send_buffer_bytes > 0) {
-    s = SetOption(fd->get(), SOL_SOCKET, SO_SNDBUF, options.send_buffer_bytes, "SO_SNDBUF");
-  }
+  if (s.ok()) s = SetInheritedOptions(fd->get(), options);
   if (s.ok()) s = BindTo(fd->get(), *to, address);
   if (!s.ok()) return s;
   return fd;

@@ -32,6 +32,9 @@ Signals:
   SIGTERM, SIGINT   drain as set above, then exit 0; a second one exits at once (128 + its number)
   SIGHUP            ignored; log files rotate by size
 
+Service managers: NOTIFY_SOCKET and WATCHDOG_USEC are served, and sockets of LISTEN_FDS listened on,
+in place of the default address.
+
 Exit codes: 0 drained after a signal, 1 failed to start or run, 2 wrong usage or configuration
 
 Examples:

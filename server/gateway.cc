@@ -14,6 +14,7 @@
 #include "server/descriptor_budget.h"
 #include "server/metric_tables.h"
 #include "server/metrics_collector.h"
+#include "server/pool_options.h"
 
 namespace echogw {
 namespace {
@@ -29,19 +30,8 @@ constexpr milliseconds kLogCloseLimit(2000);
 constexpr milliseconds kDrainPoll(10);
 // The drain keeps its own deadline; beyond this it is taken for stuck.
 constexpr seconds kDrainGrace(5);
-
-PoolOptions ToPoolOptions(const Config& config) {
-  PoolOptions options;
-  options.reactors = config.reactors;
-  options.cpus = config.cpus;
-  options.reactor = config.reactor;
-  options.listen = config.listen;
-  options.listen_options = config.listen_options;
-  options.steering = config.steering;
-  options.allow_shared_port = config.allow_shared_port;
-  options.fault_close_listeners = config.fault_close_listeners;
-  return options;
-}
+// For all else that a stop does, on a busy machine.
+constexpr seconds kStopGrace(5);
 
 const char* Name(PollerKind poller) {
   switch (poller) {
@@ -53,6 +43,13 @@ const char* Name(PollerKind poller) {
       break;
   }
   return "select";
+}
+
+// For whoever asks the service manager how we are.
+std::string StatusLine(GatewayState state, const std::vector<std::string>& listen,
+                       const std::string& admin) {
+  if (state != GatewayState::kServing) return absl::StrCat("The gateway is ", Name(state));
+  return absl::StrCat("Serving on ", absl::StrJoin(listen, " "), ", admin on ", admin);
 }
 
 // The log as reactors see it: what they warn of becomes an event, too.
@@ -82,20 +79,24 @@ class ReactorLog final : public LogSink {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Gateway>> Gateway::Start(const LoadedConfig& loaded) {
-  std::unique_ptr<Gateway> gateway(new Gateway(loaded));
+absl::StatusOr<std::unique_ptr<Gateway>> Gateway::Start(const LoadedConfig& loaded,
+                                                        ServiceManager manager) {
+  std::unique_ptr<Gateway> gateway(new Gateway(loaded, std::move(manager)));
   if (auto status = gateway->StartAll(); !status.ok()) return status;
   return gateway;
 }
 
-Gateway::Gateway(const LoadedConfig& loaded) : loaded_(loaded) {}
+Gateway::Gateway(const LoadedConfig& loaded, ServiceManager manager)
+    : loaded_(loaded), manager_(std::move(manager)) {}
 
 Gateway::~Gateway() { StopAll(); }
 
 absl::Status Gateway::StartAll() {
+  PoolOptions options = ToPoolOptions(loaded_, manager_.listeners);
+  // A passed socket has a descriptor of its own beside the one that its slot uses.
   const auto ceiling = BudgetDescriptors(
-      {.reactors = loaded_.config.reactors,
-       .listen_addresses = static_cast<std::uint32_t>(loaded_.config.listen.size())});
+      {.reactors = options.reactors + static_cast<std::uint32_t>(2 * options.inherited.size()),
+       .listen_addresses = static_cast<std::uint32_t>(options.listen.size())});
   if (!ceiling.ok()) return ceiling.status();
   auto lock = AdminServer::Reserve(loaded_.config.admin);
   if (!lock.ok()) return lock.status();
@@ -112,17 +113,18 @@ absl::Status Gateway::StartAll() {
   access_ = *std::move(access);
 
   reactor_log_ = std::make_unique<ReactorLog>(*log_, events_);
-  PoolOptions options = ToPoolOptions(loaded_.config);
   options.descriptor_ceiling = *ceiling;
   auto pool = ReactorPool::Create(options, *reactor_log_);
   if (!pool.ok()) return pool.status();
   pool_ = *std::move(pool);
+  link_ = std::make_unique<ServiceLink>(manager_.notify, *pool_, pool_->connections(), *log_);
   pool_->SetStateObserver([this](GatewayState state) { OnState(state); });
   pool_->SetOperationObserver([this](const Operation& operation) { OnOperation(operation); });
   if (auto status = pool_->Start(); !status.ok()) return status;
   if (auto status = StartMetrics(); !status.ok()) return status;
   if (auto status = StartAdmin(*std::move(lock)); !status.ok()) return status;
   LogStart();
+  TellReady();
   return absl::OkStatus();
 }
 
@@ -223,15 +225,26 @@ void Gateway::OnState(GatewayState state) {
                .message = absl::StrCat("the gateway is ", Name(state))});
   const std::lock_guard lock(state_mutex_);
   state_.store(state);
-  if (admin_ != nullptr) admin_->SetServing(state == GatewayState::kServing);
+  if (admin_ == nullptr) return;
+  admin_->SetServing(state == GatewayState::kServing);
+  link_->Status(StatusLine(state, listen_addresses(), admin_->address()));
+}
+
+void Gateway::TellReady() {
+  const std::lock_guard lock(state_mutex_);
+  link_->Ready(StatusLine(state_.load(), listen_addresses(), admin_address()));
 }
 
 void Gateway::LogStart() const {
   rlimit limit{};
   static_cast<void>(::getrlimit(RLIMIT_NOFILE, &limit));
   const Config& config = loaded_.config;
+  const auto stats = pool_->Stats().reactors;
+  const auto reactors = std::count_if(stats.begin(), stats.end(), [](const ReactorStats& r) {
+    return r.state == ReactorState::kServing;
+  });
   log_->Write(LogLevel::kInfo,
-              absl::StrCat(VersionLine(), ": ", config.reactors, " reactors on ",
+              absl::StrCat(VersionLine(), ": ", reactors, " reactors on ",
                            config.cpus.empty() ? std::string("any CPU")
                                                : absl::StrCat("CPUs ", FormatCpuList(config.cpus)),
                            ", ", Name(config.reactor.poller), ", ", limit.rlim_cur,
@@ -263,6 +276,9 @@ void Gateway::RequestStop(const std::string& reason) {
   events_.Add({.kind = "stop",
                .actor = "signal",
                .message = absl::StrCat(reason, ": draining, then stopping")});
+  link_->Stopping(
+      absl::StrCat(reason, ": draining, then stopping"),
+      loaded_.config.drain.deadline + kDrainGrace + kAdminStopLimit + kLogCloseLimit + kStopGrace);
   const std::lock_guard lock(stop_mutex_);
   stop_ = true;
   stop_requested_.notify_all();
@@ -308,6 +324,8 @@ void Gateway::AwaitOperation(std::uint64_t id) {
 }
 
 void Gateway::StopAll() {
+  // It asks reactors.
+  if (link_ != nullptr) link_->EndBeats();
   if (admin_ != nullptr) {
     admin_->Stop(kAdminStopLimit);
     const std::lock_guard lock(state_mutex_);

@@ -25,15 +25,25 @@
 #include "server/logging.h"
 #include "server/metrics_server.h"
 #include "server/pool/reactor_pool.h"
+#include "server/service_link.h"
 
 namespace echogw {
 
+// What a service manager gives to a process. By default: nothing.
+struct ServiceManager {
+  NotifyVariables notify;
+  // Listened on before and, unless these are the default, beside the configured addresses. The
+  // descriptors stay open as long as the gateway lives.
+  std::vector<InheritedListener> listeners;
+};
+
 class Gateway {
  public:
-  // Serves when it returns. Called by the main thread, which must not be pinned; every thread of
-  // the process inherits its signal mask. Errors name the address or the file, and leave nothing
-  // running.
-  [[nodiscard]] static absl::StatusOr<std::unique_ptr<Gateway>> Start(const LoadedConfig& loaded);
+  // Serves when it returns, and has told the manager so. Called by the main thread, which must not
+  // be pinned; every thread of the process inherits its signal mask. Errors name the address or the
+  // file, and leave nothing running.
+  [[nodiscard]] static absl::StatusOr<std::unique_ptr<Gateway>> Start(const LoadedConfig& loaded,
+                                                                      ServiceManager manager = {});
 
   Gateway(const Gateway&) = delete;
   Gateway& operator=(const Gateway&) = delete;
@@ -61,7 +71,7 @@ class Gateway {
   [[nodiscard]] bool CloseLog();
 
  private:
-  explicit Gateway(const LoadedConfig& loaded);
+  Gateway(const LoadedConfig& loaded, ServiceManager manager);
 
   [[nodiscard]] absl::Status StartAll();
   [[nodiscard]] absl::Status StartMetrics();
@@ -72,11 +82,13 @@ class Gateway {
   [[nodiscard]] absl::Status SetLogLevel(bool console, bool file, const std::string& level);
   [[nodiscard]] LogLevels LevelsInForce() const;
   void LogStart() const;
+  void TellReady();
   void Drain();
   void AwaitOperation(std::uint64_t id);
   void StopAll();
 
   const LoadedConfig loaded_;
+  const ServiceManager manager_;
   const std::chrono::system_clock::time_point start_time_ = std::chrono::system_clock::now();
 
   // In the order of their start, so that what is destroyed first was started last.
@@ -88,6 +100,8 @@ class Gateway {
   std::unique_ptr<AdminAccess> access_;
   std::unique_ptr<MetricsServer> metrics_;
   std::unique_ptr<AdminService> service_;
+
+  std::unique_ptr<ServiceLink> link_;
 
   // Guards the state beside health, so that the last state told is the last one set.
   std::mutex state_mutex_;

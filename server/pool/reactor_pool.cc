@@ -22,6 +22,10 @@ absl::StatusOr<std::unique_ptr<ReactorPool>> ReactorPool::Create(const PoolOptio
     return absl::InvalidArgumentError(
         absl::StrCat("reactors must be 1 to ", kReactorsMax, ", not ", options.reactors));
   }
+  if (options.inherited.size() > kReactorsMax) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("at most ", kReactorsMax, " listeners, not ", options.inherited.size()));
+  }
   if (options.listen.empty()) return absl::InvalidArgumentError("no address to listen on");
   std::unique_ptr<ReactorPool> pool(new ReactorPool(options, log));
   if (absl::Status s = pool->slots_.Make(options.reactors); !s.ok()) return s;
@@ -46,6 +50,10 @@ absl::Status ReactorPool::Start() {
     return s;
   }
   Adopt(started);
+  // Listeners that were passed for more reactors than there are.
+  std::vector<std::uint32_t> rest;
+  for (std::uint32_t i = options_.reactors; i < slots_.count(); ++i) rest.push_back(i);
+  Park(rest);
   slots_.ApplySteering();
   SetState(GatewayState::kServing);
   control_ = std::thread(&ReactorPool::ControlLoop, this);

@@ -12,6 +12,14 @@
 
 namespace echogw {
 
+namespace {
+
+bool SameAddress(const ListenAddress& a, const ListenAddress& b) {
+  return a.host == b.host && a.port == b.port;
+}
+
+}  // namespace
+
 SlotSet::SlotSet(const PoolOptions& options, LogSink& log)
     : options_(options), log_(log), io_(options.descriptor_ceiling), addresses_(options.listen) {}
 
@@ -36,14 +44,10 @@ absl::StatusOr<std::unique_ptr<SlotSet::Slot>> SlotSet::MakeSlot(std::uint32_t i
   slot->owner = index;
   if (!options_.cpus.empty()) slot->cpu = options_.cpus[index % options_.cpus.size()];
   for (ListenAddress& address : addresses_) {
-    const bool first = index == 0;
-    if (first && !options_.allow_shared_port) {
-      if (absl::Status s = CheckPortIsFree(address); !s.ok()) return s;
-    }
-    auto fd = BindListener(address, options_.listen_options);
+    auto fd = MakeListener(index, address);
     if (!fd.ok()) return fd.status();
     if (absl::Status s = CheckWatchable(fd->get()); !s.ok()) return s;
-    if (first) {
+    if (index == 0) {
       auto real = LocalAddress(fd->get(), address.dual_stack);
       if (!real.ok()) return real.status();
       address = *real;
@@ -53,8 +57,39 @@ absl::StatusOr<std::unique_ptr<SlotSet::Slot>> SlotSet::MakeSlot(std::uint32_t i
   return slot;
 }
 
+const InheritedListener* SlotSet::Inherited(std::uint32_t slot,
+                                            const ListenAddress& address) const {
+  std::uint32_t seen = 0;
+  for (const InheritedListener& listener : options_.inherited) {
+    if (!SameAddress(listener.address, address)) continue;
+    if (seen++ == slot) return &listener;
+  }
+  return nullptr;
+}
+
+absl::StatusOr<UniqueFd> SlotSet::MakeListener(std::uint32_t slot,
+                                               const ListenAddress& address) const {
+  if (const InheritedListener* given = Inherited(slot, address)) {
+    return AdoptListener(*given, options_.listen_options);
+  }
+  if (slot == 0 && !options_.allow_shared_port) {
+    if (absl::Status s = CheckPortIsFree(address); !s.ok()) return s;
+  }
+  auto fd = BindListener(address, options_.listen_options);
+  if (fd.ok() || Inherited(0, address) == nullptr) return fd;
+  // Only sockets of one user may share a port, and a service manager's are its own.
+  return absl::Status(
+      fd.status().code(),
+      absl::StrCat("reactor ", slot, " has no socket of those that were passed for ",
+                   address.ToString(),
+                   ", and cannot listen beside them: ", std::string(fd.status().message())));
+}
+
 absl::Status SlotSet::Make(std::uint32_t count) {
   const std::scoped_lock lock(mutex_);
+  for (const ListenAddress& address : addresses_) {
+    while (Inherited(count, address) != nullptr) ++count;
+  }
   const auto first = static_cast<std::uint32_t>(slots_.size());
   for (std::uint32_t i = 0; i < std::min(first, count); ++i) {
     if (absl::Status s = Reopen(*slots_[i]); !s.ok()) return s;
@@ -82,6 +117,7 @@ absl::Status SlotSet::Make(std::uint32_t count) {
 
 absl::Status SlotSet::Reopen(Slot& slot) {
   for (std::size_t a = slot.listeners.size(); a < addresses_.size(); ++a) {
+    // Only what the fault closed, which is not for inherited ones.
     auto fd = BindListener(addresses_[a], options_.listen_options);
     if (!fd.ok()) return fd.status();
     absl::Status s = Listen(fd->get(), options_.listen_options, addresses_[a]);
@@ -130,6 +166,11 @@ void SlotSet::Join(std::uint32_t slot) {
 void SlotSet::Close(std::uint32_t slot) {
   const std::scoped_lock lock(mutex_);
   CHECK(slots_[slot]->thread == nullptr);
+  for (std::size_t a = 0; a < slots_[slot]->listeners.size(); ++a) {
+    if (Inherited(slot, addresses_[a]) != nullptr) {
+      ReleaseListener(slots_[slot]->listeners[a].get());
+    }
+  }
   slots_[slot]->listeners.clear();
 }
 

@@ -19,6 +19,7 @@
 #include "absl/status/statusor.h"
 #include "reactor/clock.h"
 #include "reactor/counters.h"
+#include "reactor/inherited_listener.h"
 #include "reactor/log_sink.h"
 #include "reactor/mailbox.h"
 #include "reactor/options.h"
@@ -39,6 +40,9 @@ struct PoolOptions {
   ReactorOptions reactor;
   std::vector<ListenAddress> listen;
   ListenOptions listen_options;
+  // Sockets for addresses of `listen`, any number for each, in the order of their listen(): those
+  // of the first slots. Their descriptors must outlive the pool, which uses duplicates.
+  std::vector<InheritedListener> inherited;
   // False: the kernel's hash picks the listener, as where the program cannot be attached.
   bool steering = true;
   // False: refuse to start on a port that another socket has, even with SO_REUSEPORT.
@@ -62,7 +66,9 @@ class SlotSet {
   ~SlotSet();
 
   // Makes the slots 0 to count-1 where they do not exist yet: binds and listens on every address.
-  // All or nothing. With port 0 the first slot's port is what all later ones bind to.
+  // All or nothing. With port 0 the first slot's port is what all later ones bind to. Inherited
+  // listeners make at least as many slots as there are of them for one address: their queues fill
+  // whether or not a reactor runs there.
   [[nodiscard]] absl::Status Make(std::uint32_t count);
 
   // Starts a reactor in a parked slot, without listeners yet. Its state is kStarting.
@@ -138,6 +144,11 @@ class SlotSet {
   };
 
   [[nodiscard]] absl::StatusOr<std::unique_ptr<Slot>> MakeSlot(std::uint32_t index);
+  // Of the slot for the address; null if it has to bind its own.
+  [[nodiscard]] const InheritedListener* Inherited(std::uint32_t slot,
+                                                   const ListenAddress& address) const;
+  [[nodiscard]] absl::StatusOr<UniqueFd> MakeListener(std::uint32_t slot,
+                                                      const ListenAddress& address) const;
   [[nodiscard]] absl::Status CheckWatchable(int fd) const;
   [[nodiscard]] absl::Status Reopen(Slot& slot);  // requires mutex_
   [[nodiscard]] Slot& At(std::uint32_t slot) const { return *slots_[slot]; }

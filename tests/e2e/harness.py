@@ -103,11 +103,11 @@ class Lines:
 class Process:
     """A child with its output collected. It is ended by its own PID."""
 
-    def __init__(self, command, env=None):
+    def __init__(self, command, env=None, pass_fds=()):
         self.command = command
         self._process = subprocess.Popen(
             command, env=clean_environment(env), stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, pass_fds=pass_fds)
         self.pid = self._process.pid
         self.out = Lines(self._process.stdout)
         self.err = Lines(self._process.stderr)
@@ -144,7 +144,8 @@ class Gateway(Process):
     """echogw with ports of the kernel's choice, ready to serve."""
 
     def __init__(self, *flags, listen=("127.0.0.1:0",), admin="127.0.0.1:0",
-                 metrics="127.0.0.1:0", reactors=2, env=None, files=None, prefix=()):
+                 metrics="127.0.0.1:0", reactors=2, env=None, files=None, prefix=(),
+                 pass_fds=()):
         command = [ECHOGW, "--reactors", str(reactors), "--cpus", "none",
                    "--admin", admin, "--metrics", metrics]
         for address in listen:
@@ -155,7 +156,7 @@ class Gateway(Process):
             if flag not in flags:
                 command += [flag, value]
         # What stands before it changes its surroundings and becomes echogw, with the same PID.
-        super().__init__([*prefix, *command, *flags], env)
+        super().__init__([*prefix, *command, *flags], env, pass_fds)
         try:
             if self.out.wait_for(r"^ready$") is None:
                 raise AssertionError(f"{self.command} ended with {self.wait()}:\n"
@@ -235,8 +236,8 @@ class EndToEnd(unittest.TestCase):
         finally:
             gateway.end()
 
-    def process(self, *command, env=None):
-        process = Process(list(command), env)
+    def process(self, *command, env=None, pass_fds=()):
+        process = Process(list(command), env, pass_fds)
         self.addCleanup(process.end)
         return process
 

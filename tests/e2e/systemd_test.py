@@ -1,0 +1,81 @@
+"""Goal: the units of deploy/systemd are what systemd takes them for, keep the service in, and give
+it the time and the settings that it needs. Method: systemd-analyze over copies whose binary is the
+one under test, and the units' text against what the gateway says of itself."""
+
+import os
+import re
+import tempfile
+import unittest
+
+from harness import ECHOGW, EndToEnd, run
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+# Of 10, in tenths: what systemd calls OK ends at 4.9.
+EXPOSURE_MAX = "20"
+
+
+def read(name):
+    with open(os.path.join(ROOT, "deploy", "systemd", name), encoding="utf-8") as file:
+        return file.read()
+
+
+def values(text, key):
+    return re.findall(rf"^{key}=(.*)$", text, re.M)
+
+
+def seconds(text):
+    number, unit = re.fullmatch(r"(\d+)(ms|s|min)", text).groups()
+    return int(number) * {"ms": 0.001, "s": 1, "min": 60}[unit]
+
+
+class Units(EndToEnd):
+    def setUp(self):
+        self.service, self.socket = read("echogw.service"), read("echogw.socket")
+
+    def analyze(self, *arguments):
+        tool = self.need_tool("systemd-analyze")
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        # The binary need not be installed here for its unit to be right.
+        text = re.sub(r"^ExecStart=\S+", f"ExecStart={ECHOGW}", self.service, flags=re.M)
+        for name, unit in (("echogw.service", text), ("echogw.socket", self.socket)):
+            with open(os.path.join(folder.name, name), "w", encoding="utf-8") as file:
+                file.write(unit)
+        names = [os.path.join(folder.name, a) if a.startswith("echogw.") else a
+                 for a in arguments]
+        return run(tool, "--no-pager", *names)
+
+    def test_systemd_understands_every_line(self):
+        result = self.analyze("verify", "echogw.service", "echogw.socket")
+        self.assertEqual((result.code, result.out + result.err), (0, ""))
+
+    def test_exposure(self):
+        result = self.analyze("security", "--offline=true", f"--threshold={EXPOSURE_MAX}",
+                              "echogw.service")
+        self.assertEqual(result.code, 0, result)
+        self.assertIn("Overall exposure level", result.out)
+
+    def test_time_to_stop_exceeds_the_drain(self):
+        config = run(ECHOGW, "--print-config").out
+        deadline = seconds(re.search(r'^drain-deadline = "(.*?)"', config, re.M).group(1))
+        self.assertGreater(seconds(values(self.service, "TimeoutStopSec")[0]), deadline + 10)
+
+    def test_settings_are_the_gateway_s(self):
+        settings = values(self.service, "Environment")
+        self.assertTrue(settings)
+        result = run(ECHOGW, "--print-config", env=dict(s.split("=", 1) for s in settings))
+        self.assertEqual(result.code, 0, result)
+        for setting in settings:
+            self.assertIn(setting.split("=", 1)[0], result.out)
+
+    def test_sockets_can_be_shared_by_reactors(self):
+        self.assertEqual(values(self.socket, "ReusePort"), ["yes"])
+        streams = values(self.socket, "ListenStream")
+        self.assertGreater(len(streams), 1)
+        self.assertEqual(len(set(streams)), 1)
+        self.assertEqual(values(self.socket, "Service"), ["echogw.service"])
+        self.assertEqual(values(self.service, "Type"), ["notify"])
+
+
+if __name__ == "__main__":
+    unittest.main()
