@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstring>
@@ -134,10 +135,21 @@ absl::StatusOr<std::map<std::string, FileSetting>> ReadFile(const Environment& e
     if (variable != environment.end()) path = variable->second;
   }
   if (path.empty()) return by_key;
+  if (!IsPlainText(path)) {
+    return absl::InvalidArgumentError("config: the path holds a control character or is not UTF-8");
+  }
   auto settings = ReadConfigFile(path);
   if (!settings.ok()) return absl::InvalidArgumentError(std::string(settings.status().message()));
   for (FileSetting& setting : *settings) by_key[setting.key] = std::move(setting);
   return by_key;
+}
+
+absl::Status Apply(const ConfigKey& key, const std::vector<std::string>& values,
+                   const Machine& machine, Config& config) {
+  if (!std::all_of(values.begin(), values.end(), IsPlainText)) {
+    return absl::InvalidArgumentError("the value holds a control character or is not UTF-8");
+  }
+  return key.apply(values, machine, config);
 }
 
 }  // namespace
@@ -161,7 +173,7 @@ absl::StatusOr<LoadedConfig> LoadConfig(const KeyValues& flags, const Environmen
   LoadedConfig loaded;
   for (const ConfigKey& key : ConfigKeys()) {
     Setting setting = Choose(key, sources);
-    if (const auto status = key.apply(setting.values, machine, loaded.config); !status.ok()) {
+    if (const auto status = Apply(key, setting.values, machine, loaded.config); !status.ok()) {
       const bool from_file = setting.source.find(':') != std::string::npos;
       return absl::InvalidArgumentError(absl::StrCat(setting.source, ": ",
                                                      from_file ? absl::StrCat(key.name, ": ") : "",

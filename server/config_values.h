@@ -19,6 +19,10 @@
 
 namespace echogw {
 
+// Whether a value can stand in a message, in a file and in the admin API: UTF-8 without control
+// characters.
+[[nodiscard]] bool IsPlainText(std::string_view text);
+
 // "HOST:PORT", "[HOST]:PORT" or ":PORT"; HOST is numeric or "localhost" (127.0.0.1). An empty HOST
 // stays empty.
 [[nodiscard]] absl::StatusOr<ListenAddress> ParseHostPort(const std::string& text);

@@ -6,9 +6,10 @@
 #   others       go to ctest, as in: tests/run.sh --quick -L unit -R mailbox
 #
 # Stages: release build, thread sanitizer (reactors and pool), address and undefined behaviour
-# sanitizers (everything), and last the release tests (everything), whose summary ends the output.
-# clang-tidy is a command of its own, tests/lint/tidy.sh. A stage that fails does not stop the later ones, but the script
-# then ends with 1 and says which it was. Works as root in a container and as a user who may sudo.
+# sanitizers (everything), fuzzers (20 s each), and last the release tests (everything), whose
+# summary ends the output. clang-tidy is a command of its own, tests/lint/tidy.sh. A stage that fails
+# does not stop the later ones, but the script then ends with 1 and says which it was. Works as root
+# in a container and as a user who may sudo.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -65,9 +66,9 @@ build() {
 
 run_ctest() { ctest --preset "$1" --parallel "$jobs" "${@:2}" "${ctest_options[@]}"; }
 
-# sanitized <preset>: builds and tests; a filter of the caller's may match nothing here.
+# sanitized <preset> [build option...]: builds and tests; a filter of the caller's may match nothing here.
 sanitized() {
-  build "$1" || return 1
+  build "$@" || return 1
   if [ ${#ctest_options[@]} -gt 0 ]; then
     run_ctest "$1" --no-tests=ignore
   else
@@ -93,6 +94,10 @@ if [ "$quick" = no ]; then
     sanitized $stage || rc=$?
     ends_with $rc
   done
+  heading "fuzzers"
+  rc=0
+  sanitized fuzz --target fuzzers || rc=$?
+  ends_with $rc
 fi
 
 heading "release tests"

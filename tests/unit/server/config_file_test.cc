@@ -68,6 +68,25 @@ TEST(ConfigFile, MistakesNameTheirLine) {
   EXPECT_THAT(ErrorOf("\xff\xfe"), StartsWith("e.toml:1: "));
 }
 
+TEST(ConfigFile, WhatIsNoTextIsRefused) {
+  const std::string why = "holds a control character or is not UTF-8";
+  EXPECT_EQ(ErrorOf(std::string("reactors = 1\r\n\t[\0\0", 19)), "e.toml:2: " + why);
+  EXPECT_EQ(ErrorOf("# \x1b[2J"), "e.toml:1: " + why);
+  EXPECT_EQ(ErrorOf("\n\n# \xff"), "e.toml:3: " + why);
+  const std::string outside =
+      "a character that is not ASCII stands outside of strings and comments";
+  EXPECT_EQ(ErrorOf("\n\xef\xbb\xa3 = 1"), "e.toml:2: " + outside);
+  EXPECT_EQ(ErrorOf("log-file = 'a' \xc3\xb6"), "e.toml:1: " + outside);
+  EXPECT_TRUE(ParseConfigText("log-file = \"\\\"\xc3\xb6\" # \xc3\xb6", "e.toml").ok());
+  EXPECT_TRUE(ParseConfigText("\xef\xbb\xbfreactors = 1", "e.toml").ok());
+  EXPECT_TRUE(ParseConfigText("\treactors\t= 1 # gr\xc3\xb6\xc3\x9f\r\n", "e.toml").ok());
+}
+
+TEST(ConfigFile, ATableThatIsCutOffIsAMistakeLikeOthers) {
+  EXPECT_THAT(ErrorOf("reactors = 1\n["), StartsWith("e.toml:2: "));
+  EXPECT_THAT(ErrorOf("[ = 7"), StartsWith("e.toml:1: "));
+}
+
 TEST(ConfigFile, FilesThatCannotBeRead) {
   const TempDir dir;
   const auto missing = ReadConfigFile(dir.path() + "/none.toml");

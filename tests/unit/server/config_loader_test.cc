@@ -125,6 +125,21 @@ TEST(ConfigLoader, ErrorsNameTheirSource) {
   EXPECT_EQ(ErrorOf({}, {}, path), path + ":2: reactors: " + allowed);
 }
 
+TEST(ConfigLoader, ValuesThatCannotBePrintedAreRefused) {
+  const std::string why = "the value holds a control character or is not UTF-8";
+  for (const char* value : {"a\nb", "a\x1b[2J", "a\x7f", "a\xff", "\xc0\xaf", "\xed\xa0\x80",
+                            "\xe2\x82", "\xf4\x90\x80\x80", "\xe0\x80\x80"}) {
+    EXPECT_EQ(ErrorOf({{"log-file", {value}}}), "--log-file: " + why);
+    EXPECT_EQ(ErrorOf({}, {{"ECHOGW_REACTORS", value}}), "ECHOGW_REACTORS: " + why);
+    EXPECT_THAT(ErrorOf({}, {}, value), HasSubstr("config: the path holds a control character"));
+  }
+  for (const char* value : {"/var/log/gr\xc3\xb6\xc3\x9f"
+                            "e.log",
+                            "\xe2\x82\xac", "\xf0\x9f\x98\x80"}) {
+    EXPECT_EQ(Load({{"log-file", {value}}}).config.log.file, value);
+  }
+}
+
 TEST(ConfigLoader, EveryKeyRefusesNonsense) {
   for (const ConfigKey& key : ConfigKeys()) {
     // Any text is a path, or a name in a certificate.
