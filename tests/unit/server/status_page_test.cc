@@ -9,7 +9,9 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <stdexcept>
 #include <string>
+#include <utility>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -200,6 +202,20 @@ TEST_F(StatusPageTest, ASnapshotServesAllWhoAskSoonAfter) {
     EXPECT_THAT(Get("/"), StartsWith("HTTP/1.1 200 "));
   }
   EXPECT_EQ(control_.stats_calls(), before + 1);
+}
+
+TEST_F(StatusPageTest, AnExceptionCostsTheAnswerOnly) {
+  std::atomic<bool> broken{true};
+  StartServer({.log_lines_dropped =
+                   [&broken] {
+                     if (broken) throw std::runtime_error("broken");
+                     return std::uint64_t{3};
+                   },
+               .fresh_for = milliseconds(0)});
+  EXPECT_THAT(Get("/status.json"), StartsWith("HTTP/1.1 500 Internal Server Error\r\n"));
+  EXPECT_THAT(Get("/-/healthy"), StartsWith("HTTP/1.1 200 "));
+  broken = false;
+  EXPECT_EQ(Read().stats().log_lines_dropped(), 3U);
 }
 
 TEST_F(StatusPageTest, NewNumbersComeWithoutARestart) {
