@@ -79,7 +79,7 @@ grpc::ServerUnaryReactor* AdminService::CloseConnections(grpc::CallbackServerCon
     }
     // A dry run changes nothing.
     if (valid.dry_run) return result.status();
-    RecordChange(CallerOf(*context), "CloseConnections", result.status(), outcome, 0);
+    RecordChange(CallerOf(*context), "CloseConnections", result.status(), outcome);
     return result.status();
   });
 }

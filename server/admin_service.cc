@@ -126,7 +126,8 @@ grpc::ServerUnaryReactor* AdminService::Resize(grpc::CallbackServerContext* cont
   if (const auto s = MayChange(); !s.ok()) return FinishChange(context, "Resize", s, "");
   const auto valid = FromProto(*request);
   if (!valid.ok()) return FinishChange(context, "Resize", valid.status(), "");
-  return FinishOperation(context, "Resize", control_.Resize(*valid), response->mutable_operation());
+  return BeginOperation(
+      context, "Resize", [&] { return control_.Resize(*valid); }, response->mutable_operation());
 }
 
 grpc::ServerUnaryReactor* AdminService::Move(grpc::CallbackServerContext* context,
@@ -135,7 +136,8 @@ grpc::ServerUnaryReactor* AdminService::Move(grpc::CallbackServerContext* contex
   if (const auto s = MayChange(); !s.ok()) return FinishChange(context, "Move", s, "");
   const auto valid = FromProto(*request);
   if (!valid.ok()) return FinishChange(context, "Move", valid.status(), "");
-  return FinishOperation(context, "Move", control_.Move(*valid), response->mutable_operation());
+  return BeginOperation(
+      context, "Move", [&] { return control_.Move(*valid); }, response->mutable_operation());
 }
 
 grpc::ServerUnaryReactor* AdminService::Rebalance(grpc::CallbackServerContext* context,
@@ -150,9 +152,10 @@ grpc::ServerUnaryReactor* AdminService::Rebalance(grpc::CallbackServerContext* c
     return FinishChange(context, "Rebalance", status,
                         *valid->set_auto ? "automatic mode on" : "automatic mode off");
   }
-  const auto operation = control_.Rebalance(valid->once);
   response->set_auto_enabled(control_.auto_rebalance());
-  return FinishOperation(context, "Rebalance", operation, response->mutable_operation());
+  return BeginOperation(
+      context, "Rebalance", [&] { return control_.Rebalance(valid->once); },
+      response->mutable_operation());
 }
 
 grpc::ServerUnaryReactor* AdminService::SetSteering(grpc::CallbackServerContext* context,
@@ -178,7 +181,8 @@ grpc::ServerUnaryReactor* AdminService::Drain(grpc::CallbackServerContext* conte
   if (const auto s = MayChange(); !s.ok()) return FinishChange(context, "Drain", s, "");
   const auto valid = FromProto(*request, options_.refuse);
   if (!valid.ok()) return FinishChange(context, "Drain", valid.status(), "");
-  return FinishOperation(context, "Drain", control_.Drain(*valid), response->mutable_operation());
+  return BeginOperation(
+      context, "Drain", [&] { return control_.Drain(*valid); }, response->mutable_operation());
 }
 
 grpc::ServerUnaryReactor* AdminService::Undrain(grpc::CallbackServerContext* context,
@@ -187,9 +191,10 @@ grpc::ServerUnaryReactor* AdminService::Undrain(grpc::CallbackServerContext* con
   if (const auto s = MayChange(); !s.ok()) return FinishChange(context, "Undrain", s, "");
   const auto valid = FromProto(*request);
   if (!valid.ok()) return FinishChange(context, "Undrain", valid.status(), "");
+  EventLog::Place place(events_);
   const auto state = control_.Undrain(*valid);
   if (state.ok()) response->set_state(ToProto(*state));
-  return FinishChange(context, "Undrain", state.status(), "back in service");
+  return FinishChange(context, "Undrain", state.status(), "back in service", 0, &place);
 }
 
 grpc::ServerUnaryReactor* AdminService::GetOperation(grpc::CallbackServerContext* context,
@@ -223,8 +228,9 @@ grpc::ServerWriteReactor<pb::WatchOperationResponse>* AdminService::WatchOperati
 grpc::ServerUnaryReactor* AdminService::FinishChange(grpc::CallbackServerContext* context,
                                                      const char* method, const absl::Status& status,
                                                      const std::string& outcome,
-                                                     std::uint64_t operation) {
-  RecordChange(CallerOf(*context), method, status, outcome, operation);
+                                                     std::uint64_t operation,
+                                                     EventLog::Place* place) {
+  RecordChange(CallerOf(*context), method, status, outcome, operation, place);
   return FinishCall(context, status);
 }
 
@@ -235,28 +241,38 @@ std::string AdminService::CallerOf(const grpc::CallbackServerContext& context) c
 
 void AdminService::RecordChange(const std::string& caller, const char* method,
                                 const absl::Status& status, const std::string& outcome,
-                                std::uint64_t operation) {
+                                std::uint64_t operation, EventLog::Place* place) {
   const std::string result = status.ok() ? outcome : status.ToString();
   const LogLevel level = status.ok() ? LogLevel::kInfo : LogLevel::kWarning;
   if (log_.Enabled(level)) {
     log_.Write(level, absl::StrCat("admin: ", method, " from ", caller, ": ", result));
   }
-  events_.Add({.severity = status.ok() ? EventSeverity::kInfo : EventSeverity::kWarning,
-               .kind = OperatorsWord(method),
-               .actor = caller,
-               .message = result,
-               .operation = operation});
+  Event event{.severity = status.ok() ? EventSeverity::kInfo : EventSeverity::kWarning,
+              .kind = OperatorsWord(method),
+              .actor = caller,
+              .message = result,
+              .operation = operation};
+  if (place != nullptr) {
+    place->Fill(std::move(event));
+  } else {
+    events_.Add(std::move(event));
+  }
 }
 
-grpc::ServerUnaryReactor* AdminService::FinishOperation(grpc::CallbackServerContext* context,
-                                                        const char* method,
-                                                        const absl::StatusOr<Operation>& operation,
-                                                        pb::Operation* message) {
-  if (!operation.ok()) return FinishChange(context, method, operation.status(), "");
+grpc::ServerUnaryReactor* AdminService::BeginOperation(
+    grpc::CallbackServerContext* context, const char* method,
+    const std::function<absl::StatusOr<Operation>()>& begin, pb::Operation* message) {
+  EventLog::Place place(events_);
+  const absl::StatusOr<Operation> operation = begin();
+  if (!operation.ok()) return FinishChange(context, method, operation.status(), "", 0, &place);
   ToProto(*operation, *message);
-  // A dry run changes nothing.
-  if (operation->dry_run) return FinishCall(context, absl::OkStatus());
-  return FinishChange(context, method, absl::OkStatus(), Beginning(*operation), operation->id);
+  if (operation->dry_run) {
+    // It changes nothing.
+    place.GiveUp();
+    return FinishCall(context, absl::OkStatus());
+  }
+  return FinishChange(context, method, absl::OkStatus(), Beginning(*operation), operation->id,
+                      &place);
 }
 
 absl::Status AdminService::MayChange() const {

@@ -123,18 +123,21 @@ class AdminService final : public pb::Admin::CallbackService {
                                         std::function<absl::Status()> work);
   // "token ci at ipv4:127.0.0.1:4711", or the address alone.
   [[nodiscard]] std::string CallerOf(const grpc::CallbackServerContext& context) const;
-  // Logs a change of the gateway, done or refused, and records it as an event.
+  // Logs a change of the gateway, done or refused, and records it as an event: in `place`, if it
+  // has one.
   void RecordChange(const std::string& caller, const char* method, const absl::Status& status,
-                    const std::string& outcome, std::uint64_t operation);
+                    const std::string& outcome, std::uint64_t operation = 0,
+                    EventLog::Place* place = nullptr);
   // Ends the call with `status`, and logs it as a change of the gateway.
   grpc::ServerUnaryReactor* FinishChange(grpc::CallbackServerContext* context, const char* method,
                                          const absl::Status& status, const std::string& outcome,
-                                         std::uint64_t operation = 0);
-  // As above for a call that begins an operation, which goes into `message`.
-  grpc::ServerUnaryReactor* FinishOperation(grpc::CallbackServerContext* context,
-                                            const char* method,
-                                            const absl::StatusOr<Operation>& operation,
-                                            pb::Operation* message);
+                                         std::uint64_t operation = 0,
+                                         EventLog::Place* place = nullptr);
+  // Makes the call that begins an operation, whose end is recorded after it, and ends the RPC as
+  // above; the operation goes into `message`.
+  grpc::ServerUnaryReactor* BeginOperation(grpc::CallbackServerContext* context, const char* method,
+                                           const std::function<absl::StatusOr<Operation>()>& begin,
+                                           pb::Operation* message);
   // OK unless the gateway stops.
   [[nodiscard]] absl::Status MayChange() const;
   void FillStats(pb::GetStatsResponse& to) const;

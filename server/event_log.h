@@ -8,6 +8,7 @@
 #include <deque>
 #include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "server/control.h"
@@ -17,7 +18,7 @@ namespace echogw {
 enum class EventSeverity : std::uint8_t { kInfo, kWarning, kError };
 
 struct Event {
-  std::uint64_t id = 0;  // counts up from 1
+  std::uint64_t id = 0;  // counts up from 1, with gaps
   std::chrono::system_clock::time_point time;
   EventSeverity severity = EventSeverity::kInfo;
   // What an operator would call it. Of changes, the verb of echogwctl: "resize", "move",
@@ -39,6 +40,25 @@ class EventLog {
   // Fills in the id and the time.
   void Add(Event event);
 
+  // Holds the place of an event whose outcome is not known yet, so that what it causes comes after
+  // it. Readers see nothing from there on until it is filled or given up, so it is held briefly.
+  class Place {
+   public:
+    explicit Place(EventLog& log) : log_(log), id_(log.Reserve()) {}
+    Place(const Place&) = delete;
+    Place& operator=(const Place&) = delete;
+    ~Place() { GiveUp(); }
+    // Harmless once it is filled.
+    void GiveUp() {
+      if (id_ != 0) log_.GiveUp(std::exchange(id_, 0));
+    }
+    void Fill(Event event) { log_.Fill(std::exchange(id_, 0), std::move(event)); }
+
+   private:
+    EventLog& log_;
+    std::uint64_t id_;  // 0: filled or given up
+  };
+
   struct Batch {
     std::vector<Event> events;
     std::uint64_t dropped = 0;  // forgotten before they could be read
@@ -48,9 +68,24 @@ class EventLog {
   [[nodiscard]] Batch After(std::uint64_t after, std::size_t limit) const;
 
  private:
+  struct Entry {
+    Event event;
+    bool open = false;  // a place that is held
+    // Keeps the id and the time.
+    void Take(Event from);
+  };
+
+  std::uint64_t Reserve();
+  void Fill(std::uint64_t id, Event event);
+  void GiveUp(std::uint64_t id);
+  // All require mutex_.
+  Entry& Append();
+  std::deque<Entry>::iterator Find(std::uint64_t id);
+
   mutable std::mutex mutex_;
-  std::deque<Event> events_;   // under mutex_, by id
-  std::uint64_t last_id_ = 0;  // under mutex_
+  std::deque<Entry> entries_;    // under mutex_, by id
+  std::uint64_t last_id_ = 0;    // under mutex_
+  std::uint64_t forgotten_ = 0;  // under mutex_; the last id that was
 };
 
 }  // namespace echogw

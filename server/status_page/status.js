@@ -218,7 +218,7 @@ function drawReactors(sample, before, seconds) {
 
 // gRPC's name of a peer, without the family, which can be seen.
 function who(actor) {
-  return actor.replace(/^ipv[46]:/, "").replaceAll("%5B", "[").replaceAll("%5D", "]");
+  return actor.replace(/(^| at )ipv[46]:/, "$1").replaceAll("%5B", "[").replaceAll("%5D", "]");
 }
 
 let eventsDrawn = "";

@@ -106,6 +106,51 @@ TEST_F(AdminEventsTest, ADryRunIsNone) {
   EXPECT_THAT(Events(), IsEmpty());
 }
 
+TEST(EventPlace, ComesBeforeWhatItCaused) {
+  EventLog log;
+  log.Add({.message = "earlier"});
+  {
+    EventLog::Place place(log);
+    log.Add({.message = "its effect"});
+    EXPECT_EQ(log.After(0, 10).events.size(), 1U) << "nothing is seen beyond an open place";
+    place.Fill({.message = "the cause"});
+  }
+  const auto batch = log.After(0, 10);
+  ASSERT_EQ(batch.events.size(), 3U);
+  EXPECT_EQ(batch.events[1].message, "the cause");
+  EXPECT_EQ(batch.events[2].message, "its effect");
+  EXPECT_EQ(batch.events[2].id, 3U);
+  EXPECT_LE(batch.events[1].time, batch.events[2].time);
+  EXPECT_EQ(batch.dropped, 0U);
+}
+
+TEST(EventPlace, LeavesNothingWhenItIsGivenUp) {
+  EventLog log;
+  { const EventLog::Place place(log); }
+  log.Add({.message = "one"});
+  ASSERT_EQ(log.After(0, 10).events.size(), 1U);
+  EXPECT_EQ(log.After(0, 10).events[0].id, 1U);
+  {
+    const EventLog::Place place(log);
+    log.Add({.message = "three"});
+  }
+  const auto batch = log.After(1, 10);
+  ASSERT_EQ(batch.events.size(), 1U);
+  EXPECT_EQ(batch.events[0].id, 3U);
+  EXPECT_EQ(batch.dropped, 0U) << "an event that never was is not lost";
+}
+
+TEST(EventPlace, MayBeForgottenBeforeItIsFilled) {
+  EventLog log;
+  EventLog::Place place(log);
+  for (std::size_t i = 0; i < EventLog::kKept + 3; ++i) log.Add({.message = "flood"});
+  place.Fill({.message = "late"});
+  const auto batch = log.After(0, 5000);
+  EXPECT_EQ(batch.events.size(), EventLog::kKept);
+  EXPECT_EQ(batch.events.back().message, "flood");
+  EXPECT_EQ(batch.dropped, 4U);
+}
+
 TEST(EventKind, IsOneWordForBothDrains) {
   EXPECT_STREQ(EventKind(OperationKind::kResize), "resize");
   EXPECT_STREQ(EventKind(OperationKind::kMove), "move");
