@@ -1,0 +1,262 @@
+"""Goal: the manifests of deploy/kubernetes fit together and fit the gateway. Method: their YAML is
+read, and what kustomize makes of the examples where kubectl is there; every name that refers to
+another is looked up, and probes, settings, figures and the soak are tried on a real gateway."""
+
+import glob
+import os
+import re
+import unittest
+import urllib.error
+import urllib.request
+
+import yaml
+
+from harness import ECHOGW, ECHOGWCTL, EndToEnd, run, wait_until
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+FOLDER = os.path.join(ROOT, "deploy", "kubernetes")
+
+
+def load(*parts):
+    """The documents of every manifest below a folder, kustomize's own files left out."""
+    found = []
+    for path in sorted(glob.glob(os.path.join(FOLDER, *parts, "**", "*.yaml"), recursive=True)):
+        with open(path, encoding="utf-8") as file:
+            found += [d for d in yaml.safe_load_all(file) if "kind" in d]
+    return [d for d in found if d["kind"] not in ("Kustomization", "Component")]
+
+
+def kustomization(*parts):
+    with open(os.path.join(FOLDER, *parts, "kustomization.yaml"), encoding="utf-8") as file:
+        return yaml.safe_load(file)
+
+
+def only(documents, kind, name="echogw"):
+    found = [d for d in documents if d["kind"] == kind and d["metadata"]["name"] == name]
+    if len(found) != 1:
+        raise AssertionError(f"{len(found)} of {kind} {name}")
+    return found[0]
+
+
+def pods(documents):
+    return [d["spec"]["template"] for d in documents if d["kind"] in ("Deployment", "Job")]
+
+
+def matches(selector, labels):
+    return bool(selector) and selector.items() <= labels.items()
+
+
+def port_names(pod):
+    return {p["name"] for c in pod["spec"]["containers"] for p in c.get("ports", [])}
+
+
+def settings():
+    """The literals of the base's config map."""
+    literals = kustomization("base")["configMapGenerator"][0]["literals"]
+    return dict(literal.split("=", 1) for literal in literals)
+
+
+def seconds(text):
+    """Of the gateway's own form of a time: 1m30s, 500ms."""
+    units = {"ms": 0.001, "s": 1, "m": 60, "h": 3600}
+    return sum(float(n) * units[u] for n, u in re.findall(r"([\d.]+)(ms|s|m|h)", text))
+
+
+class ManifestCase(EndToEnd):
+    """What holds of any set of manifests."""
+
+    def check_all(self, documents):
+        self.check_confinement(documents)
+        self.check_selectors(documents)
+        self.check_ports(documents)
+        self.check_references(documents)
+
+    def check_confinement(self, documents):
+        for pod in pods(documents):
+            spec = pod["spec"]
+            outer = spec["securityContext"]
+            self.assertTrue(outer["runAsNonRoot"])
+            self.assertEqual((outer["runAsUser"], outer["runAsGroup"]), (65532, 65532))
+            self.assertEqual(outer["seccompProfile"], {"type": "RuntimeDefault"})
+            self.assertFalse(spec["automountServiceAccountToken"])
+            # Or the service's own variables would look like settings.
+            self.assertFalse(spec["enableServiceLinks"])
+            for key in ("hostNetwork", "hostPID", "hostIPC", "volumes"):
+                self.assertNotIn(key, spec)
+            for container in spec["containers"]:
+                self.assertEqual(container["securityContext"], {
+                    "allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True,
+                    "capabilities": {"drop": ["ALL"]}})
+                for side in ("requests", "limits"):
+                    self.assertEqual(set(container["resources"][side]), {"cpu", "memory"})
+
+    def check_selectors(self, documents):
+        labels = [p["metadata"]["labels"] for p in pods(documents)]
+        services = [d["metadata"]["labels"] for d in documents if d["kind"] == "Service"]
+        chosen = []
+        for document in documents:
+            spec = document.get("spec", {})
+            kind = document["kind"]
+            if kind == "Deployment":
+                chosen.append((spec["selector"]["matchLabels"], [labels[0]]))
+                self.assertTrue(matches(spec["selector"]["matchLabels"],
+                                        spec["template"]["metadata"]["labels"]))
+                for spread in spec["template"]["spec"]["topologySpreadConstraints"]:
+                    chosen.append((spread["labelSelector"]["matchLabels"], labels))
+            elif kind == "Service":
+                chosen.append((spec["selector"], labels))
+            elif kind == "PodDisruptionBudget":
+                chosen.append((spec["selector"]["matchLabels"], labels))
+            elif kind == "NetworkPolicy":
+                chosen.append((spec["podSelector"]["matchLabels"], labels))
+            elif kind == "ServiceMonitor":
+                chosen.append((spec["selector"]["matchLabels"], services))
+        self.assertGreater(len(chosen), 4)
+        for selector, candidates in chosen:
+            # One, and not a load's pods beside the gateway's.
+            self.assertEqual(sum(matches(selector, c) for c in candidates), 1, selector)
+
+    def check_ports(self, documents):
+        gateway = next(p for p in pods(documents) if port_names(p))
+        names = port_names(gateway)
+        for service in (d for d in documents if d["kind"] == "Service"):
+            for port in service["spec"]["ports"]:
+                self.assertIn(port["targetPort"], names)
+        policy = only(documents, "NetworkPolicy")["spec"]
+        self.assertEqual({p["port"] for rule in policy["ingress"] for p in rule["ports"]}, names)
+        self.assertEqual(policy["egress"], [])
+        for container in gateway["spec"]["containers"]:
+            for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
+                if "httpGet" in container[probe]:
+                    self.assertIn(container[probe]["httpGet"]["port"], names)
+        for monitor in (d for d in documents if d["kind"] == "ServiceMonitor"):
+            metrics = only(documents, "Service", "echogw-metrics")["spec"]["ports"]
+            self.assertEqual([e["port"] for e in monitor["spec"]["endpoints"]],
+                             [p["name"] for p in metrics])
+
+    def check_references(self, documents):
+        for scaler in (d for d in documents if d["kind"] == "HorizontalPodAutoscaler"):
+            target = scaler["spec"]["scaleTargetRef"]
+            self.assertEqual(only(documents, target["kind"], target["name"])["apiVersion"],
+                             target["apiVersion"])
+        maps = {d["metadata"]["name"] for d in documents if d["kind"] == "ConfigMap"}
+        for pod in pods(documents):
+            for container in pod["spec"]["containers"]:
+                for source in container.get("envFrom", []):
+                    self.assertIn(source["configMapRef"]["name"], maps)
+
+
+class Manifests(ManifestCase):
+    def test_files_fit_together(self):
+        documents = load("base") + [d for d in load("components") if "rules" not in d]
+        maps = [{"kind": "ConfigMap", "metadata": {"name": g["name"]}}
+                for g in kustomization("base")["configMapGenerator"]]
+        self.check_all(documents + maps)
+
+    def test_no_file_is_forgotten(self):
+        for path in glob.glob(os.path.join(FOLDER, "*", "**", "kustomization.yaml"),
+                              recursive=True):
+            folder = os.path.dirname(path)
+            here = {n for n in os.listdir(folder) if n.endswith(".yaml")}
+            named = {n for n in kustomization(folder).get("resources", []) if "/" not in n}
+            extra = here - named - {"kustomization.yaml"}
+            # Prometheus-adapter's, as it says of itself.
+            self.assertLessEqual(extra, {"pod-metrics-rule.yaml"}, folder)
+            self.assertLessEqual(named, here, folder)
+
+    def test_examples_as_kustomize_makes_them(self):
+        tool = self.need_tool("kubectl")
+        for example in ("base", "examples/load-balancer", "examples/pinned"):
+            with self.subTest(example):
+                made = run(tool, "kustomize", os.path.join(FOLDER, example))
+                self.assertEqual((made.code, made.err), (0, ""), made)
+                self.check_all(list(yaml.safe_load_all(made.out)))
+
+
+class Fit(EndToEnd):
+    """The gateway does what its manifests take it to do."""
+
+    def setUp(self):
+        self.documents = load("base")
+        spec = only(self.documents, "Deployment")["spec"]["template"]["spec"]
+        self.grace = spec["terminationGracePeriodSeconds"]
+        self.container = spec["containers"][0]
+
+    def test_settings_are_known_and_leave_time(self):
+        shown = run(ECHOGW, "--print-config", env=settings())
+        self.assertEqual(shown.code, 0, shown)
+        for variable in settings():
+            self.assertIn(f"# {variable}", shown.out)
+        times = {key: seconds(value) for key, value in
+                 re.findall(r'^drain-(\S+) = "(.*?)"', shown.out, re.M) if key != "refuse"}
+        # Room for a busy node, or the kubelet cuts connections off.
+        self.assertGreaterEqual(self.grace, times["deadline"] + 10)
+        self.assertGreaterEqual(times["deadline"], times["quiet-max-wait"] + times["spread"])
+
+    def test_ports_are_those_of_the_image(self):
+        ports = {p["name"]: p["containerPort"] for p in self.container["ports"]}
+        shown = run(ECHOGW, "--print-config", env=settings()).out
+        self.assertIn(f'listen = [":{ports["data"]}"]', shown)
+        with open(os.path.join(ROOT, "deploy", "Dockerfile"), encoding="utf-8") as file:
+            self.assertIn(f'ECHOGW_METRICS=0.0.0.0:{ports["metrics"]}', file.read())
+        # Not among those that are open to the pod's network.
+        self.assertIn('admin = "127.0.0.1:', shown)
+
+    def probe(self, gateway, name):
+        probe = self.container[name]
+        if "httpGet" in probe:
+            self.assertEqual(probe["httpGet"]["port"], "metrics")
+            opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+            url = f"http://{gateway.metrics}{probe['httpGet']['path']}"
+            try:
+                with opener.open(url, timeout=20):
+                    return True
+            except urllib.error.HTTPError:
+                return False
+        command = probe["exec"]["command"]
+        self.assertEqual(command[0], "echogwctl")
+        done = run(ECHOGWCTL, *command[1:], env={"ECHOGW_TARGET": gateway.admin})
+        self.assertIn(done.code, (0, 1), done)
+        return done.code == 0
+
+    def test_probes(self):
+        gateway = self.gateway()
+        for name in ("startupProbe", "readinessProbe", "livenessProbe"):
+            self.assertTrue(self.probe(gateway, name), name)
+        self.ctl(gateway, "drain", "--quiet-period", "1h", "--quiet-max-wait", "1h",
+                 "--deadline", "2h")
+        wait_until(lambda: not self.probe(gateway, "readinessProbe"), "it is not ready")
+        # It must live to end its drain.
+        self.assertTrue(self.probe(gateway, "livenessProbe"))
+
+    def test_figures_to_scale_by_exist(self):
+        gateway = self.gateway()
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(f"http://{gateway.metrics}/metrics", timeout=20) as answer:
+            exported = set(re.findall(r"^(\w+)[{ ]", answer.read().decode(), re.M))
+        with open(os.path.join(FOLDER, "components", "autoscaling", "pod-metrics-rule.yaml"),
+                  encoding="utf-8") as file:
+            rules = yaml.safe_load(file)["rules"]
+        for rule in rules:
+            self.assertIn(rule["seriesQuery"].split("{")[0], exported)
+        scaler = only(load("components", "autoscaling"), "HorizontalPodAutoscaler")
+        self.assertEqual({m["pods"]["metric"]["name"] for m in scaler["spec"]["metrics"]},
+                         {rule["name"]["as"] for rule in rules})
+
+    def test_soak(self):
+        gateway = self.gateway()
+        job = only(load("components", "soak"), "Job", "echogw-soak")["spec"]
+        command = job["template"]["spec"]["containers"][0]["command"]
+        service = only(self.documents, "Service")
+        self.assertIn(f"echogw:{service['spec']['ports'][0]['port']}", command)
+        self.assertGreater(job["activeDeadlineSeconds"],
+                           2 * seconds(command[command.index("--duration") + 1]))
+        command = [gateway.target if word == "echogw:7000" else word for word in command[1:]]
+        command[command.index("--duration") + 1] = "1s"
+        soak = self.process(ECHOGWCTL, *command)
+        self.ctl(gateway, "resize", "1", "--wait")
+        self.assertEqual(soak.wait(60), 0, soak.out.text() + soak.err.text())
+
+
+if __name__ == "__main__":
+    unittest.main()
