@@ -95,7 +95,11 @@ absl::Status ApplyCpus(const Values& values, const Machine& machine, Config& con
   config.cpus.clear();
   if (values[0] == "none") return absl::OkStatus();
   if (values[0] == "auto") {
-    config.cpus = machine.affinity;
+    // A quota is a share of all CPUs. Everybody who has one would take the first of them, and stand
+    // in each other's way on these.
+    const bool ours = DefaultReactors(machine) >= machine.affinity.size() ||
+                      DefaultReactors(machine) == kReactorsMax;
+    if (ours) config.cpus = machine.affinity;
     return absl::OkStatus();
   }
   auto cpus = ParseCpuList(values[0]);
@@ -190,7 +194,9 @@ std::vector<ConfigKey> ReactorKeys() {
        "Event loops, 1 to 256; auto: the CPUs of the affinity mask, at most the cgroup CPU quota",
        Kind::kNumber, ApplyReactors},
       {"cpus", "Reactors", "auto|none|LIST", "auto",
-       "CPUs to pin reactors to in turn, such as 0-3,6; auto: the affinity mask; none: no pinning",
+       "CPUs to pin reactors to in turn, such as 0-3,6; none: no pinning; auto: the affinity mask, "
+       "or "
+       "none when the cgroup CPU quota is less",
        Kind::kText, ApplyCpus},
       {"poller", "Reactors", "auto|epoll|poll|select", "auto",
        "How a reactor waits for events; auto takes the best the system has", Kind::kText,

@@ -238,20 +238,24 @@ with socket.create_connection(("127.0.0.1", 7000), 60) as client:
 
 
 class Reactors(ImageCase):
-    """Their default number follows the container's CPUs, not the machine's."""
+    """Their number and their CPUs follow the container's, not the machine's."""
 
-    def number(self, *options):
+    def cpus(self, *options):
+        """The CPU that each reactor is pinned to; -1 is any."""
         name = self.start(*HARDENED, *FAST, *options)
-        return len(json.loads(self.ctl(name, "reactors", "-o", "json"))["reactors"])
+        reactors = json.loads(self.ctl(name, "reactors", "-o", "json"))["reactors"]
+        return [reactor["cpu"] for reactor in reactors]
 
     def test_follows_cpuset_and_quota(self):
-        cpus = sorted(os.sched_getaffinity(0))
-        self.assertEqual(self.number(), len(cpus))
-        self.assertEqual(self.number("--cpuset-cpus", str(cpus[-1])), 1)
-        self.assertEqual(self.number("--cpus", "0.5"), 1)
-        self.assertEqual(self.number("--cpus", "1"), 1)
-        if len(cpus) > 1:
-            self.assertEqual(self.number("--cpus", "1.5"), 2)
+        ours = sorted(os.sched_getaffinity(0))
+        self.assertEqual(self.cpus(), ours)
+        self.assertEqual(self.cpus("--cpuset-cpus", str(ours[-1])), [ours[-1]])
+        # A quota is a share of all CPUs: pinned, all containers with one would meet on the first.
+        shared = [-1] if len(ours) > 1 else ours
+        self.assertEqual(self.cpus("--cpus", "0.5"), shared)
+        self.assertEqual(self.cpus("--cpus", "1"), shared)
+        if len(ours) == 2:
+            self.assertEqual(self.cpus("--cpus", "1.5"), ours)
 
 
 if __name__ == "__main__":

@@ -182,7 +182,19 @@ TEST(ConfigLoader, ReactorsFollowMaskAndQuota) {
   EXPECT_EQ(Load({}, {}, "", quota).config.reactors, 2U);
   EXPECT_EQ(Load({{"reactors", {"256"}}}, {}, "", quota).config.reactors, 256U);
   EXPECT_EQ(Find(Load({}, {}, "", quota), "reactors").meaning, "2");
-  EXPECT_EQ(Find(Load({}, {}, "", quota), "cpus").meaning, "0-3");
+}
+
+TEST(ConfigLoader, ReactorsArePinnedUnlessAQuotaSharesTheCpus) {
+  Machine machine{.affinity = {0, 1, 2, 3}, .cpu_quota = 2.5, .has_ipv6 = true};
+  // Others with a quota would pin to the same ones.
+  EXPECT_THAT(Load({}, {}, "", machine).config.cpus, IsEmpty());
+  EXPECT_EQ(Find(Load({}, {}, "", machine), "cpus").meaning, "none");
+  EXPECT_THAT(Load({{"cpus", {"0-1"}}}, {}, "", machine).config.cpus, ElementsAre(0, 1));
+  // These are all ours.
+  for (const double whole : {3.1, 4.0, 64.0}) {
+    machine.cpu_quota = whole;
+    EXPECT_EQ(Find(Load({}, {}, "", machine), "cpus").meaning, "0-3") << whole;
+  }
 }
 
 TEST(ConfigLoader, CpusAreValidatedAgainstTheMask) {
