@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <utility>
 #include <variant>
@@ -11,6 +12,7 @@
 
 #include "reactor/clock.h"
 #include "reactor/connection.h"
+#include "reactor/connection_extra.h"
 #include "reactor/connection_record.h"
 
 namespace echogw {
@@ -29,11 +31,15 @@ struct Listener {
 // descriptor and frees its pending block, so that a mailbox that is never read leaks nothing.
 class MovedConnection {
  public:
-  explicit MovedConnection(const Connection& connection) : connection_(connection) {}
+  explicit MovedConnection(const Connection& connection,
+                           std::unique_ptr<ConnectionExtra> extra = nullptr)
+      : connection_(connection), extra_(std::move(extra)) {}
   MovedConnection(MovedConnection&& other) noexcept
-      : connection_(std::exchange(other.connection_, Connection{})) {}
+      : connection_(std::exchange(other.connection_, Connection{})),
+        extra_(std::move(other.extra_)) {}
   MovedConnection& operator=(MovedConnection&& other) noexcept {
     std::swap(connection_, other.connection_);
+    std::swap(extra_, other.extra_);
     return *this;
   }
   MovedConnection(const MovedConnection&) = delete;
@@ -43,9 +49,12 @@ class MovedConnection {
   [[nodiscard]] const Connection& peek() const noexcept { return connection_; }
   // The caller owns it from here on.
   [[nodiscard]] Connection Take() noexcept { return std::exchange(connection_, Connection{}); }
+  // Null if it has none.
+  [[nodiscard]] std::unique_ptr<ConnectionExtra> TakeExtra() noexcept { return std::move(extra_); }
 
  private:
   Connection connection_;
+  std::unique_ptr<ConnectionExtra> extra_;
 };
 
 // Ends the loop. Connections that are left are closed and counted as kDrainForced.

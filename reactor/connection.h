@@ -31,15 +31,16 @@ struct alignas(64) Connection {
   std::uint32_t arrived_at_ms = 0;
   // Milliseconds: when it was last ready for anything.
   std::uint32_t active_at_ms = 0;
-  std::uint8_t pending_class = 0;   // of BufferPool
-  bool queued : 1 = false;          // in the reactor's list of those with more to do
-  bool watch_write : 1 = false;     // the poller watches for writability
-  bool watch_read : 1 = true;       // level-triggered pollers: watches for readability
-  bool closing : 1 = false;         // a drain closes it: once all is echoed, FIN
-  bool unwatched : 1 = false;       // the poller had no room; tried again by the reactor
-  bool fin_sent : 1 = false;        // our FIN is out; what still comes is thrown away
-  bool admin_closed : 1 = false;    // closing, because an operator said so
-  std::uint16_t address_index = 0;  // the listen address it came by
+  std::uint8_t pending_class : 4 = 0;  // of BufferPool
+  bool queued : 1 = false;             // in the reactor's list of those with more to do
+  bool watch_write : 1 = false;        // the poller watches for writability
+  bool watch_read : 1 = true;          // level-triggered pollers: watches for readability
+  bool closing : 1 = false;            // a drain closes it: once all is echoed, FIN
+  bool unwatched : 1 = false;          // the poller had no room; tried again by the reactor
+  bool fin_sent : 1 = false;           // our FIN is out; what still comes is thrown away
+  bool admin_closed : 1 = false;       // closing, because an operator said so
+  bool has_extra : 1 = false;          // the table has a ConnectionExtra for it
+  std::uint16_t address_index = 0;     // the listen address it came by
 
   [[nodiscard]] bool has_pending() const noexcept { return pending != nullptr; }
   [[nodiscard]] std::uint32_t pending_bytes() const noexcept { return pending_end - pending_begin; }

@@ -39,8 +39,9 @@ void CountWrite(Connection& c, const EchoContext& context, std::size_t bytes) {
 }
 
 void Hold(Connection& c, const EchoContext& context, std::span<const std::byte> rest) {
-  c.pending_class = BufferPool::ClassFor(rest.size());
-  c.pending = context.pool.Take(c.pending_class).release();
+  const std::uint8_t size_class = BufferPool::ClassFor(rest.size());
+  c.pending_class = size_class & 0xFU;  // kClasses is 16
+  c.pending = context.pool.Take(size_class).release();
   std::memcpy(c.pending, rest.data(), rest.size());
   c.pending_begin = 0;
   c.pending_end = static_cast<std::uint32_t>(rest.size());

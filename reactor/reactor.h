@@ -136,8 +136,8 @@ class Reactor {
   void RunMoveJob() ECHOGW_ON(loop_);
   void EndMoveJob() ECHOGW_ON(loop_);
   [[nodiscard]] bool MayMove(const Connection& c) const ECHOGW_ON(loop_);
-  [[nodiscard]] Connection Detach(Connection& c, Token token) ECHOGW_ON(loop_);
-  void Attach(Connection moved) ECHOGW_ON(loop_);
+  [[nodiscard]] MovedConnection Detach(Connection& c, Token token) ECHOGW_ON(loop_);
+  void Attach(MovedConnection arrived) ECHOGW_ON(loop_);
   [[nodiscard]] std::uint64_t SendAway(std::vector<std::vector<MovedConnection>>& batches)
       ECHOGW_ON(loop_);
   void RunCloseJob() ECHOGW_ON(loop_);

@@ -75,17 +75,19 @@ bool Reactor::MayMove(const Connection& c) const {
 }
 
 // Takes a connection out of this reactor, descriptor open, pending bytes and all.
-Connection Reactor::Detach(Connection& c, Token token) {
+MovedConnection Reactor::Detach(Connection& c, Token token) {
   if (!c.unwatched) poller_->Remove(c.fd);
   deps_.counters.pending_bytes.Subtract(c.pending_bytes());
-  Connection out = c;
+  auto extra = table_.TakeExtra(token.index);
+  MovedConnection out(c, std::move(extra));
   table_.Erase(token);
   deps_.counters.connections_active.Subtract(1);
   return out;
 }
 
 // The reverse. Being watched anew reports whatever arrived in between.
-void Reactor::Attach(Connection moved) {
+void Reactor::Attach(MovedConnection arrived) {
+  Connection moved = arrived.Take();
   const Token token = table_.Insert(moved.fd);
   Connection& c = *table_.Find(token);
   moved.generation = token.generation;
@@ -93,6 +95,7 @@ void Reactor::Attach(Connection moved) {
   moved.arrived_at_ms = static_cast<std::uint32_t>(now_ / kNanosPerMilli);
   moved.unwatched = false;
   c = moved;
+  if (auto extra = arrived.TakeExtra(); extra != nullptr) table_.SetExtra(token, std::move(extra));
   c.watch_write = c.has_pending();
   c.watch_read = edge_ || !c.has_pending();
   deps_.counters.pending_bytes.Add(c.pending_bytes());
@@ -106,7 +109,7 @@ void Reactor::Attach(Connection moved) {
 
 void Reactor::Do(AdoptConnections& command) {
   deps_.counters.connections_moved_in.Add(command.connections.size());
-  for (MovedConnection& moved : command.connections) Attach(moved.Take());
+  for (MovedConnection& moved : command.connections) Attach(std::move(moved));
 }
 
 // Posts each batch; what a target has no room for comes back. Returns how many are gone.
@@ -123,7 +126,7 @@ std::uint64_t Reactor::SendAway(std::vector<std::vector<MovedConnection>>& batch
       gone += n;
       continue;
     }
-    for (MovedConnection& m : std::get<AdoptConnections>(command).connections) Attach(m.Take());
+    for (MovedConnection& m : std::get<AdoptConnections>(command).connections) Attach(std::move(m));
   }
   return gone;
 }

@@ -5,10 +5,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "reactor/check.h"
 #include "reactor/connection.h"
+#include "reactor/connection_extra.h"
 
 namespace echogw {
 
@@ -59,10 +61,33 @@ class SlotTable {
   void Erase(Token token) {
     Connection* c = Find(token);
     CHECK(c != nullptr);
+    if (c->has_extra) extras_[token.index].reset();
     c->fd = -1;
     c->pending = nullptr;
     free_.push_back(token.index);
     --size_;
+  }
+
+  // Gives the connection of a token its extra, which must not have one yet. Erase frees it.
+  ConnectionExtra& SetExtra(Token token, std::unique_ptr<ConnectionExtra> extra) {
+    Connection* c = Find(token);
+    CHECK(c != nullptr && !c->has_extra && extra != nullptr);
+    if (extras_.size() <= token.index) extras_.resize(capacity());
+    c->has_extra = true;
+    extras_[token.index] = std::move(extra);
+    return *extras_[token.index];
+  }
+
+  // The extra of the connection in a slot, or null. index < capacity().
+  [[nodiscard]] ConnectionExtra* ExtraOf(std::uint32_t index) noexcept {
+    return At(index).has_extra ? extras_[index].get() : nullptr;
+  }
+
+  // Takes it off the connection: null if it has none.
+  [[nodiscard]] std::unique_ptr<ConnectionExtra> TakeExtra(std::uint32_t index) noexcept {
+    if (!At(index).has_extra) return nullptr;
+    At(index).has_extra = false;
+    return std::move(extras_[index]);
   }
 
   [[nodiscard]] std::uint32_t size() const noexcept { return size_; }
@@ -90,6 +115,8 @@ class SlotTable {
   }
 
   std::vector<Chunk> chunks_;
+  // By index; empty until a connection has one.
+  std::vector<std::unique_ptr<ConnectionExtra>> extras_;
   std::vector<std::uint32_t> free_;
   std::uint32_t size_ = 0;
 };

@@ -3,6 +3,7 @@
 #include "reactor/slot_table.h"
 
 #include <map>
+#include <memory>
 #include <set>
 
 #include "gtest/gtest.h"
@@ -46,6 +47,30 @@ TEST(SlotTableTest, StaleTokenFindsNothingAfterItsSlotIsUsedAgain) {
   EXPECT_EQ(table.Find(anew)->fd, 12);
   EXPECT_EQ(table.Find(anew)->received_bytes, 0U) << "a new connection starts from nothing";
   table.Erase(anew);
+}
+
+TEST(SlotTableTest, AnExtraGoesWithItsConnectionAlone) {
+  SlotTable table;
+  const Token plain = table.Insert(10);
+  const Token special = table.Insert(11);
+  EXPECT_EQ(table.ExtraOf(special.index), nullptr);
+  ConnectionExtra& extra = table.SetExtra(special, std::make_unique<ConnectionExtra>());
+  EXPECT_EQ(table.ExtraOf(special.index), &extra);
+  EXPECT_EQ(table.ExtraOf(plain.index), nullptr);
+  EXPECT_EQ(table.TakeExtra(plain.index), nullptr);
+
+  table.Erase(special);
+  const Token anew = table.Insert(12);
+  ASSERT_EQ(anew.index, special.index);
+  EXPECT_EQ(table.ExtraOf(anew.index), nullptr) << "the next one in the slot starts without";
+
+  table.SetExtra(anew, std::make_unique<ConnectionExtra>());
+  const auto taken = table.TakeExtra(anew.index);
+  EXPECT_NE(taken, nullptr);
+  EXPECT_EQ(table.ExtraOf(anew.index), nullptr);
+  EXPECT_FALSE(table.Find(anew)->has_extra);
+  table.Erase(anew);
+  table.Erase(plain);
 }
 
 TEST(SlotTableTest, GenerationSkipsZeroWhenItWraps) {
