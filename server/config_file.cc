@@ -4,10 +4,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstddef>
+#include <cstdint>
 #include <string_view>
 #include <utility>
 
@@ -44,44 +44,71 @@ absl::Status Bad(const std::string& source, const std::string& message) {
   return absl::InvalidArgumentError(absl::StrCat(source, ": ", message));
 }
 
-// Whether all that stands outside of strings and comments is ASCII, as keys and values are. toml++
-// 3.3 has undefined behaviour for other characters there (U+FEE3 is one). A string ends with its
-// line: no key needs more.
-bool IsAsciiOutsideStrings(std::string_view line) {
-  char quote = 0;
-  for (std::size_t i = 0; i < line.size(); ++i) {
-    const char c = line[i];
-    if (quote == 0) {
-      if (c == '#') return true;
-      if (static_cast<unsigned char>(c) >= 0x80) return false;
-      if (c == '"' || c == '\'') quote = c;
-    } else if (c == '\\' && quote == '"') {
-      ++i;
-    } else if (c == quote) {
-      quote = 0;
-    }
-  }
-  return true;
+// The character of UTF-8 that begins at `at` as an escape of TOML; sets `at` behind it.
+std::string Escaped(std::string_view line, std::size_t& at) {
+  const auto byte = [&line](std::size_t i) { return static_cast<unsigned char>(line[i]); };
+  const unsigned char lead = byte(at);
+  const std::size_t end = at + (lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2);
+  std::uint32_t code = lead & (0xffU >> (end - at + 1));
+  for (++at; at < end; ++at) code = code << 6 | (byte(at) & 0x3fU);
+  return absl::StrCat("\\U", absl::Hex(code, absl::kZeroPad8));
 }
 
-// What TOML forbids anywhere (TOML 1.0, "Spec"), and what would not stand in a message of one line.
-absl::Status CheckCharacters(const std::string& text, const std::string& path) {
+bool IsAscii(char c) { return static_cast<unsigned char>(c) < 0x80; }
+
+// Appends what a line says, in ASCII. toml++ 3.3 has undefined behaviour for other characters where
+// it expects none (U+FEE3 is one), and after a mistake that may be anywhere. So it sees none at
+// all: strings have escapes instead, and comments are left out.
+absl::Status AppendAscii(std::string_view line, std::string& out) {
+  char quote = 0;
+  bool escaped = false;
+  for (std::size_t i = 0; i < line.size();) {
+    const char c = line[i];
+    if (quote == 0 && c == '#') break;
+    if (!IsAscii(c)) {
+      if (quote != '"' || escaped) {
+        return absl::InvalidArgumentError(
+            "a character that is not ASCII stands outside of double quotes and comments");
+      }
+      out += Escaped(line, i);
+      continue;
+    }
+    if (escaped) {
+      escaped = false;
+    } else if (quote == '"' && c == '\\') {
+      escaped = true;
+    } else if (c == quote) {
+      quote = 0;
+    } else if (quote == 0 && (c == '"' || c == '\'')) {
+      if (line.substr(i, 3) == std::string(3, c)) {
+        return absl::InvalidArgumentError("no setting takes a string in three quotes");
+      }
+      quote = c;
+    }
+    out += c;
+    ++i;
+  }
+  out += '\n';
+  return absl::OkStatus();
+}
+
+// The text as toml++ may have it. Refuses what TOML forbids anywhere (TOML 1.0, "Spec"), and what
+// would not stand in a message of one line.
+absl::StatusOr<std::string> AsciiText(const std::string& text, const std::string& path) {
+  std::string out;
   std::size_t number = 0;
   const bool has_mark = absl::StartsWith(text, "\xef\xbb\xbf");
   for (std::string line : std::vector<std::string>(absl::StrSplit(text, '\n'))) {
-    ++number;
+    const std::string source = absl::StrCat(path, ":", ++number);
     if (number == 1 && has_mark) line.erase(0, 3);
     if (absl::EndsWith(line, "\r")) line.pop_back();
-    std::replace(line.begin(), line.end(), '\t', ' ');
-    if (!IsPlainText(line)) {
-      return Bad(absl::StrCat(path, ":", number), "holds a control character or is not UTF-8");
+    if (!IsPlainText(absl::StrReplaceAll(line, {{"\t", " "}}))) {
+      return Bad(source, "holds a control character or is not UTF-8");
     }
-    if (!IsAsciiOutsideStrings(line)) {
-      return Bad(absl::StrCat(path, ":", number),
-                 "a character that is not ASCII stands outside of strings and comments");
-    }
+    const absl::Status appended = AppendAscii(line, out);
+    if (!appended.ok()) return Bad(source, std::string(appended.message()));
   }
-  return absl::OkStatus();
+  return out;
 }
 
 absl::StatusOr<std::string> Scalar(const toml::node& node, const std::string& source,
@@ -171,8 +198,9 @@ absl::StatusOr<std::vector<FileSetting>> ReadConfigFile(const std::string& path)
 
 absl::StatusOr<std::vector<FileSetting>> ParseConfigText(const std::string& text,
                                                          const std::string& path) {
-  if (absl::Status status = CheckCharacters(text, path); !status.ok()) return status;
-  const toml::parse_result result = toml::parse(std::string_view(text), std::string_view(path));
+  const absl::StatusOr<std::string> ascii = AsciiText(text, path);
+  if (!ascii.ok()) return ascii.status();
+  const toml::parse_result result = toml::parse(std::string_view(*ascii), std::string_view(path));
   if (!result) {
     const std::string_view what = result.error().description();
     return Bad(Source(path, result.error().source()),

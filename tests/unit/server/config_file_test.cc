@@ -74,12 +74,34 @@ TEST(ConfigFile, WhatIsNoTextIsRefused) {
   EXPECT_EQ(ErrorOf("# \x1b[2J"), "e.toml:1: " + why);
   EXPECT_EQ(ErrorOf("\n\n# \xff"), "e.toml:3: " + why);
   const std::string outside =
-      "a character that is not ASCII stands outside of strings and comments";
+      "a character that is not ASCII stands outside of double quotes and comments";
   EXPECT_EQ(ErrorOf("\n\xef\xbb\xa3 = 1"), "e.toml:2: " + outside);
   EXPECT_EQ(ErrorOf("log-file = 'a' \xc3\xb6"), "e.toml:1: " + outside);
-  EXPECT_TRUE(ParseConfigText("log-file = \"\\\"\xc3\xb6\" # \xc3\xb6", "e.toml").ok());
+  EXPECT_EQ(ErrorOf("log-file = 'a\xc3\xb6'"), "e.toml:1: " + outside);
+  EXPECT_EQ(ErrorOf("log-file = \"\\\xc3\xb6\""), "e.toml:1: " + outside);
   EXPECT_TRUE(ParseConfigText("\xef\xbb\xbfreactors = 1", "e.toml").ok());
   EXPECT_TRUE(ParseConfigText("\treactors\t= 1 # gr\xc3\xb6\xc3\x9f\r\n", "e.toml").ok());
+}
+
+TEST(ConfigFile, StringsKeepCharactersOfAllLanguages) {
+  const auto value = [](const std::string& text) {
+    const auto settings = ParseConfigText(text, "e.toml");
+    EXPECT_TRUE(settings.ok()) << settings.status();
+    return settings.ok() ? settings->front().values.front() : "";
+  };
+  EXPECT_EQ(value("log-file = \"\\\"\xc3\xb6\" # \xc3\xb6"), "\"\xc3\xb6");
+  EXPECT_EQ(value("log-file = \"\xe2\x82\xac\xf0\x9f\x98\x80.\" # '"),
+            "\xe2\x82\xac\xf0\x9f\x98\x80.");
+  EXPECT_EQ(value("log-file = 'a\tb' # \xc3\xb6"), "a\tb");
+  EXPECT_EQ(value("log-file = 'a#\"'"), "a#\"");
+}
+
+// The parser of TOML reads on after a mistake, and must not meet what it does not expect there.
+TEST(ConfigFile, MistakesBeforeOtherCharacters) {
+  EXPECT_THAT(ErrorOf("log-=-eznb\";\xc5\x91\xdd\x8c;\""), StartsWith("e.toml:1: "));
+  EXPECT_THAT(ErrorOf("a = -e=\"\xc5\x91\xef\xbb\xa3\""), StartsWith("e.toml:1: "));
+  EXPECT_THAT(ErrorOf("log-file = \"\"\"\\\n# x\"\"\""),
+              StartsWith("e.toml:1: no setting takes a string in three quotes"));
 }
 
 TEST(ConfigFile, ATableThatIsCutOffIsAMistakeLikeOthers) {
