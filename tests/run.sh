@@ -8,8 +8,8 @@
 # Stages: release build, thread sanitizer (reactors and pool), address and undefined behaviour
 # sanitizers (everything), fuzzers (20 s each), and last the release tests (everything), whose
 # summary ends the output. clang-tidy is a command of its own, tests/lint/tidy.sh. A stage that fails
-# does not stop the later ones, but the script then ends with 1 and says which it was. Works as root
-# in a container and as a user who may sudo.
+# does not stop the later ones, but the script then ends with 1 and says at its end which it was and
+# what it showed. Works as root in a container and as a user who may sudo.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -28,6 +28,7 @@ ctest_options=("$@")
 
 jobs=$(nproc)
 failed=()
+failed_presets=()
 stage_name=
 stage_began=0
 
@@ -37,12 +38,13 @@ heading() {
   printf '\n===== %s  [%02d:%02d]\n' "$1" $((SECONDS / 60)) $((SECONDS % 60))
 }
 
-# ends_with <exit code>: the verdict on the stage.
+# ends_with <exit code> [preset]: the verdict on the stage.
 ends_with() {
   local verdict=passed
   if [ "$1" -ne 0 ]; then
     verdict=FAILED
     failed+=("$stage_name")
+    failed_presets+=("${@:2}")
   fi
   printf -- '----- %s: %s after %d s\n' "$stage_name" "$verdict" $((SECONDS - stage_began))
 }
@@ -51,6 +53,7 @@ ends_with() {
 # output goes to build/<preset>.log and is shown if the build fails.
 build() {
   local log=build/$1.log launcher=()
+  rm -f "build/$1-tests.log"
   if command -v ccache >/dev/null; then launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache); fi
   mkdir -p build
   cmake --preset "$1" "${launcher[@]}" >"$log" 2>&1 || { cat "$log" >&2; return 1; }
@@ -64,7 +67,39 @@ build() {
   }
 }
 
-run_ctest() { ctest --preset "$1" --parallel "$jobs" "${@:2}" "${ctest_options[@]}"; }
+run_ctest() {
+  ctest --preset "$1" --parallel "$jobs" "${@:2}" "${ctest_options[@]}" 2>&1 |
+    tee "build/$1-tests.log"
+}
+
+# failures_of <preset>: the list of what failed and what the first ones wrote, in some 80 lines.
+failures_of() {
+  printf '\n----- %s, in short; all of it is in build/%s*.log\n' "$1" "$1"
+  if [ ! -e "build/$1-tests.log" ]; then
+    grep -v '^\[[0-9]*/[0-9]*\] ' "build/$1.log" | head -n 40 || true
+    return
+  fi
+  awk '/^ *[0-9]+\/[0-9]+ Test +#[0-9]+: / {
+         left = /\*\*\*/ && !/\*\*\*(Skipped|Not Run)/ && ++found <= 3 ? 20 : 0
+       }
+       /^ +Start +[0-9]+: / || /^$/ { next }
+       /^[0-9]+% tests passed/ { left = 1 }
+       /^The following tests FAILED:/ { left = 15 }
+       left-- > 0' "build/$1-tests.log"
+}
+
+# The address sanitizer looks for leaks by ptrace. In a sandbox that forbids it each program would
+# end with an error of the sanitizer's own instead.
+seek_leaks_if_possible() {
+  local probe
+  probe=$(mktemp -d)
+  if echo 'int main() {}' | g++ -fsanitize=address -x c++ - -o "$probe/probe" &&
+    ! "$probe/probe" 2>"$probe/said" && grep -q 'LeakSanitizer has encountered' "$probe/said"; then
+    echo "tests/run.sh: ptrace is forbidden here, so leaks are not looked for" >&2
+    export LSAN_OPTIONS=detect_leaks=0
+  fi
+  rm -r "$probe"
+}
 
 # sanitized <preset> [build option...]: builds and tests; a filter of the caller's may match nothing here.
 sanitized() {
@@ -88,26 +123,26 @@ build release --target check_headers || true  # the case lint/headers fails by i
 ends_with 0
 
 if [ "$quick" = no ]; then
+  seek_leaks_if_possible
   for stage in tsan asan-ubsan; do
     heading "$stage"
     rc=0
     sanitized $stage || rc=$?
-    ends_with $rc
+    ends_with $rc $stage
   done
   heading "fuzzers"
   rc=0
   sanitized fuzz --target fuzzers || rc=$?
-  ends_with $rc
+  ends_with $rc fuzz
 fi
 
 heading "release tests"
-if [ ${#failed[@]} -gt 0 ]; then
-  printf 'Failed before this stage: %s\n' "${failed[*]}"
-fi
 rc=0
 run_ctest release || rc=$?
-if [ $rc -ne 0 ]; then failed+=("release tests"); fi
+ends_with $rc release
+# Said last, where it is seen although only the end of the output may be kept.
 if [ ${#failed[@]} -gt 0 ]; then
+  for preset in "${failed_presets[@]}"; do failures_of "$preset"; done
   printf '\ntests/run.sh: FAILED after %d s: %s\n' $SECONDS "$(IFS=,; echo "${failed[*]}")" >&2
   exit 1
 fi
