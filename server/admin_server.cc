@@ -8,6 +8,7 @@
 #include <grpcpp/server_builder.h>
 
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "grpc/health/v1/health.pb.h"
@@ -52,7 +53,8 @@ absl::StatusOr<std::unique_ptr<SocketLock>> AdminServer::Reserve(const AdminAddr
 absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(const AdminAddress& address,
                                                                 std::unique_ptr<SocketLock> lock,
                                                                 AdminService& service,
-                                                                AdminAccess& access, LogSink& log) {
+                                                                AdminAccess& access,
+                                                                AdminCalls& calls, LogSink& log) {
   PrepareGrpc();
   grpc::ServerBuilder builder;
   int port = 0;
@@ -73,6 +75,9 @@ absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(const AdminAddre
   builder.SetSyncServerOption(grpc::ServerBuilder::NUM_CQS, 1);
   builder.SetSyncServerOption(grpc::ServerBuilder::MIN_POLLERS, 1);
   builder.SetSyncServerOption(grpc::ServerBuilder::MAX_POLLERS, 1);
+  std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> watchers;
+  watchers.push_back(calls.MakeInterceptors());
+  builder.experimental().SetInterceptorCreators(std::move(watchers));
   builder.RegisterService(&service);
   auto server = builder.BuildAndStart();
   if (server == nullptr || (acceptor == nullptr && port == 0)) {

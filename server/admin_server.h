@@ -13,6 +13,7 @@
 #include "reactor/log_sink.h"
 #include "server/access/admin_acceptor.h"
 #include "server/access/admin_access.h"
+#include "server/admin_calls.h"
 #include "server/admin_service.h"
 #include "server/config.h"
 #include "server/socket_lock.h"
@@ -35,7 +36,7 @@ class AdminServer {
   // gave for the address; the others outlive the server.
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<AdminServer>> Start(
       const AdminAddress& address, std::unique_ptr<SocketLock> lock, AdminService& service,
-      AdminAccess& access, LogSink& log);
+      AdminAccess& access, AdminCalls& calls, LogSink& log);
 
   AdminServer(const AdminServer&) = delete;
   AdminServer& operator=(const AdminServer&) = delete;

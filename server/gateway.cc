@@ -111,6 +111,7 @@ absl::Status Gateway::StartAll() {
   auto access = AdminAccess::Create(loaded_.config.admin, loaded_.config.admin_access, *log_);
   if (!access.ok()) return access.status();
   access_ = *std::move(access);
+  calls_ = std::make_unique<AdminCalls>(*access_, *log_);
 
   reactor_log_ = std::make_unique<ReactorLog>(*log_, events_);
   options.descriptor_ceiling = *ceiling;
@@ -141,7 +142,7 @@ absl::Status Gateway::StartMetrics() {
         return LogCounts{.lines_dropped = log_->lines_dropped(),
                          .write_errors = log_->write_errors()};
       },
-      [this] { return access_->refused(); });
+      [this] { return access_->refused(); }, [this] { return calls_->counts(); });
   auto metrics = MetricsServer::Start(
       *loaded_.config.metrics, std::move(collector), [this] { return state_.load(); },
       std::move(page));
@@ -161,8 +162,8 @@ absl::Status Gateway::StartAdmin(std::unique_ptr<SocketLock> lock) {
   options.name_of = [this](const grpc::ServerContextBase& call) { return access_->NameOf(call); };
   service_ = std::make_unique<AdminService>(*pool_, pool_->connections(), events_, Info(),
                                             std::move(options), *log_);
-  auto admin =
-      AdminServer::Start(loaded_.config.admin, std::move(lock), *service_, *access_, *log_);
+  auto admin = AdminServer::Start(loaded_.config.admin, std::move(lock), *service_, *access_,
+                                  *calls_, *log_);
   if (!admin.ok()) return admin.status();
   const std::lock_guard guard(state_mutex_);
   admin_ = *std::move(admin);

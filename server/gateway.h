@@ -16,6 +16,7 @@
 
 #include "absl/status/statusor.h"
 #include "server/access/admin_access.h"
+#include "server/admin_calls.h"
 #include "server/admin_server.h"
 #include "server/admin_service.h"
 #include "server/config_loader.h"
@@ -98,6 +99,7 @@ class Gateway {
   std::unique_ptr<GrpcLogRedirect> grpc_log_;
   std::unique_ptr<ReactorPool> pool_;
   std::unique_ptr<AdminAccess> access_;
+  std::unique_ptr<AdminCalls> calls_;
   std::unique_ptr<MetricsServer> metrics_;
   std::unique_ptr<AdminService> service_;
 

@@ -152,6 +152,16 @@ void AddRefused(const RefusalCounts& counts, Families& to) {
   }
 }
 
+void AddAdminCalls(const std::vector<AdminCallCount>& counts, Families& to) {
+  MetricFamily& family =
+      AddFamily(to, "echogw_admin_requests_total",
+                "Admin calls that ended, by method and code of the result.", MetricType::Counter);
+  for (const AdminCallCount& call : counts) {
+    AddValue(family, {{"method", call.method}, {"code", call.code}},
+             static_cast<double>(call.count));
+  }
+}
+
 void AddProcess(Families& to) {
   const ProcessStats process = ReadProcessStats();
   const auto number = [](std::uint64_t value) { return static_cast<double>(value); };
@@ -174,11 +184,13 @@ void AddProcess(Families& to) {
 
 MetricsCollector::MetricsCollector(const Control& control, BuildInfo build,
                                    std::function<LogCounts()> log_counts,
-                                   std::function<RefusalCounts()> refused)
+                                   std::function<RefusalCounts()> refused,
+                                   std::function<std::vector<AdminCallCount>()> admin_calls)
     : control_(control),
       build_(std::move(build)),
       log_counts_(std::move(log_counts)),
-      refused_(std::move(refused)) {}
+      refused_(std::move(refused)),
+      admin_calls_(std::move(admin_calls)) {}
 
 std::vector<prometheus::MetricFamily> MetricsCollector::Collect() const {
   try {
@@ -190,6 +202,7 @@ std::vector<prometheus::MetricFamily> MetricsCollector::Collect() const {
     AddHistograms(stats, families);
     AddLog(log_counts_(), families);
     AddRefused(refused_(), families);
+    AddAdminCalls(admin_calls_(), families);
     AddProcess(families);
     return families;
   } catch (...) {

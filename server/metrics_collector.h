@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "server/access/admin_access.h"
+#include "server/admin_calls.h"
 #include "server/build_info.h"
 #include "server/control.h"
 
@@ -25,7 +26,9 @@ class MetricsCollector final : public prometheus::Collectable {
   // `control` outlives this.
   MetricsCollector(
       const Control& control, BuildInfo build, std::function<LogCounts()> log_counts,
-      std::function<RefusalCounts()> refused = [] { return RefusalCounts{}; });
+      std::function<RefusalCounts()> refused = [] { return RefusalCounts{}; },
+      std::function<std::vector<AdminCallCount>()> admin_calls =
+          [] { return std::vector<AdminCallCount>(); });
 
   // Never throws: prometheus-cpp would end the process. If memory runs out, the scrape is empty.
   [[nodiscard]] std::vector<prometheus::MetricFamily> Collect() const override;
@@ -35,6 +38,7 @@ class MetricsCollector final : public prometheus::Collectable {
   const BuildInfo build_;
   const std::function<LogCounts()> log_counts_;
   const std::function<RefusalCounts()> refused_;
+  const std::function<std::vector<AdminCallCount>()> admin_calls_;
 };
 
 }  // namespace echogw

@@ -50,10 +50,11 @@ inline AdminAddress TcpAddress(const std::string& host, std::uint16_t port) {
 inline absl::StatusOr<std::unique_ptr<AdminServer>> ReserveAndStart(const AdminAddress& address,
                                                                     AdminService& service,
                                                                     AdminAccess& access,
+                                                                    AdminCalls& calls,
                                                                     LogSink& log) {
   auto lock = AdminServer::Reserve(address);
   if (!lock.ok()) return lock.status();
-  return AdminServer::Start(address, *std::move(lock), service, access, log);
+  return AdminServer::Start(address, *std::move(lock), service, access, calls, log);
 }
 
 class AdminTest : public testing::Test {
@@ -75,7 +76,8 @@ class AdminTest : public testing::Test {
                                               std::move(options), log_);
     const AdminAddress address = TcpAddress("127.0.0.1", 0);
     access_ = *AdminAccess::Create(address, {}, log_);
-    auto server = ReserveAndStart(address, *service_, *access_, log_);
+    calls_ = std::make_unique<AdminCalls>(*access_, log_);
+    auto server = ReserveAndStart(address, *service_, *access_, *calls_, log_);
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
     channel_ = Connect(server_->address());
@@ -87,6 +89,7 @@ class AdminTest : public testing::Test {
   EventLog events_;
   RecordingLog log_;
   std::unique_ptr<AdminAccess> access_;
+  std::unique_ptr<AdminCalls> calls_;
   std::unique_ptr<AdminService> service_;
   std::unique_ptr<AdminServer> server_;
   std::shared_ptr<grpc::Channel> channel_;

@@ -77,7 +77,7 @@ class AdminServerTest : public AdminTest {
     AdminAddress address;
     address.unix_path = path;
     accesses_.push_back(*AdminAccess::Create(address, {}, log_));
-    return ReserveAndStart(address, *service_, *accesses_.back(), log_);
+    return ReserveAndStart(address, *service_, *accesses_.back(), *calls_, log_);
   }
 
   // They outlive the servers of a test.
@@ -119,14 +119,15 @@ TEST_F(AdminServerTest, APortInUseIsRefused) {
   const std::string port = server_->address().substr(server_->address().rfind(':') + 1);
   const auto second =
       ReserveAndStart(TcpAddress("127.0.0.1", static_cast<std::uint16_t>(std::stoi(port))),
-                      *service_, *access_, log_);
+                      *service_, *access_, *calls_, log_);
   ASSERT_FALSE(second.ok());
   EXPECT_EQ(second.status().code(), absl::StatusCode::kAlreadyExists);
   EXPECT_THAT(std::string(second.status().message()), HasSubstr(server_->address()));
 }
 
 TEST_F(AdminServerTest, AnAddressOfAnotherMachineIsRefused) {
-  const auto server = ReserveAndStart(TcpAddress("192.0.2.1", 7001), *service_, *access_, log_);
+  const auto server =
+      ReserveAndStart(TcpAddress("192.0.2.1", 7001), *service_, *access_, *calls_, log_);
   ASSERT_FALSE(server.ok());
   EXPECT_THAT(std::string(server.status().message()), HasSubstr("192.0.2.1:7001"));
 }

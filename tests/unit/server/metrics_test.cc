@@ -39,7 +39,13 @@ class MetricsTest : public testing::Test {
     auto server = MetricsServer::Start(
         {.host = "127.0.0.1", .port = 0, .dual_stack = false},
         std::make_unique<MetricsCollector>(
-            control_, build, [] { return LogCounts{.lines_dropped = 5, .write_errors = 6}; }),
+            control_, build, [] { return LogCounts{.lines_dropped = 5, .write_errors = 6}; },
+            [] {
+              return RefusalCounts{1, 2, 3, 4};
+            },
+            [] {
+              return std::vector<AdminCallCount>{{"Admin/GetStats", "OK", 7}, {"other", "OK", 0}};
+            }),
         [this] { return state_.load(); },
         std::make_unique<StatusPage>(control_, events_, StatusPageOptions()));
     EXPECT_TRUE(server.ok()) << server.status();
@@ -104,6 +110,9 @@ TEST_F(MetricsTest, EveryValueUnderItsName) {
   line("echogw_steering_active", 1);
   line("echogw_log_lines_dropped_total", 5);
   line("echogw_log_write_errors_total", 6);
+  line("echogw_admin_refused_total{reason=\"unknown_token\"}", 2);
+  line("echogw_admin_requests_total{method=\"Admin/GetStats\",code=\"OK\"}", 7);
+  line("echogw_admin_requests_total{method=\"other\",code=\"OK\"}", 0);
   EXPECT_THAT(reply, HasSubstr("echogw_build_info{version=\"1.2.3\",revision=\"abc\","
                                "compiler=\"cc \\\"9\\\"\"} 1\n"));
   EXPECT_THAT(reply, HasSubstr("\nprocess_open_fds "));
