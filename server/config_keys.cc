@@ -252,6 +252,13 @@ std::vector<ConfigKey> LogKeys() {
       {"log-level", "Log", "LEVEL", "auto",
        "Console: trace, debug, info, warn, error or off; auto: info, or error beside a log file",
        Kind::kText, ApplyLogLevel},
+      {"log-format", "Log", "text|json", "text",
+       "Lines for people, or one JSON object a line: time, level, message", Kind::kText,
+       [](const Values& v, const Machine&, Config& c) {
+         return Assign(
+             ParseWord<LogFormat>(v[0], {{"text", LogFormat::kText}, {"json", LogFormat::kJson}}),
+             c.log.format);
+       }},
       {"log-file", "Log", "PATH", "", "Log to this file as well; empty: to the console only",
        Kind::kText,
        [](const Values& v, const Machine&, Config& c) {

@@ -17,6 +17,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "server/json_log.h"
 
 namespace echogw {
 namespace {
@@ -25,8 +26,7 @@ namespace {
 constexpr std::array<const char*, 6> kThresholdNames = {"trace", "debug", "info",
                                                         "warn",  "error", "off"};
 
-// 2024-05-06T07:08:09.123+00:00 info text
-constexpr const char* kPattern = "%Y-%m-%dT%H:%M:%S.%e%z %^%l%$ %v";
+constexpr const char* kTimePattern = "%Y-%m-%dT%H:%M:%S.%e%z";
 
 spdlog::level::level_enum ToSpdlog(LogThreshold threshold) {
   switch (threshold) {
@@ -124,18 +124,22 @@ absl::StatusOr<std::unique_ptr<Logging>> Logging::Create(const LogOptions& optio
     if (!file.ok()) return file.status();
     sinks.push_back(*std::move(file));
   }
-  return std::make_unique<Logging>(sinks, kQueueLines);
+  return std::make_unique<Logging>(sinks, kQueueLines, options.format);
 }
 
 Logging::Logging(const std::vector<std::shared_ptr<spdlog::sinks::sink>>& sinks,
-                 std::size_t queue_lines)
+                 std::size_t queue_lines, LogFormat format)
     : impl_(std::make_unique<Impl>()) {
   impl_->pool = std::make_shared<spdlog::details::thread_pool>(queue_lines, 1U);
   impl_->logger =
       std::make_shared<spdlog::async_logger>("echogw", sinks.begin(), sinks.end(), impl_->pool,
                                              spdlog::async_overflow_policy::overrun_oldest);
   FollowSinks();
-  impl_->logger->set_pattern(kPattern);
+  if (format == LogFormat::kJson) {
+    impl_->logger->set_formatter(MakeJsonFormatter(kTimePattern));
+  } else {
+    impl_->logger->set_pattern(absl::StrCat(kTimePattern, " %^%l%$ %v"));
+  }
   // Every line reaches the file at once: what matters most is written just before a crash, and a
   // full disk shows in the count.
   impl_->logger->flush_on(spdlog::level::trace);

@@ -31,7 +31,14 @@ enum class LogThreshold : std::uint8_t { kTrace, kDebug, kInfo, kWarning, kError
 // Unset for any other word.
 [[nodiscard]] std::optional<LogThreshold> ParseLogThreshold(std::string_view word);
 
+// How a line looks, on the console and in the file.
+enum class LogFormat : std::uint8_t {
+  kText,  // 2024-05-06T07:08:09.123+00:00 info what happened
+  kJson,  // {"time":"2024-05-06T07:08:09.123+00:00","level":"info","message":"what happened"}
+};
+
 struct LogOptions {
+  LogFormat format = LogFormat::kText;
   LogThreshold console = LogThreshold::kInfo;
   std::string file;  // empty: none
   LogThreshold file_level = LogThreshold::kDebug;
@@ -48,7 +55,8 @@ class Logging final : public LogSink {
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<Logging>> Create(const LogOptions& options);
 
   // With destinations of the caller's own; for tests.
-  Logging(const std::vector<std::shared_ptr<spdlog::sinks::sink>>& sinks, std::size_t queue_lines);
+  Logging(const std::vector<std::shared_ptr<spdlog::sinks::sink>>& sinks, std::size_t queue_lines,
+          LogFormat format = LogFormat::kText);
   // Writes what is queued, without a limit of time; Close() has one.
   ~Logging() override;
 

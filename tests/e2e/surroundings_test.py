@@ -1,6 +1,7 @@
 """Goal: logs, the admin socket, the exporter and the listen addresses behave as documented.
 Method: the real binary; files in a temporary folder, sockets on loopback."""
 
+import json
 import os
 import re
 import signal
@@ -84,6 +85,29 @@ class Logs(FolderCase):
         self.ctl(gateway, "resize", "3", "--wait")
         self.assertIsNotNone(gateway.err.wait_for(r"admin: Resize from \S+: operation 1"))
         self.assertIsNotNone(gateway.err.wait_for(r"grew from 2 to 3 reactors"))
+
+    def test_json_with_every_call_and_who_made_it(self):
+        path = self.path("echogw.log")
+        gateway = self.gateway("--log-format", "json", "--log-level", "debug", "--log-file", path,
+                               admin="unix:" + self.path("admin.sock"))
+        self.ctl(gateway, "stats")
+        self.ctl(gateway, "operation", "999999", expect=1)
+        self.ctl(gateway, "resize", "3", "--wait")
+        gateway.drained()
+        with open(path, encoding="utf-8") as file:
+            written = file.read()
+        who = f"from uid {os.geteuid()} at unix:"
+        for text in (gateway.err.text(), written):
+            lines = [json.loads(line) for line in text.splitlines()]
+            for line in lines:
+                self.assertEqual(list(line), ["time", "level", "message"])
+                self.assertRegex(" ".join(line.values()), self.LINE)
+            said = "\n".join(f"{line['level']} {line['message']}" for line in lines)
+            self.assertRegex(said, rf"(?m)^info admin: Resize {who}\S*: operation 1 began")
+            for method, code in (("GetStats", "OK"), ("GetOperation", "NOT_FOUND"),
+                                 ("Resize", "OK")):
+                self.assertRegex(said, rf"(?m)^debug admin: call Admin/{method} {who}\S*: "
+                                       rf"{code} in \d+\.\d+ ms$")
 
 
 class AdminSocket(FolderCase):

@@ -253,7 +253,8 @@ TEST(ConfigLoader, SizesAndTimesReachTheirFields) {
                               {"allow-shared-port", {"on"}},
                               {"poller", {"select"}},
                               {"log-file-max-size", {"4KiB"}},
-                              {"log-file-count", {"2"}}})
+                              {"log-file-count", {"2"}},
+                              {"log-format", {"json"}}})
                             .config;
   EXPECT_EQ(config.reactor.buffer_bytes, 1U << 20U);
   EXPECT_GE(config.reactor.turn_bytes, config.reactor.buffer_bytes);
@@ -271,6 +272,7 @@ TEST(ConfigLoader, SizesAndTimesReachTheirFields) {
   EXPECT_EQ(config.reactor.poller, PollerKind::kSelect);
   EXPECT_EQ(config.log.file_max_bytes, 4096U);
   EXPECT_EQ(config.log.file_count, 2U);
+  EXPECT_EQ(config.log.format, LogFormat::kJson);
 }
 
 TEST(ConfigLoader, AlmostKnownVariablesAreWarnedAbout) {
