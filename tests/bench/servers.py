@@ -47,6 +47,8 @@ class Server:
                 error = self._errors.read().decode(errors="replace").strip()
                 raise BenchError(f"{self.name} did not become ready: {error or text.strip()}")
             text += chunk.decode(errors="replace")
+        admin = re.search(r"^admin on (\S+)", text, re.M)
+        self.admin = admin.group(1) if admin else ""
         found = re.search(r"^listening on (\S+)", text, re.M)
         if not found:
             raise BenchError(f"{self.name} printed no 'listening on HOST:PORT': {text.strip()}")
