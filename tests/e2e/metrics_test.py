@@ -1,22 +1,17 @@
 """Goal: the exporter tells the truth, in a form that Prometheus takes, and nobody can stall it.
 Method: scrapes over HTTP, promtool, and a real Prometheus server in a folder of its own."""
 
-import re
 import gzip
-import json
-import os
-import shutil
+import re
 import socket
 import subprocess
-import tempfile
 import threading
 import time
 import unittest
-import urllib.parse
-import urllib.request
 
 from exporter import Scrape, get
 from harness import EndToEnd, split_address, wait_until
+from prometheus_server import PrometheusServer
 from wire import Crowd, connect, echo_once, pattern, ping, reset
 
 
@@ -66,6 +61,23 @@ class Exporter(EndToEnd):
                    if n == "echogw_connections_closed_total"}
         self.assertLessEqual({"peer_closed", "peer_reset", "timed_out", "io_error", "drained",
                               "drain_forced"}, reasons)
+
+    def test_series_do_not_grow_with_use(self):
+        before = set(Scrape(self.server).values)
+        for i in range(50):
+            with socket.create_connection(self.server.address, 20, (f"127.0.1.{i}", 0)) as client:
+                self.assertEqual(ping(client), b"ping")
+        for path in ("/nothing", "/metrics?a=1", "/status.json"):
+            get(self.server, path)
+        self.ctl(self.server, "resize", "1", "--wait")
+        self.ctl(self.server, "resize", "2", "--wait")
+        self.ctl(self.server, "close", "--peer", "192.0.2.0/24")
+        self.ctl(self.server, "operation", "999999", expect=1)
+        call = ("echogw_admin_requests_total",
+                (("code", "NOT_FOUND"), ("method", "Admin/GetOperation")))
+        # Counted when it has ended, which its client may know first.
+        wait_until(lambda: call in Scrape(self.server).values, "the failed call")
+        self.assertEqual(set(Scrape(self.server).values) ^ before, {call})
 
     def test_promtool_finds_no_fault(self):
         promtool = self.need_tool("promtool")
@@ -151,77 +163,28 @@ class Resizing(EndToEnd):
 
 
 class Prometheus(EndToEnd):
-    CONFIG = """
-global: {{scrape_interval: 250ms, scrape_timeout: 250ms}}
-scrape_configs:
-  - job_name: echogw
-    static_configs: [{{targets: ["{target}"]}}]
-"""
-
-    def setUp(self):
-        binary = self.need_tool("prometheus")
-        self.server = self.gateway(reactors=8)
-        self.folder = tempfile.mkdtemp(prefix="echogw-prometheus-")
-        self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
-        config = os.path.join(self.folder, "prometheus.yml")
-        with open(config, "w", encoding="utf-8") as file:
-            file.write(self.CONFIG.format(target=self.server.metrics))
-        self.prometheus = self.process(
-            binary, f"--config.file={config}", f"--storage.tsdb.path={self.folder}/data",
-            "--web.listen-address=127.0.0.1:0", "--log.level=info")
-        self.port = wait_until(lambda: self.listening_port(self.prometheus), "prometheus listens")
-
-    def listening_port(self, process):
-        """The port that the process chose: it prints only what it was told."""
-        self.assertTrue(process.running(), process.err.text())
-        inodes = set()
-        for name in os.listdir(f"/proc/{process.pid}/fd"):
-            try:
-                inodes.add(os.readlink(f"/proc/{process.pid}/fd/{name}"))
-            except FileNotFoundError:
-                pass
-        with open("/proc/net/tcp", encoding="ascii") as file:
-            for line in file.readlines()[1:]:
-                fields = line.split()
-                if fields[3] == "0A" and f"socket:[{fields[9]}]" in inodes:
-                    return int(fields[1].split(":")[1], 16)
-        return None
-
-    def ask(self, path, **parameters):
-        url = f"http://127.0.0.1:{self.port}/api/v1/{path}?{urllib.parse.urlencode(parameters)}"
-        try:
-            with urllib.request.urlopen(url, timeout=10) as response:
-                return json.load(response)["data"]
-        except OSError:
-            return None  # it is not up yet
-
-    def value(self, query):
-        data = self.ask("query", query=query)
-        if not data or not data["result"]:
-            return None
-        return float(data["result"][0]["value"][1])
-
     def test_scrapes_the_gateway_through_resizes(self):
-        def target_is_up():
-            data = self.ask("targets")
-            return data and [t["health"] for t in data["activeTargets"]] == ["up"]
-
-        wait_until(target_is_up, "the target is up")
+        gateway = self.gateway(reactors=8)
+        server = PrometheusServer(self, {
+            "global": {"scrape_interval": "250ms", "scrape_timeout": "250ms"},
+            "scrape_configs": [{"job_name": "echogw",
+                                "static_configs": [{"targets": [gateway.metrics]}]}]})
+        wait_until(server.targets_are_up, "the target is up")
         for i, target in enumerate(("2", "8", "3")):
             for j in range(20):
                 payload = pattern(300, i * 100 + j)
-                self.assertEqual(echo_once(self.server.address, payload), payload)
-            self.ctl(self.server, "resize", target, "--wait")
-            wait_until(lambda n=20 * (i + 1): self.value(
+                self.assertEqual(echo_once(gateway.address, payload), payload)
+            self.ctl(gateway, "resize", target, "--wait")
+            wait_until(lambda n=20 * (i + 1): server.value(
                 "sum(echogw_connections_accepted_total)") == n, "as many as were opened")
-        self.assertEqual(self.value("sum(echogw_received_bytes_total)"), 3 * 20 * 300)
+        self.assertEqual(server.value("sum(echogw_received_bytes_total)"), 3 * 20 * 300)
         # Prometheus itself saw no counter go back, and no scrape fail.
-        names = self.ask("label/__name__/values")
+        names = server.ask("label/__name__/values")
         for name in [n for n in names if n.endswith("_total")]:
-            resets = self.value(f"max(resets({name}[10m]))")
+            resets = server.value(f"max(resets({name}[10m]))")
             self.assertIn(resets, (0.0, None), name)
-        self.assertEqual(self.value("min_over_time(up[10m])"), 1)
-        self.assertIsNotNone(self.value("echogw_build_info"))
+        self.assertEqual(server.value("min_over_time(up[10m])"), 1)
+        self.assertIsNotNone(server.value("echogw_build_info"))
 
 
 if __name__ == "__main__":
