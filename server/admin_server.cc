@@ -3,16 +3,19 @@
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/resource_quota.h>
-#include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 
+#include <cerrno>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "grpc/health/v1/health.pb.h"
 #include "reactor/socket.h"
+#include "reactor/unique_fd.h"
 
 namespace echogw {
 namespace {
@@ -25,6 +28,22 @@ constexpr int kStreamsPerConnectionMax = 128;
 // gRPC would let a stranger who says nothing hold a connection for two minutes.
 constexpr int kHandshakeLimitMs = 10'000;
 constexpr std::chrono::milliseconds kStopLimit(500);
+
+// gRPC ends the process where it gets none of these, so we ask first.
+absl::Status CheckEvents() {
+  const auto failed = [](const char* call) {
+    return absl::ErrnoToStatus(errno, absl::StrCat("cannot start gRPC: ", call));
+  };
+  const UniqueFd epoll(::epoll_create1(EPOLL_CLOEXEC));
+  if (!epoll.valid()) return failed("epoll_create1");
+  const UniqueFd event(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!event.valid()) return failed("eventfd");
+  epoll_event interest{.events = EPOLLIN, .data = {}};
+  if (::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, event.get(), &interest) != 0) {
+    return failed("epoll_ctl");
+  }
+  return absl::OkStatus();
+}
 
 // Process-wide settings of gRPC, once. The health messages are named so that the linker takes
 // them: reflection describes the health service from them (grpc#36665).
@@ -45,29 +64,21 @@ absl::Status StartFailed(const std::string& address) {
 
 absl::StatusOr<std::unique_ptr<SocketLock>> AdminServer::Reserve(const AdminAddress& address) {
   if (!address.unix_path.empty()) return SocketLock::Acquire(address.unix_path);
-  // gRPC tells nobody but its log why it cannot bind, so we ask first.
   if (auto free = CheckPortIsFree(address.tcp); !free.ok()) return free;
   return std::unique_ptr<SocketLock>();
 }
 
 absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(const AdminAddress& address,
                                                                 std::unique_ptr<SocketLock> lock,
+                                                                std::size_t connections_max,
                                                                 AdminService& service,
                                                                 AdminAccess& access,
                                                                 AdminCalls& calls, LogSink& log) {
+  if (auto status = CheckEvents(); !status.ok()) return status;
   PrepareGrpc();
   grpc::ServerBuilder builder;
-  int port = 0;
-  std::unique_ptr<AdminAcceptor> acceptor;
-  if (access.open()) {
-    builder.AddListeningPort(address.ToString(), grpc::InsecureServerCredentials(), &port);
-  } else {
-    auto listening = AdminAcceptor::Listen(address, access, log, builder);
-    if (!listening.ok()) return listening.status();
-    acceptor = *std::move(listening);
-  }
-  // Without this a second process would share the port and get every other call.
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  auto acceptor = AdminAcceptor::Listen(address, connections_max, access, log, builder);
+  if (!acceptor.ok()) return acceptor.status();
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kStreamsPerConnectionMax);
   builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeLimitMs);
   builder.SetMaxReceiveMessageSize(kRequestBytesMax);
@@ -80,32 +91,21 @@ absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(const AdminAddre
   builder.experimental().SetInterceptorCreators(std::move(watchers));
   builder.RegisterService(&service);
   auto server = builder.BuildAndStart();
-  if (server == nullptr || (acceptor == nullptr && port == 0)) {
-    return StartFailed(address.ToString());
-  }
-  std::string real;
-  if (acceptor == nullptr) {
-    ListenAddress tcp = address.tcp;
-    tcp.port = static_cast<std::uint16_t>(port);
-    real = tcp.ToString();
-  } else {
-    real = acceptor->address();
-    acceptor->Start();
-  }
-  std::unique_ptr<AdminServer> out(new AdminServer(service, std::move(lock), std::move(acceptor),
-                                                   std::move(server), std::move(real)));
+  if (server == nullptr) return StartFailed(address.ToString());
+  (*acceptor)->Start();
+  std::unique_ptr<AdminServer> out(
+      new AdminServer(service, std::move(lock), *std::move(acceptor), std::move(server)));
   out->SetServing(false);
   return out;
 }
 
 AdminServer::AdminServer(AdminService& service, std::unique_ptr<SocketLock> lock,
                          std::unique_ptr<AdminAcceptor> acceptor,
-                         std::unique_ptr<grpc::Server> server, std::string address)
+                         std::unique_ptr<grpc::Server> server)
     : service_(service),
       lock_(std::move(lock)),
       acceptor_(std::move(acceptor)),
-      server_(std::move(server)),
-      address_(std::move(address)) {}
+      server_(std::move(server)) {}
 
 AdminServer::~AdminServer() { Stop(kStopLimit); }
 
@@ -121,7 +121,7 @@ void AdminServer::SetServing(bool serving) {
 
 void AdminServer::Stop(std::chrono::milliseconds limit) {
   if (std::exchange(stopped_, true)) return;
-  if (acceptor_ != nullptr) acceptor_->Stop();
+  acceptor_->Stop();
   service_.EndWatches();
   server_->Shutdown(std::chrono::system_clock::now() + limit);
   server_->Wait();

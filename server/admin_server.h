@@ -4,6 +4,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <memory>
 #include <optional>
 #include <string>
@@ -33,10 +34,11 @@ class AdminServer {
       const AdminAddress& address);
 
   // Serves when it returns, with health NOT_SERVING until SetServing(true). `lock` is what Reserve
-  // gave for the address; the others outlive the server.
+  // gave for the address; the others outlive the server. Holds up to `connections_max` connections
+  // at a time.
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<AdminServer>> Start(
-      const AdminAddress& address, std::unique_ptr<SocketLock> lock, AdminService& service,
-      AdminAccess& access, AdminCalls& calls, LogSink& log);
+      const AdminAddress& address, std::unique_ptr<SocketLock> lock, std::size_t connections_max,
+      AdminService& service, AdminAccess& access, AdminCalls& calls, LogSink& log);
 
   AdminServer(const AdminServer&) = delete;
   AdminServer& operator=(const AdminServer&) = delete;
@@ -44,7 +46,7 @@ class AdminServer {
   ~AdminServer();
 
   // "127.0.0.1:7001" with the real port, or "unix:PATH".
-  [[nodiscard]] const std::string& address() const { return address_; }
+  [[nodiscard]] const std::string& address() const { return acceptor_->address(); }
 
   // What the health service says for "" and for the admin service. Any thread, one call at a time.
   void SetServing(bool serving);
@@ -55,16 +57,14 @@ class AdminServer {
 
  private:
   AdminServer(AdminService& service, std::unique_ptr<SocketLock> lock,
-              std::unique_ptr<AdminAcceptor> acceptor, std::unique_ptr<grpc::Server> server,
-              std::string address);
+              std::unique_ptr<AdminAcceptor> acceptor, std::unique_ptr<grpc::Server> server);
 
   AdminService& service_;
   // Outlives the acceptor, which removes the socket file when it stops.
   std::unique_ptr<SocketLock> lock_;
-  // Null if gRPC accepts by itself, because nobody is asked who he is. Outlives the server.
+  // Outlives the server.
   std::unique_ptr<AdminAcceptor> acceptor_;
   std::unique_ptr<grpc::Server> server_;
-  const std::string address_;
   // What health says; empty until it was told.
   std::optional<bool> serving_;
   bool stopped_ = false;

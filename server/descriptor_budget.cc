@@ -23,7 +23,7 @@ constexpr std::uint64_t kReserveShare = 8;
 
 }  // namespace
 
-absl::StatusOr<int> DescriptorCeiling(std::uint64_t limit, const DescriptorNeed& need) {
+absl::StatusOr<DescriptorBudget> SplitDescriptors(std::uint64_t limit, const DescriptorNeed& need) {
   const std::uint64_t fixed =
       kProcess + std::uint64_t{need.reactors} * (kPerReactor + need.listen_addresses);
   const std::uint64_t least = kReserveMin + need.reactors;
@@ -36,18 +36,19 @@ absl::StatusOr<int> DescriptorCeiling(std::uint64_t limit, const DescriptorNeed&
   const std::uint64_t wanted =
       std::clamp(limit / kReserveShare, kReserveMin, kReserveMax) + need.reactors;
   const std::uint64_t reserve = std::max(least, std::min(wanted, (limit - fixed) / 2));
-  return static_cast<int>(std::min<std::uint64_t>(limit - reserve, INT_MAX));
+  return DescriptorBudget{
+      .ceiling = static_cast<int>(std::min<std::uint64_t>(limit - reserve, INT_MAX)),
+      .admin_connections = static_cast<std::size_t>(reserve - need.reactors) / 2};
 }
 
-absl::StatusOr<int> BudgetDescriptors(const DescriptorNeed& need) {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return INT_MAX;
-  if (limit.rlim_cur != limit.rlim_max) {
+absl::StatusOr<DescriptorBudget> BudgetDescriptors(const DescriptorNeed& need) {
+  rlimit limit{.rlim_cur = RLIM_INFINITY, .rlim_max = RLIM_INFINITY};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur != limit.rlim_max) {
     const rlim_t soft = limit.rlim_cur;
     limit.rlim_cur = limit.rlim_max;
     if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) limit.rlim_cur = soft;
   }
-  return DescriptorCeiling(limit.rlim_cur, need);
+  return SplitDescriptors(limit.rlim_cur, need);
 }
 
 }  // namespace echogw

@@ -94,10 +94,10 @@ Gateway::~Gateway() { StopAll(); }
 absl::Status Gateway::StartAll() {
   PoolOptions options = ToPoolOptions(loaded_, manager_.listeners);
   // A passed socket has a descriptor of its own beside the one that its slot uses.
-  const auto ceiling = BudgetDescriptors(
+  const auto budget = BudgetDescriptors(
       {.reactors = options.reactors + static_cast<std::uint32_t>(2 * options.inherited.size()),
        .listen_addresses = static_cast<std::uint32_t>(options.listen.size())});
-  if (!ceiling.ok()) return ceiling.status();
+  if (!budget.ok()) return budget.status();
   auto lock = AdminServer::Reserve(loaded_.config.admin);
   if (!lock.ok()) return lock.status();
   if (loaded_.config.metrics) {
@@ -114,7 +114,7 @@ absl::Status Gateway::StartAll() {
   calls_ = std::make_unique<AdminCalls>(*access_, *log_);
 
   reactor_log_ = std::make_unique<ReactorLog>(*log_, events_);
-  options.descriptor_ceiling = *ceiling;
+  options.descriptor_ceiling = budget->ceiling;
   auto pool = ReactorPool::Create(options, *reactor_log_);
   if (!pool.ok()) return pool.status();
   pool_ = *std::move(pool);
@@ -123,7 +123,8 @@ absl::Status Gateway::StartAll() {
   pool_->SetOperationObserver([this](const Operation& operation) { OnOperation(operation); });
   if (auto status = pool_->Start(); !status.ok()) return status;
   if (auto status = StartMetrics(); !status.ok()) return status;
-  if (auto status = StartAdmin(*std::move(lock)); !status.ok()) return status;
+  if (auto status = StartAdmin(*std::move(lock), budget->admin_connections); !status.ok())
+    return status;
   LogStart();
   TellReady();
   return absl::OkStatus();
@@ -151,7 +152,7 @@ absl::Status Gateway::StartMetrics() {
   return absl::OkStatus();
 }
 
-absl::Status Gateway::StartAdmin(std::unique_ptr<SocketLock> lock) {
+absl::Status Gateway::StartAdmin(std::unique_ptr<SocketLock> lock, std::size_t connections_max) {
   AdminServiceOptions options;
   options.refuse = loaded_.config.drain.refuse;
   options.log_lines_dropped = [this] { return log_->lines_dropped(); };
@@ -162,8 +163,8 @@ absl::Status Gateway::StartAdmin(std::unique_ptr<SocketLock> lock) {
   options.name_of = [this](const grpc::ServerContextBase& call) { return access_->NameOf(call); };
   service_ = std::make_unique<AdminService>(*pool_, pool_->connections(), events_, Info(),
                                             std::move(options), *log_);
-  auto admin = AdminServer::Start(loaded_.config.admin, std::move(lock), *service_, *access_,
-                                  *calls_, *log_);
+  auto admin = AdminServer::Start(loaded_.config.admin, std::move(lock), connections_max, *service_,
+                                  *access_, *calls_, *log_);
   if (!admin.ok()) return admin.status();
   const std::lock_guard guard(state_mutex_);
   admin_ = *std::move(admin);

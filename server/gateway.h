@@ -76,7 +76,8 @@ class Gateway {
 
   [[nodiscard]] absl::Status StartAll();
   [[nodiscard]] absl::Status StartMetrics();
-  [[nodiscard]] absl::Status StartAdmin(std::unique_ptr<SocketLock> lock);
+  [[nodiscard]] absl::Status StartAdmin(std::unique_ptr<SocketLock> lock,
+                                        std::size_t connections_max);
   [[nodiscard]] GatewayInfo Info() const;
   void OnState(GatewayState state);
   void OnOperation(const Operation& operation);

@@ -1,5 +1,6 @@
 #include "server/access/admin_acceptor.h"
 
+#include <grpcpp/security/server_credentials.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -15,6 +16,7 @@
 #include <cstring>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "reactor/socket.h"
@@ -24,9 +26,11 @@ namespace {
 
 // Operators are few; a crowd of them waits.
 constexpr int kBacklog = 128;
-// Out of descriptors or memory: somebody has to give some back first.
+// Out of descriptors, memory or places: somebody has to give some back first.
 constexpr int kAcceptPauseMs = 100;
 constexpr uid_t kUnknownUid = static_cast<uid_t>(-1);
+
+using ConnectionType = grpc::ServerBuilder::experimental_type::ExternalConnectionType;
 
 absl::Status Failed(const std::string& what, const std::string& address) {
   return absl::ErrnoToStatus(errno, absl::StrCat(what, " ", address));
@@ -83,6 +87,12 @@ absl::StatusOr<UniqueFd> ListenUnix(const std::string& path, unsigned mode) {
   return fd;
 }
 
+std::optional<ino_t> InodeOf(int fd) {
+  struct stat info {};
+  if (::fstat(fd, &info) != 0) return std::nullopt;
+  return info.st_ino;
+}
+
 std::optional<uid_t> UserOf(int fd) {
   ucred credentials{};
   socklen_t size = sizeof(credentials);
@@ -99,6 +109,7 @@ std::string HostOf(int fd) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<AdminAcceptor>> AdminAcceptor::Listen(const AdminAddress& address,
+                                                                     std::size_t connections_max,
                                                                      AdminAccess& access,
                                                                      LogSink& log,
                                                                      grpc::ServerBuilder& builder) {
@@ -109,37 +120,53 @@ absl::StatusOr<std::unique_ptr<AdminAcceptor>> AdminAcceptor::Listen(const Admin
   UniqueFd wake(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!wake.valid()) return Failed("eventfd", address.ToString());
   std::unique_ptr<AdminAcceptor> out(
-      new AdminAcceptor(address, log, *std::move(listener), std::move(wake)));
+      new AdminAcceptor(address, connections_max, log, *std::move(listener), std::move(wake)));
   if (!is_unix) {
     auto local = LocalAddress(out->listener_.get(), address.tcp.dual_stack);
     if (!local.ok()) return local.status();
     out->address_ = local->ToString();
   }
-  using Type = grpc::ServerBuilder::experimental_type::ExternalConnectionType;
-  for (std::size_t i = 0; i < kOrigins; ++i) {
-    Slot slot{.origin = std::make_unique<Origin>(access), .acceptor = nullptr};
-    slot.acceptor = builder.experimental().AddExternalConnectionAcceptor(
-        Type::FROM_FD, std::make_shared<AdminCredentials>(*slot.origin));
-    out->slots_.push_back(std::move(slot));
-  }
-  if (is_unix) {
-    out->slots_.back().origin->Set("a user beyond those that fit", kUnknownUid);
-    // Whoever comes, these two have places.
-    for (const uid_t uid : {uid_t{0}, ::geteuid()}) out->SlotOf(absl::StrCat("uid ", uid), uid);
+  if (access.open()) {
+    out->AddOpenSlot(builder, access);
   } else {
-    out->slots_.back().origin->Set("an address beyond those that fit", std::nullopt);
+    out->AddOrigins(builder, access);
   }
   return out;
 }
 
-AdminAcceptor::AdminAcceptor(AdminAddress address, LogSink& log, UniqueFd listener, UniqueFd wake)
+AdminAcceptor::AdminAcceptor(AdminAddress address, std::size_t connections_max, LogSink& log,
+                             UniqueFd listener, UniqueFd wake)
     : where_(std::move(address)),
+      connections_max_(connections_max),
       address_(where_.ToString()),
       log_(log),
       listener_(std::move(listener)),
       wake_(std::move(wake)) {}
 
 AdminAcceptor::~AdminAcceptor() { Stop(); }
+
+void AdminAcceptor::AddOpenSlot(grpc::ServerBuilder& builder, AdminAccess& access) {
+  open_ = true;
+  slots_.push_back({.origin = std::make_unique<Origin>(access),
+                    .acceptor = builder.experimental().AddExternalConnectionAcceptor(
+                        ConnectionType::FROM_FD, grpc::InsecureServerCredentials())});
+}
+
+void AdminAcceptor::AddOrigins(grpc::ServerBuilder& builder, AdminAccess& access) {
+  for (std::size_t i = 0; i < kOrigins; ++i) {
+    Slot slot{.origin = std::make_unique<Origin>(access), .acceptor = nullptr};
+    slot.acceptor = builder.experimental().AddExternalConnectionAcceptor(
+        ConnectionType::FROM_FD, std::make_shared<AdminCredentials>(*slot.origin));
+    slots_.push_back(std::move(slot));
+  }
+  if (where_.unix_path.empty()) {
+    slots_.back().origin->Set("an address beyond those that fit", std::nullopt);
+    return;
+  }
+  slots_.back().origin->Set("a user beyond those that fit", kUnknownUid);
+  // Whoever comes, these two have places.
+  for (const uid_t uid : {uid_t{0}, ::geteuid()}) SlotOf(absl::StrCat("uid ", uid), uid);
+}
 
 void AdminAcceptor::Start() { thread_ = std::thread(&AdminAcceptor::Run, this); }
 
@@ -159,16 +186,44 @@ void AdminAcceptor::Run() {
     fds[0] = {.fd = wake_.get(), .events = POLLIN, .revents = 0};
     fds[1] = {.fd = listener_.get(), .events = POLLIN, .revents = 0};
     ::poll(fds.data(), pause ? 1 : 2, pause ? kAcceptPauseMs : -1);
-    pause = false;
-    while (!stop_.load() && AcceptOne()) {
-    }
-    pause = errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
+    Accepted last = Accepted::kOne;
+    while (!stop_.load() && last == Accepted::kOne) last = AcceptOne();
+    pause = last == Accepted::kPause;
   }
 }
 
-bool AdminAcceptor::AcceptOne() {
+AdminAcceptor::Accepted AdminAcceptor::AcceptOne() {
+  if (IsFull()) return Accepted::kPause;
   UniqueFd fd(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-  if (!fd.valid()) return errno == EINTR || errno == ECONNABORTED;
+  if (fd.valid()) {
+    HandOver(std::move(fd));
+    return Accepted::kOne;
+  }
+  switch (errno) {
+    case EAGAIN:
+      return Accepted::kNone;
+    case EINTR:
+    case ECONNABORTED:
+      return Accepted::kOne;
+    default:
+      return Accepted::kPause;
+  }
+}
+
+bool AdminAcceptor::IsFull() {
+  if (held_.size() < connections_max_) return false;
+  std::erase_if(held_, [](const Held& each) { return InodeOf(each.fd) != each.inode; });
+  const bool full = held_.size() >= connections_max_;
+  if (full && !said_full_) {
+    log_.Write(LogLevel::kWarning, absl::StrCat("admin: ", held_.size(),
+                                                " connections are open, the most there may be; "
+                                                "others wait until one of them ends"));
+  }
+  said_full_ = full;
+  return full;
+}
+
+void AdminAcceptor::HandOver(UniqueFd fd) {
   std::optional<uid_t> uid;
   std::string key;
   if (where_.unix_path.empty()) {
@@ -177,17 +232,18 @@ bool AdminAcceptor::AcceptOne() {
     static_cast<void>(::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)));
   } else {
     uid = UserOf(fd.get());
-    if (!uid) return true;
+    if (!uid) return;
     key = absl::StrCat("uid ", *uid);
   }
   grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters connection;
   connection.listener_fd = listener_.get();
+  if (const auto inode = InodeOf(fd.get())) held_.push_back({fd.get(), *inode});
   connection.fd = fd.Release();
   SlotOf(key, uid).acceptor->HandleNewConnection(&connection);
-  return true;
 }
 
 AdminAcceptor::Slot& AdminAcceptor::SlotOf(const std::string& key, std::optional<uid_t> uid) {
+  if (open_) return slots_.front();
   const auto known = slot_of_.find(key);
   if (known != slot_of_.end()) return slots_[known->second];
   // The last one is for the rest.
@@ -197,7 +253,7 @@ AdminAcceptor::Slot& AdminAcceptor::SlotOf(const std::string& key, std::optional
     slot_of_.emplace(key, slot_of_.size());
     return slot;
   }
-  if (!std::exchange(said_full_, true)) {
+  if (!std::exchange(said_many_, true)) {
     log_.Write(LogLevel::kWarning,
                absl::StrCat("admin: connections from more than ", slots_.size() - 1,
                             " origins; refusals of those from ", key,

@@ -1,18 +1,22 @@
-// Accepts the connections of the admin port when it matters who is at their other end, and hands
-// them to gRPC, which would not tell before a call has its handler. The admin server owns it. One
-// thread of its own, from Start to Stop.
+// Accepts the connections of the admin port and hands them to gRPC, which by itself takes in any
+// number of them, stops for good when descriptors run out, and tells who is at the other end only
+// when a call has its handler. The admin server owns it. One thread of its own, from Start to Stop.
 //
-// A connection belongs to an origin: its IP address, or the user of its process. gRPC fixes the
-// number of origins at its start, so those beyond share the last one, which has no name and, on a
-// unix socket, no more rights than any other user.
+// Where nobody is asked who he is, all connections are alike. Else a connection belongs to an
+// origin: its IP address, or the user of its process. gRPC fixes the number of origins at its
+// start, so those beyond share the last one, which has no name and, on a unix socket, no more
+// rights than any other user.
 #pragma once
 
 #include <grpcpp/server_builder.h>
+#include <sys/types.h>
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -30,10 +34,12 @@ class AdminAcceptor {
  public:
   static constexpr std::size_t kOrigins = 32;
 
-  // Listens, and adds its origins to `builder`. Errors name the address. `access` and `log` outlive
-  // it, and it outlives the server.
+  // Listens, and adds its origins to `builder`. Holds up to `connections_max` at a time; more wait
+  // in the kernel's queue. Errors name the address. `access` and `log` outlive it, and it outlives
+  // the server.
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<AdminAcceptor>> Listen(
-      const AdminAddress& address, AdminAccess& access, LogSink& log, grpc::ServerBuilder& builder);
+      const AdminAddress& address, std::size_t connections_max, AdminAccess& access, LogSink& log,
+      grpc::ServerBuilder& builder);
 
   AdminAcceptor(const AdminAcceptor&) = delete;
   AdminAcceptor& operator=(const AdminAcceptor&) = delete;
@@ -53,20 +59,37 @@ class AdminAcceptor {
     std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> acceptor;
   };
 
-  AdminAcceptor(AdminAddress address, LogSink& log, UniqueFd listener, UniqueFd wake);
+  enum class Accepted : std::uint8_t { kOne, kNone, kPause };
+  // A connection that gRPC has. It tells nobody when it closes one, but then the descriptor is
+  // another file or none.
+  struct Held {
+    int fd = -1;
+    ino_t inode = 0;
+  };
+
+  AdminAcceptor(AdminAddress address, std::size_t connections_max, LogSink& log, UniqueFd listener,
+                UniqueFd wake);
+  void AddOpenSlot(grpc::ServerBuilder& builder, AdminAccess& access);
+  void AddOrigins(grpc::ServerBuilder& builder, AdminAccess& access);
   void Run();
-  // False when there was none to accept.
-  bool AcceptOne();
+  Accepted AcceptOne();
+  void HandOver(UniqueFd fd);
+  // Whether as many are open as there may be.
+  bool IsFull();
   // The slot of a key, which is a new one as long as there are any.
   Slot& SlotOf(const std::string& key, std::optional<uid_t> uid);
 
   const AdminAddress where_;
+  const std::size_t connections_max_;
+  bool open_ = false;
   std::string address_;
   LogSink& log_;
   UniqueFd listener_;
   UniqueFd wake_;
   std::vector<Slot> slots_;
   std::map<std::string, std::size_t> slot_of_;  // of the thread
+  bool said_many_ = false;                      // of the thread
+  std::vector<Held> held_;                      // of the thread
   bool said_full_ = false;                      // of the thread
   // Writer: Stop. Reader: the thread.
   std::atomic<bool> stop_{false};

@@ -6,6 +6,7 @@
 #include <grpcpp/security/credentials.h>
 
 #include <chrono>
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <utility>
@@ -40,6 +41,8 @@ grpc::Status Call(Stub& stub, Method method, const Request& request, Response& r
   return (stub.*method)(&context, request, &response);
 }
 
+inline constexpr std::size_t kAdminConnectionsMax = 16;
+
 inline AdminAddress TcpAddress(const std::string& host, std::uint16_t port) {
   AdminAddress address;
   address.tcp.host = host;
@@ -54,7 +57,8 @@ inline absl::StatusOr<std::unique_ptr<AdminServer>> ReserveAndStart(const AdminA
                                                                     LogSink& log) {
   auto lock = AdminServer::Reserve(address);
   if (!lock.ok()) return lock.status();
-  return AdminServer::Start(address, *std::move(lock), service, access, calls, log);
+  return AdminServer::Start(address, *std::move(lock), kAdminConnectionsMax, service, access, calls,
+                            log);
 }
 
 class AdminTest : public testing::Test {
