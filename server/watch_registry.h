@@ -1,5 +1,5 @@
-// The streams that watch something, so that their number is bounded and the server can end them.
-// Owned by the admin service. Any thread.
+// The streams that watch something, so that their number is bounded and the server can end them,
+// and the thread that gives them their beat. Owned by the admin service. Any thread.
 #pragma once
 
 #include <grpcpp/support/status.h>
@@ -10,6 +10,7 @@
 #include <mutex>
 
 #include "absl/status/status.h"
+#include "server/timer_thread.h"
 
 namespace echogw {
 
@@ -38,12 +39,15 @@ class WatchRegistry {
 
   [[nodiscard]] std::size_t size() const;
 
+  [[nodiscard]] TimerThread& timers() { return timers_; }
+
  private:
   const std::size_t watches_max_;
   mutable std::mutex mutex_;
   bool closed_ = false;
   // Not owned: a stream owns itself until gRPC is done with it.
   std::map<const Watch*, std::weak_ptr<Watch>> watches_;
+  TimerThread timers_;
 };
 
 }  // namespace echogw

@@ -1,20 +1,21 @@
 // A server stream that asks a source for its next message once per interval.
 //
 // It owns itself from Start() until gRPC reports that the call is done. Its life is one chain, of
-// which exactly one link is under way at any time, on whatever thread gRPC runs it:
+// which exactly one link is under way at any time, on whatever thread gRPC runs it, or on that of
+// the timers:
 //
-//   Turn -> write -> OnWriteDone -> alarm -> Turn -> ... -> Finish -> OnDone
+//   Turn -> write -> OnWriteDone -> timer -> Turn -> ... -> Finish -> OnDone
 //
 // A cancelled call and End() only leave a status behind, which the next link finds, and cut the
-// wait for the alarm short. So Finish happens once, and never beside a write. A stream that is
+// wait for the timer short. So Finish happens once, and never beside a write. A stream that is
 // ended while its last message is due still sends it.
 #pragma once
 
-#include <grpc/support/time.h>
-#include <grpcpp/alarm.h>
 #include <grpcpp/support/server_callback.h>
 
+#include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -38,7 +39,7 @@ enum class WatchStep {
 template <typename Response>
 class WatchStream final : public grpc::ServerWriteReactor<Response>, public Watch {
  public:
-  // Fills the message and says what to do with it. One call at a time, on a thread of gRPC.
+  // Fills the message and says what to do with it. One call at a time, on any thread.
   using Source = std::function<WatchStep(Response& message)>;
 
   // The stream, for gRPC. If the registry refuses it, it ends at once with that status.
@@ -68,13 +69,13 @@ class WatchStream final : public grpc::ServerWriteReactor<Response>, public Watc
   }
 
   void End(const grpc::Status& status) override {
-    std::shared_ptr<grpc::Alarm> alarm;
+    std::uint64_t timer = 0;
     {
       const std::lock_guard lock(mutex_);
       if (!end_) end_ = status;
-      alarm = alarm_;
+      timer = timer_;
     }
-    if (alarm != nullptr) alarm->Cancel();
+    if (timer != 0) registry_.timers().Hurry(timer);
   }
 
   void OnCancel() override { End(grpc::Status::CANCELLED); }
@@ -98,8 +99,8 @@ class WatchStream final : public grpc::ServerWriteReactor<Response>, public Watc
  private:
   WatchStream(WatchRegistry& registry, std::chrono::nanoseconds interval, Source source)
       : registry_(registry),
-        interval_(gpr_time_from_nanos(interval.count(), GPR_TIMESPAN)),
-        next_(gpr_now(GPR_CLOCK_MONOTONIC)),
+        interval_(interval),
+        next_(std::chrono::steady_clock::now()),
         source_(std::move(source)) {}
 
   // The calls below end with the start of the next link, after which `this` may be gone.
@@ -121,7 +122,7 @@ class WatchStream final : public grpc::ServerWriteReactor<Response>, public Watc
     {
       const std::lock_guard lock(mutex_);
       end = end_;
-      if (!end) ArmAlarm();
+      if (!end) SetTimer();
     }
     if (end) Leave(*end);
   }
@@ -136,21 +137,18 @@ class WatchStream final : public grpc::ServerWriteReactor<Response>, public Watc
     }
   }
 
-  // A steady beat; a beat that was missed, because the peer is slow, is left out. An alarm is used
-  // once, because its callback may still be unwinding when the next one is set.
-  void ArmAlarm() {
-    const gpr_timespec now = gpr_now(GPR_CLOCK_MONOTONIC);
-    next_ = gpr_time_max(gpr_time_add(next_, interval_), now);
-    alarm_ = std::make_shared<grpc::Alarm>();
-    alarm_->Set(next_, [this](bool) { OnAlarm(); });
+  // A steady beat; a beat that was missed, because the peer is slow, is left out.
+  void SetTimer() {
+    next_ = std::max(next_ + interval_, std::chrono::steady_clock::now());
+    timer_ = registry_.timers().At(next_, [this] { OnTimer(); });
   }
 
-  void OnAlarm() {
+  void OnTimer() {
     std::optional<grpc::Status> end;
     {
       const std::lock_guard lock(mutex_);
       end = end_;
-      alarm_.reset();
+      timer_ = 0;
     }
     if (end) {
       Leave(*end);
@@ -160,8 +158,8 @@ class WatchStream final : public grpc::ServerWriteReactor<Response>, public Watc
   }
 
   WatchRegistry& registry_;
-  const gpr_timespec interval_;
-  gpr_timespec next_;
+  const std::chrono::nanoseconds interval_;
+  std::chrono::steady_clock::time_point next_;
   const Source source_;
   Response response_;
   bool last_ = false;
@@ -170,7 +168,7 @@ class WatchStream final : public grpc::ServerWriteReactor<Response>, public Watc
   // Guards what End() touches beside the chain.
   std::mutex mutex_;
   std::optional<grpc::Status> end_;
-  std::shared_ptr<grpc::Alarm> alarm_;
+  std::uint64_t timer_ = 0;
 };
 
 }  // namespace echogw
