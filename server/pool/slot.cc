@@ -73,7 +73,12 @@ absl::StatusOr<UniqueFd> SlotSet::MakeListener(std::uint32_t slot,
     return AdoptListener(*given, options_.listen_options);
   }
   if (slot == 0 && !options_.allow_shared_port) {
-    if (absl::Status s = CheckPortIsFree(address); !s.ok()) return s;
+    absl::Status s = CheckPortIsFree(address);
+    if (absl::IsAlreadyExists(s)) {
+      return absl::AlreadyExistsError(
+          absl::StrCat(s.message(), "; choose another port, or share it: --allow-shared-port on"));
+    }
+    if (!s.ok()) return s;
   }
   auto fd = BindListener(address, options_.listen_options);
   if (fd.ok() || Inherited(0, address) == nullptr) return fd;

@@ -6,39 +6,20 @@ import os
 import select
 import signal
 import socket
-import sys
 import tempfile
 import time
 import unittest
 
 from exporter import Scrape, get
-from harness import (ECHOGWCTL, PATIENCE, SANITIZER, EndToEnd, run, split_address,
-                     wait_until)
-from wire import Crowd, connect, echo_once, pattern, ping, recv_exactly, reset
+from faults import FaultCase
+from harness import ECHOGWCTL, PATIENCE, SANITIZER, run, split_address, wait_until
+from wire import connect, echo_once, pattern, ping, recv_exactly, reset
 
 
 def state(pid):
     """The letter of the process's state: "T" when it is stopped."""
     with open(f"/proc/{pid}/stat") as file:
         return file.read().rsplit(")", 1)[1].split()[0]
-
-
-class FaultCase(EndToEnd):
-    def active(self, gateway):
-        return self.stats(gateway)["total"]["connections_active"]
-
-    def wait_active(self, gateway, count):
-        wait_until(lambda: self.active(gateway) == count, f"{count} connections")
-
-    def crowd(self, gateway, count):
-        """Connections that end with RST, so that they leave no ports behind."""
-        self.need_files(count + 200)
-        crowd = Crowd(gateway.address, count)
-        self.addCleanup(lambda: [reset(client) for client in crowd.clients])
-        return crowd
-
-    def report(self, text):
-        print(f"  {self.id()}: {text}", file=sys.stderr)
 
 
 class SlowClients(FaultCase):

@@ -3,6 +3,7 @@
 Environment, set by ctest:
   ECHOGW_BIN, ECHOGWCTL_BIN  the binaries under test
   ECHOGW_PROTO_GEN           where the Python stubs of the admin API are generated
+  ECHOGW_FAULT_SHIM          the library of fault_shim.cc; none in a build with sanitizers
   ECHOGW_E2E_SANITIZER       the -fsanitize= list of the build; bounds of memory and time widen
   ECHOGW_E2E_REQUIRE=1       what is missing on the machine is a failure, not a skip
 

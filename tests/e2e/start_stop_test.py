@@ -99,6 +99,59 @@ class PortInUse(EndToEnd):
         self.assertEqual(first.target, second.target)
 
 
+class PortGuard(EndToEnd):
+    """The kernel lets processes of one user share a port that was bound as ours is. A second gateway
+    must not join unasked, whatever form of the address comes first."""
+
+    FORMS = {"ipv4": "127.0.0.1", "ipv6": "[::1]", "ipv4 any": "0.0.0.0", "dual stack": "",
+             "any": "[::]"}
+    APART = ({"ipv4", "ipv6"}, {"ipv6", "ipv4 any"})
+
+    def test_refuses_every_form_that_overlaps(self):
+        refused = 0
+        for first, host in self.FORMS.items():
+            gateway = self.gateway(listen=(f"{host}:0",), metrics="off")
+            for second, other in self.FORMS.items():
+                if {first, second} in self.APART:
+                    continue
+                address = f"{other}:{gateway.address[1]}"
+                result = run(ECHOGW, "--reactors", "1", "--cpus", "none", "--listen", address,
+                             "--admin", "127.0.0.1:0", "--metrics", "off")
+                with self.subTest(first=first, second=second):
+                    self.assertEqual(result.code, 1, result)
+                    self.one_line(result.err, f":{gateway.address[1]} is in use",
+                                  "--allow-shared-port")
+                    refused += 1
+            # Each of the handshakes that came meanwhile was the first one's.
+            local = ("::1" if first == "ipv6" else "127.0.0.1", gateway.address[1])
+            for _ in range(8):
+                self.assertEqual(echo_once(local, b"mine"), b"mine")
+            gateway.drained()
+        self.assertEqual(refused, 21)
+
+    def test_forms_that_do_not_overlap_live_side_by_side(self):
+        four = self.gateway(listen=("127.0.0.1:0",), metrics="off")
+        six = self.gateway(listen=(f"[::1]:{four.address[1]}",), metrics="off")
+        self.assertEqual(echo_once(four.address, b"4"), b"4")
+        self.assertEqual(echo_once(six.address, b"6"), b"6")
+
+    def test_port_0_is_never_the_same(self):
+        ports = [self.gateway(listen=(":0",), metrics="off").address[1] for _ in range(4)]
+        self.assertEqual(len(set(ports)), 4)
+
+    def test_the_second_one_decides(self):
+        first = self.gateway(metrics="off")
+        second = self.gateway("--allow-shared-port", "on", listen=(first.target,), metrics="off")
+        self.assertEqual(first.target, second.target)
+
+    def test_a_socket_that_does_not_share_is_refused_even_then(self):
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            result = run(ECHOGW, "--listen", f"127.0.0.1:{taken.getsockname()[1]}", "--admin",
+                         "127.0.0.1:0", "--metrics", "off", "--allow-shared-port", "on")
+        self.assertEqual(result.code, 1, result)
+        self.one_line(result.err, "in use")
+
+
 class Stop(EndToEnd):
     def test_idle_gateway_ends_with_0(self):
         for number in (signal.SIGTERM, signal.SIGINT):

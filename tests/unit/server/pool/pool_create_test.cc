@@ -77,8 +77,9 @@ TEST_F(PoolCreateTest, APortInUseStartsNothing) {
   const std::size_t before = OpenDescriptors();
   const absl::Status s = CreateFails(options);
   EXPECT_EQ(s.code(), absl::StatusCode::kAlreadyExists);
-  EXPECT_EQ(s.message(),
-            "127.0.0.1:" + std::to_string(other.port) + " is in use by another socket");
+  EXPECT_EQ(s.message(), "127.0.0.1:" + std::to_string(other.port) +
+                             " is in use by another socket; choose another port, or share it: "
+                             "--allow-shared-port on");
   EXPECT_EQ(OpenDescriptors(), before);
   EXPECT_EQ(ReactorThreads(), 0U);
 }
