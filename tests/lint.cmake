@@ -17,8 +17,9 @@ echogw_lint(format lint/format.cmake)
 echogw_lint(file_length lint/file_length.cmake)
 echogw_lint(scripts lint/scripts.cmake)
 
-# Every header compiles alone: one generated source a header, built on demand by the target
-# check_headers (and by the case lint/headers), never linked.
+# Every header compiles alone. One that its own source includes first does so in every build; for the
+# others there is one generated source each, built on demand by the target check_headers (and by the
+# case lint/headers), never linked.
 add_custom_target(check_headers)
 function(echogw_check_headers folder library)
   if(NOT TARGET ${library})
@@ -28,9 +29,20 @@ function(echogw_check_headers folder library)
        ${PROJECT_SOURCE_DIR}/${folder}/*.h)
   set(sources "")
   foreach(header IN LISTS headers)
+    file(STRINGS ${PROJECT_SOURCE_DIR}/${header} once REGEX "^#pragma once$" LIMIT_COUNT 1)
+    if(NOT once)
+      message(FATAL_ERROR "${header} has no #pragma once")
+    endif()
+    string(REGEX REPLACE "\\.h$" ".cc" own ${header})
+    set(first "")
+    if(EXISTS ${PROJECT_SOURCE_DIR}/${own})
+      file(STRINGS ${PROJECT_SOURCE_DIR}/${own} first REGEX "^#include" LIMIT_COUNT 1)
+    endif()
+    if(first STREQUAL "#include \"${header}\"")
+      continue()
+    endif()
     set(source ${CMAKE_CURRENT_BINARY_DIR}/headers/${header}.cc)
-    # Twice, so that a header without an include guard fails as well.
-    file(CONFIGURE OUTPUT ${source} CONTENT "#include \"@header@\"\n#include \"@header@\"\n" @ONLY)
+    file(CONFIGURE OUTPUT ${source} CONTENT "#include \"@header@\"\n" @ONLY)
     list(APPEND sources ${source})
   endforeach()
   if(NOT sources)
