@@ -7,7 +7,7 @@ in turn, in the same gateway. The gateway has one CPU for all its threads, the w
 clients have another, where the operator's only gets what the ping-pong leaves, or its delay would
 count as the gateway's.
 
-  tests/bench/listing.py                       19,000 connections, 5 rounds (about 40 s)
+  tests/bench/listing.py                       19,000 connections, 5 rounds (about a minute)
   tests/bench/listing.py --max-rise-ms 2       exit with 1 when the median rises by more
 """
 
