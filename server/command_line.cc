@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
@@ -51,10 +52,23 @@ struct Parsed {
   bool fault_close_listeners = false;
 };
 
+// Arguments are quoted in errors, and may hold anything; an error is one line.
+std::string OneLine(const std::string& text) {
+  std::string out;
+  for (const char c : text) {
+    if (absl::ascii_iscntrl(static_cast<unsigned char>(c))) {
+      absl::StrAppend(&out, "\\x", absl::Hex(static_cast<unsigned char>(c), absl::kZeroPad2));
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
 CommandLine Fail(const std::string& message) {
   CommandLine result;
   result.exit_code = kExitUsage;
-  result.err = absl::StrCat("echogw: ", message, "\n");
+  result.err = absl::StrCat("echogw: ", OneLine(message), "\n");
   return result;
 }
 
