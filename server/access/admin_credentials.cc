@@ -2,6 +2,7 @@
 
 #include <grpc/grpc.h>
 
+#include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -24,8 +25,10 @@ grpc_ssl_certificate_config_reload_status FetchTls(void* state,
   if (tls == nullptr) return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_UNCHANGED;
   const grpc_ssl_pem_key_cert_pair pair{.private_key = tls->key.c_str(),
                                         .cert_chain = tls->certificates.c_str()};
-  *config = ::grpc_ssl_server_certificate_config_create(
-      tls->client_ca.empty() ? nullptr : tls->client_ca.c_str(), &pair, 1);
+  // gRPC aborts without any roots, although it looks at none unless clients are asked for
+  // certificates.
+  const std::string& roots = tls->client_ca.empty() ? tls->certificates : tls->client_ca;
+  *config = ::grpc_ssl_server_certificate_config_create(roots.c_str(), &pair, 1);
   return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_NEW;
 }
 
