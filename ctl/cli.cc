@@ -6,6 +6,7 @@
 #include <CLI/Formatter.hpp>
 #include <algorithm>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
@@ -23,15 +24,30 @@ OutputFormat FormatOf(const std::string& name) {
   return OutputFormat::kTable;
 }
 
+// Arguments are quoted in errors, and may hold anything; an error is one line.
+std::string OneLine(const std::string& text) {
+  std::string out;
+  for (const char c : text) {
+    if (absl::ascii_iscntrl(static_cast<unsigned char>(c))) {
+      absl::StrAppend(&out, "\\x", absl::Hex(static_cast<unsigned char>(c), absl::kZeroPad2));
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
 ExitCode Usage(CliEnvironment& environment, const std::string& message, const std::string& verb) {
-  environment.err << "echogwctl: " << message << "; see 'echogwctl "
+  environment.err << "echogwctl: " << OneLine(message) << "; see 'echogwctl "
                   << (verb.empty() ? "" : verb + " ") << "--help'\n";
   return ExitCode::kUsage;
 }
 
 // The first argument that is no option and not the value of a global option; empty if none.
 std::string FirstWord(const std::vector<std::string>& arguments) {
-  const std::vector<std::string> with_value = {"-o", "--output", "--target", "--timeout"};
+  const std::vector<std::string> with_value = {"-o",           "--output",      "--target",
+                                               "--timeout",    "--ca-cert",     "--client-cert",
+                                               "--client-key", "--server-name", "--token-file"};
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     if (std::find(with_value.begin(), with_value.end(), arguments[i]) != with_value.end()) {
       ++i;
@@ -78,7 +94,9 @@ std::string ParseFault(const CLI::ParseError& error, const CLI::App& app, const 
 ExitCode RunCommand(CliTree& tree, const std::vector<std::unique_ptr<Command>>& commands,
                     CliEnvironment& environment) {
   const CliModel model = DescribeCli(tree.app(), commands);
-  Client client(tree.globals().target, tree.globals().timeout);
+  auto access = LoadAccess(tree.globals().access, tree.globals().target);
+  if (!access.ok()) return Usage(environment, std::string(access.status().message()), "");
+  Client client(tree.globals().target, tree.globals().timeout, *std::move(access));
   CommandContext context{.client = client,
                          .interrupt = environment.interrupt,
                          .out = environment.out,

@@ -4,6 +4,7 @@
 #include <CLI/Error.hpp>
 #include <CLI/Formatter.hpp>
 #include <chrono>
+#include <cstdlib>
 
 #include "absl/strings/str_cat.h"
 #include "ctl/describe/fill.h"
@@ -116,6 +117,37 @@ void CliTree::AddGlobals() {
         return absl::OkStatus();
       },
       "How long to wait for an answer (5s)");
+  AddAccess(options);
+}
+
+void CliTree::AddAccess(OptionSet& options) {
+  AccessOptions& access = globals_.access;
+  options.Flag("--tls", &access.tls, "Talk to the gateway by TLS; the system's CAs vouch for it")
+      .Env("ECHOGW_TLS");
+  const auto file = [&options](const char* name, const char* variable, std::string* path,
+                               const char* help) {
+    options
+        .Custom(
+            name, "FILE",
+            [path](const std::string& text) {
+              *path = text;
+              return absl::OkStatus();
+            },
+            help)
+        .Env(variable);
+  };
+  file("--ca-cert", "ECHOGW_CA_CERT", &access.ca_cert, "By TLS; the CAs in this file vouch for it");
+  file("--client-cert", "ECHOGW_CLIENT_CERT", &access.client_cert,
+       "By TLS; show this certificate (PEM)");
+  file("--client-key", "ECHOGW_CLIENT_KEY", &access.client_key, "The private key of it (PEM)");
+  options
+      .Text("--server-name", &access.server_name,
+            "By TLS; the name in the gateway's certificate, if not that of the target")
+      .Env("ECHOGW_SERVER_NAME");
+  file("--token-file", "ECHOGW_TOKEN_FILE", &access.token_file,
+       "Send the token in this file; ECHOGW_TOKEN may hold it instead");
+  const char* token = std::getenv("ECHOGW_TOKEN");
+  if (token != nullptr) access.token = token;
 }
 
 void CliTree::AddVerb(Command& command) {

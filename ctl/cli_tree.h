@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "ctl/access.h"
 #include "ctl/command.h"
 #include "ctl/duration.h"
 
@@ -21,6 +22,8 @@ inline constexpr Duration kDefaultTimeout = std::chrono::seconds(5);
 extern const char kProgramExamples[];
 extern const char kProgramDetails[];
 
+class OptionSet;
+
 class CliTree {
  public:
   // Where the global options land.
@@ -28,6 +31,7 @@ class CliTree {
     std::string format = "table";
     std::string target = kDefaultTarget;
     Duration timeout = kDefaultTimeout;
+    AccessOptions access;
   };
 
   // `commands` outlive the tree, which writes into them when it parses.
@@ -43,6 +47,7 @@ class CliTree {
 
  private:
   void AddGlobals();
+  void AddAccess(OptionSet& options);
   void AddVerb(Command& command);
 
   CLI::App app_;

@@ -1,7 +1,5 @@
 #include "ctl/client.h"
 
-#include <grpcpp/create_channel.h>
-#include <grpcpp/security/credentials.h>
 #include <grpcpp/support/channel_arguments.h>
 
 #include <chrono>
@@ -9,8 +7,8 @@
 
 namespace echogw {
 
-Client::Client(std::string target, Duration timeout)
-    : target_(std::move(target)), timeout_(timeout) {}
+Client::Client(std::string target, Duration timeout, Access access)
+    : target_(std::move(target)), timeout_(timeout), access_(std::move(access)) {}
 
 Client::Client(std::string target, Duration timeout, std::unique_ptr<Admin> admin,
                std::unique_ptr<Health> health)
@@ -41,8 +39,7 @@ void Client::Connect() {
   // For verbs that try again: an operator who waits for a start is not to wait for gRPC's minutes.
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);
-  const auto channel =
-      grpc::CreateCustomChannel(target_, grpc::InsecureChannelCredentials(), arguments);
+  const auto channel = OpenChannel(target_, access_, arguments);
   admin_ = admin::v1::Admin::NewStub(channel);
   health_ = grpc::health::v1::Health::NewStub(channel);
 }

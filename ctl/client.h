@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 
+#include "ctl/access.h"
 #include "ctl/duration.h"
 #include "echogw/admin/v1/admin.grpc.pb.h"
 #include "grpc/health/v1/health.grpc.pb.h"
@@ -20,7 +21,7 @@ class Client {
   using Health = grpc::health::v1::Health::StubInterface;
 
   // `target` is HOST:PORT or unix:PATH and has been validated.
-  Client(std::string target, Duration timeout);
+  Client(std::string target, Duration timeout, Access access = {});
   // For tests: with stubs of their own.
   Client(std::string target, Duration timeout, std::unique_ptr<Admin> admin,
          std::unique_ptr<Health> health);
@@ -39,6 +40,7 @@ class Client {
 
   std::string target_;
   Duration timeout_;
+  Access access_;
   std::unique_ptr<Admin> admin_;
   std::unique_ptr<Health> health_;
 };

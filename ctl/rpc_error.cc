@@ -35,11 +35,15 @@ std::string Unavailable(const std::string& message, const std::string& target) {
   }
   if (absl::StrContains(message, "failed to connect") ||
       absl::StrContains(message, "Failed to connect")) {
-    return absl::StrCat("cannot reach ", target, " (", ConnectReason(message),
-                        "); is echogw running with --admin there?");
+    const std::string reason = ConnectReason(message);
+    return absl::StrCat("cannot reach ", target, " (", reason, "); ",
+                        reason == "socket closed" ? "does it want TLS (--tls, --ca-cert)?"
+                                                  : "is echogw running with --admin there?");
   }
-  return absl::StrCat(target, " broke off (", message,
-                      "); the gateway may be stopping, or this is not its admin port");
+  return absl::StrCat(
+      target, " broke off (", message,
+      "); the gateway may be stopping, or want TLS (--tls, --ca-cert), or this is not its "
+      "admin port");
 }
 
 }  // namespace
@@ -63,6 +67,8 @@ RpcError DescribeRpcError(const grpc::Status& status, const Client& client) {
                            " does not know this call; compare the versions with "
                            "'echogwctl version'")};
     case grpc::StatusCode::UNAUTHENTICATED:
+      return {ExitCode::kRefused, absl::StrCat(target, " denied access: ", said,
+                                               "; see --token-file and --client-cert")};
     case grpc::StatusCode::PERMISSION_DENIED:
       return {ExitCode::kRefused, absl::StrCat(target, " denied access: ", said)};
     case grpc::StatusCode::INVALID_ARGUMENT:

@@ -1,0 +1,179 @@
+"""Goal: a guarded admin port serves echogwctl with the right papers, each as far as they go, and
+nobody else; papers change while the gateway runs.
+Method: the real binaries, with tokens, and certificates made by openssl."""
+
+import os
+import tempfile
+import unittest
+
+from exporter import Scrape
+from harness import ECHOGWCTL, EndToEnd, run, wait_until
+
+ALICE, GRAFANA, LATER = "a" * 32, "0123456789abcdef-viewer", "b" * 40
+
+
+class AccessCase(EndToEnd):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+        os.chmod(self.folder, 0o755)
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def write(self, name, text):
+        """Aside and renamed, as the manual says."""
+        with open(self.path(name + ".new"), "w", encoding="utf-8") as file:
+            file.write(text)
+        os.chmod(self.path(name + ".new"), 0o600)
+        os.rename(self.path(name + ".new"), self.path(name))
+        return self.path(name)
+
+    def openssl(self, *arguments):
+        result = run(self.need_tool("openssl"), *arguments)
+        self.assertEqual(result.code, 0, result)
+
+    def authority(self, name):
+        self.openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+                     "-nodes", "-keyout", self.path(name + ".key"), "-out",
+                     self.path(name + ".pem"), "-days", "2", "-subj", "/CN=" + name)
+        return self.path(name + ".pem")
+
+    def certificate(self, name, authority, names):
+        """Makes NAME.pem and NAME.key."""
+        part = self.path(name)
+        self.openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                     "-keyout", part + ".key", "-out", part + ".csr", "-subj", "/CN=" + name)
+        with open(part + ".ext", "w", encoding="utf-8") as file:
+            file.write("subjectAltName=" + names)
+        self.openssl("x509", "-req", "-in", part + ".csr", "-CA", self.path(authority + ".pem"),
+                     "-CAkey", self.path(authority + ".key"), "-set_serial", "1", "-days", "2",
+                     "-extfile", part + ".ext", "-out", part + ".pem")
+        return part + ".pem", part + ".key"
+
+    def ask(self, gateway, *arguments, env=None):
+        return run(ECHOGWCTL, "--target", gateway.admin, *arguments, env=env)
+
+    def expect(self, code, gateway, *arguments, env=None, says=()):
+        result = self.ask(gateway, *arguments, env=env)
+        self.assertEqual(result.code, code, result)
+        if code != 0:
+            self.one_line(result.err, *says)
+        return result
+
+
+class Tokens(AccessCase):
+    def setUp(self):
+        super().setUp()
+        self.tokens = self.write("tokens", f"operator alice {ALICE}\nviewer grafana {GRAFANA}\n")
+        self.alice = self.write("alice", ALICE + "\n")
+        self.server = self.gateway("--admin-token-file", self.tokens)
+
+    def test_roles(self):
+        self.expect(1, self.server, "stats", says=("denied access", "--token-file"))
+        self.expect(1, self.server, "stats", env={"ECHOGW_TOKEN": "f" * 32},
+                    says=("denied access",))
+        self.expect(0, self.server, "health")
+        viewer = {"ECHOGW_TOKEN": GRAFANA}
+        self.expect(0, self.server, "stats", env=viewer)
+        self.expect(1, self.server, "resize", "3", env=viewer, says=("denied access", "operator"))
+        self.expect(0, self.server, "--token-file", self.alice, "resize", "3", "--wait")
+        self.expect(0, self.server, "events", env={"ECHOGW_TOKEN_FILE": self.alice})
+        self.assertIsNotNone(self.server.err.wait_for("token alice"))
+        self.assertNotIn(ALICE, self.server.err.text())
+        scrape = Scrape(self.server)
+        self.assertEqual(scrape.total("echogw_admin_refused_total"), 3)
+
+    def test_change_while_it_runs(self):
+        self.write("tokens", f"operator alice {LATER}\n")
+        new = {"ECHOGW_TOKEN": LATER}
+        wait_until(lambda: self.ask(self.server, "stats", env=new).code == 0, "the new token", 5)
+        self.expect(1, self.server, "--token-file", self.alice, "stats")
+        # What cannot be read changes nothing.
+        self.write("tokens", "operator alice\n")
+        self.assertIsNotNone(self.server.err.wait_for(r"error .*tokens.*line 1"))
+        self.expect(0, self.server, "stats", env=new)
+
+    def test_are_not_sent_in_plain_text_to_others(self):
+        result = run(ECHOGWCTL, "--target", "192.0.2.1:7001", "stats", "--token-file", self.alice)
+        self.assertEqual(result.code, 2, result)
+        self.one_line(result.err, "plain text", "--tls")
+
+    def test_bad_papers_are_wrong_usage(self):
+        for arguments, part in ((("--token-file", "/nowhere"), "/nowhere"),
+                                (("--token-file", self.tokens), "one token"),
+                                (("--ca-cert", self.alice), "PEM"),
+                                (("--client-cert", self.alice), "--client-key")):
+            with self.subTest(arguments):
+                self.expect(2, self.server, "stats", *arguments, says=(part,))
+
+
+class Tls(AccessCase):
+    def test_gateway_is_verified_and_its_certificate_renewed(self):
+        old, new = self.authority("old"), self.authority("new")
+        cert, key = self.certificate("gw", "old", "IP:127.0.0.1,DNS:gw.example")
+        server = self.gateway("--admin-tls-cert", cert, "--admin-tls-key", key,
+                              "--admin-token-file", self.write("tokens", f"operator a {ALICE}\n"))
+        env = {"ECHOGW_TOKEN": ALICE}
+        self.expect(0, server, "--ca-cert", old, "stats", env=env)
+        self.expect(0, server, "stats", "--server-name", "gw.example",
+                    env={"ECHOGW_CA_CERT": old, **env})
+        self.expect(3, server, "--ca-cert", new, "stats", env=env)
+        self.expect(3, server, "--ca-cert", old, "--server-name", "other.example", "stats", env=env)
+        self.expect(3, server, "stats", says=("TLS",))
+        self.certificate("next", "new", "IP:127.0.0.1")
+        # One after the other, as tools do; in between they do not fit together.
+        for end in (".key", ".pem"):
+            os.rename(self.path("next" + end), self.path("gw" + end))
+        wait_until(lambda: self.ask(server, "--ca-cert", new, "stats", env=env).code == 0,
+                   "the new certificate", 6)
+        self.expect(3, server, "--ca-cert", old, "stats", env=env)
+
+    def test_client_certificates_have_roles(self):
+        authority = self.authority("ca")
+        self.authority("stranger")
+        cert, key = self.certificate("gw", "ca", "IP:127.0.0.1")
+        server = self.gateway("--admin-tls-cert", cert, "--admin-tls-key", key,
+                              "--admin-tls-client-ca", authority,
+                              "--admin-tls-operators", "ops.example",
+                              "--admin-tls-viewers", "look.example")
+
+        def papers(name, signer, names):
+            client_cert, client_key = self.certificate(name, signer, names)
+            return ("--ca-cert", authority, "--client-cert", client_cert, "--client-key",
+                    client_key)
+
+        ops = papers("ops", "ca", "DNS:ops.example")
+        look = papers("look", "ca", "DNS:look.example")
+        self.expect(0, server, *ops, "resize", "3", "--wait")
+        self.assertIsNotNone(server.err.wait_for("certificate ops.example"))
+        self.expect(0, server, *look, "stats")
+        self.expect(1, server, *look, "resize", "2", says=("denied access",))
+        self.expect(1, server, *papers("third", "ca", "DNS:third.example"), "stats",
+                    says=("denied access",))
+        self.expect(3, server, "--ca-cert", authority, "stats")
+        self.expect(3, server, *papers("self", "stranger", "DNS:ops.example"), "stats")
+
+
+class UnixSocket(AccessCase):
+    def test_the_kernel_says_who_calls(self):
+        if os.geteuid() != 0:
+            self.unmet("needs root, to call as another user")
+        server = self.gateway("--admin-unix-mode", "0666", metrics="off",
+                              admin="unix:" + self.path("admin.sock"))
+        self.expect(0, server, "resize", "3", "--wait")
+        self.assertIsNotNone(server.err.wait_for("uid 0"))
+        nobody = (self.need_tool("setpriv"), "--reuid=65534", "--regid=65534", "--clear-groups",
+                  ECHOGWCTL, "--target", server.admin)
+        # The binaries may lie where nobody else may look.
+        if run(*nobody, "version", "--client").code != 0:
+            self.unmet("another user may not run echogwctl from here")
+        self.assertEqual(run(*nobody, "stats").code, 0)
+        refused = run(*nobody, "resize", "2")
+        self.assertEqual(refused.code, 1, refused)
+        self.one_line(refused.err, "denied access")
+
+
+if __name__ == "__main__":
+    unittest.main()
