@@ -14,6 +14,7 @@
 #include "reactor/connection.h"
 #include "reactor/connection_extra.h"
 #include "reactor/connection_record.h"
+#include "reactor/limits.h"
 
 namespace echogw {
 
@@ -143,9 +144,17 @@ struct CloseSome {
   bool reset = false;
 };
 
+// From here on these limits hold, for the connections that are there too. Answered by an empty
+// slice.
+struct SetLimits {
+  std::uint64_t id = 0;
+  SliceBox* reply = nullptr;
+  Limits limits;
+};
+
 using Command = std::variant<Stop, AdoptListeners, HandOverListeners, MoveConnections,
                              AdoptConnections, SetAdmission, CloseConnections, CancelClose,
-                             ReadConnections, InspectConnection, CloseSome>;
+                             ReadConnections, InspectConnection, CloseSome, SetLimits>;
 
 enum class ReportKind : std::uint8_t {
   kDone,

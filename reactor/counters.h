@@ -24,17 +24,24 @@ enum class CloseReason : std::uint8_t {
   kDrainForced,  // closed by us with RST
   kAdminClosed,  // one that an operator closed: all echoed, then FIN
   kAdminReset,   // one that an operator closed with RST
+  // Closed by a limit: all echoed, then FIN; with RST if the peer does not end it then.
+  kIdleTimeout,  // it was not ready for anything for Limits::idle_timeout
+  kMaxAge,       // Limits::max_age
+  kNoFirstByte,  // it sent nothing for Limits::first_byte_timeout
 };
-inline constexpr std::size_t kCloseReasons = 8;
+inline constexpr std::size_t kCloseReasons = 11;
 
 // Why a connection that the kernel had accepted was turned away.
 enum class RejectReason : std::uint8_t {
   kFdLimitSelect,  // the descriptor is not below FD_SETSIZE
-  kTableFull,      // ReactorOptions::connections_max
+  kTableFull,      // Limits::max_connections
   kPollerError,    // the poller could not watch it
   kDraining,       // the gateway refuses new connections
+  kTotalLimit,     // Limits::max_connections_total
+  kClientLimit,    // Limits::max_connections_per_client
+  kAcceptRate,     // Limits::accept_rate, unless they wait
 };
-inline constexpr std::size_t kRejectReasons = 4;
+inline constexpr std::size_t kRejectReasons = 7;
 
 // Why accept() failed.
 enum class AcceptError : std::uint8_t { kFdLimit, kMemory, kOther };
@@ -65,6 +72,7 @@ struct CounterSnapshot {
   std::uint64_t loop_busy_ns = 0;
   std::uint64_t loop_wait_ns = 0;
   std::array<std::uint64_t, kAcceptErrors> accept_errors{};
+  std::uint64_t accept_rate_waits = 0;
   std::uint64_t accepted_from_adopted = 0;
   std::uint64_t loop_stalls = 0;
   std::uint64_t loop_longest_ns = 0;
@@ -110,6 +118,7 @@ struct alignas(128) Counters {
   std::array<Counter, kCloseReasons> connections_closed;
   std::array<Counter, kRejectReasons> connections_rejected;
   std::array<Counter, kAcceptErrors> accept_errors;
+  Counter accept_rate_waits;  // pauses of accepting because of Limits::accept_rate
   Counter accepted_from_adopted;
   Counter partial_writes;
   Counter loop_stalls;

@@ -30,6 +30,7 @@ enum class EchoOutcome : std::uint8_t {
   kIdle,     // nothing to read at the moment: wait until it is readable
   kBlocked,  // the client takes no more: wait until it is writable; nothing is read until then
   kMore,     // the turn is used up: come back after the others
+  kPaused,   // its rate is used up: nothing is read until its timer ends. Not from this file
   kClose,    // it is over, for `reason`; the caller closes
 };
 

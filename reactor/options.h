@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "reactor/limits.h"
+
 namespace echogw {
 
 // Slots in a pool, and so in a reuseport group. The kernel's group starts at 128 sockets and grows;
@@ -29,8 +31,11 @@ struct ReactorOptions {
   std::size_t buffer_bytes = std::size_t{64} * 1024;
   // What one connection may move in one turn before the others get theirs.
   std::size_t turn_bytes = std::size_t{256} * 1024;
-  // The most connections one reactor holds.
-  std::uint32_t connections_max = 1U << 20U;
+  // Those that may change while it runs, as they are at first.
+  Limits limits;
+  // A connection that a limit closes has so long to take what is held for it and to answer our FIN
+  // with its own; then it is reset.
+  std::chrono::nanoseconds limit_close_grace = std::chrono::seconds(5);
   // The most connections accepted from one listener before the others get their turn.
   std::uint32_t accept_batch_max = 64;
   // Ready events taken from the poller at once.

@@ -37,6 +37,7 @@ void Reactor::Enter() {
   loop_.Bind();
   loop_.Assert();
   now_ = deps_.clock.Now();
+  TakeLimits(options_.limits);
 }
 
 void Reactor::Run() {
@@ -67,6 +68,8 @@ bool Reactor::Turn(Nanos wait_max) {
       counters.echo_ns.Record(static_cast<std::uint64_t>(deps_.clock.Now() - woke_at));
     }
   }
+  if (now_ >= next_timer_at_) [[unlikely]]
+    RunTimers();
   if (!queue_.empty()) RunQueue();
   if (mail_) ReadMail();
   if (move_job_) RunMoveJob();
@@ -85,7 +88,7 @@ bool Reactor::Turn(Nanos wait_max) {
 
 Nanos Reactor::WaitTime(Nanos wait_max) const {
   if (!queue_.empty()) return 0;
-  Nanos until = std::min(resume_accepting_at_, retry_unwatched_at_);
+  Nanos until = std::min(std::min(resume_accepting_at_, retry_unwatched_at_), next_timer_at_);
   if (move_job_) until = std::min(until, move_job_->next_slice_at);
   if (close_job_) until = std::min(until, close_job_->next_at);
   if (until == kNever) return wait_max;
@@ -137,7 +140,9 @@ void Reactor::OnConnection(Connection& c, Token token, std::uint32_t events) {
     return;
   }
   // Edges that came while it was blocked are used up: read until the kernel has no more.
-  Settle(c, token, EchoTurn(c, blocked || (events & kMoreFollows) != 0, echo_));
+  const bool to_the_end = blocked || (events & kMoreFollows) != 0;
+  Settle(c, token,
+         c.has_extra ? EchoSpecial(c, token, to_the_end, events) : EchoTurn(c, to_the_end, echo_));
 }
 
 void Reactor::Settle(Connection& c, Token token, EchoResult result) {
@@ -155,6 +160,9 @@ void Reactor::Settle(Connection& c, Token token, EchoResult result) {
       return;
     case EchoOutcome::kMore:
       Enqueue(c, token);
+      return;
+    case EchoOutcome::kPaused:
+      if (!edge_) WatchFor(c, token, false, false);
       return;
     case EchoOutcome::kClose:
       CloseConnection(c, token, result.reason);
@@ -185,12 +193,17 @@ void Reactor::RunQueue() {
     Connection* c = table_.Find(token);
     if (c == nullptr) continue;
     c->queued = false;
-    Settle(*c, token, c->fin_sent ? DiscardTurn(*c, echo_) : EchoTurn(*c, true, echo_));
+    Settle(*c, token,
+           c->fin_sent    ? DiscardTurn(*c, echo_)
+           : c->has_extra ? EchoSpecial(*c, token, true, 0)
+                          : EchoTurn(*c, true, echo_));
   }
   queue_turn_.clear();
 }
 
-void Reactor::CloseConnection(Connection& c, Token token, CloseReason reason) {
+void Reactor::CloseConnection(Connection& c, Token token, CloseReason reason, bool reset) {
+  if (c.has_extra) reason = EndLimits(c, token.index, reason);
+  timers_.Cancel(token.index);
   if (deps_.log.Enabled(LogLevel::kDebug)) [[unlikely]] {
     deps_.log.Write(
         LogLevel::kDebug,
@@ -201,7 +214,7 @@ void Reactor::CloseConnection(Connection& c, Token token, CloseReason reason) {
     Tell(c, token.index, false, reason);
   DropPending(c, echo_);
   if (!c.unwatched) poller_->Closing(c.fd);
-  if (reason == CloseReason::kDrainForced || reason == CloseReason::kAdminReset) {
+  if (reset || reason == CloseReason::kDrainForced || reason == CloseReason::kAdminReset) {
     deps_.io.Reset(c.fd);
   } else {
     deps_.io.Close(c.fd);
@@ -212,7 +225,8 @@ void Reactor::CloseConnection(Connection& c, Token token, CloseReason reason) {
   table_.Erase(token);
   deps_.counters.connections_closed[static_cast<std::size_t>(reason)].Add(1);
   deps_.counters.connections_active.Subtract(1);
-  if (accepting_paused_) resume_accepting_at_ = now_;  // there is a descriptor again
+  // There is a descriptor again.
+  if (accepting_paused_ && !AwaitsAcceptToken()) resume_accepting_at_ = now_;
 }
 
 void Reactor::RetryUnwatched() {
@@ -239,8 +253,13 @@ void Reactor::CloseAll() {
   }
   // Connections that were on their way here count as arrived, and end here.
   for (Command& command : deps_.mailbox.Close()) {
+    if (auto* limits = std::get_if<SetLimits>(&command)) limits->reply->Push({.id = limits->id});
     auto* adopt = std::get_if<AdoptConnections>(&command);
     if (adopt == nullptr) continue;
+    for (MovedConnection& moved : adopt->connections) {
+      const auto extra = moved.TakeExtra();
+      if (extra != nullptr && extra->counted) deps_.gate.Leave(extra->client);
+    }
     const std::size_t n = adopt->connections.size();
     deps_.counters.connections_moved_in.Add(n);
     deps_.counters.connections_closed[static_cast<std::size_t>(CloseReason::kDrainForced)].Add(n);

@@ -24,6 +24,7 @@
 #include "reactor/buffer_pool.h"
 #include "reactor/clock.h"
 #include "reactor/command.h"
+#include "reactor/connection_gate.h"
 #include "reactor/connection_record.h"
 #include "reactor/counters.h"
 #include "reactor/echo.h"
@@ -34,6 +35,7 @@
 #include "reactor/poller.h"
 #include "reactor/slot_table.h"
 #include "reactor/socket_io.h"
+#include "reactor/timer_wheel.h"
 
 namespace echogw {
 
@@ -43,6 +45,7 @@ struct ReactorDeps {
   Mailbox& mailbox;
   Outbox& outbox;
   EventRing& events;
+  ConnectionGate& gate;
   SocketIo& io;
   Clock& clock;
   LogSink& log;
@@ -104,7 +107,8 @@ class Reactor {
   void WatchFor(Connection& c, Token token, bool read, bool write) ECHOGW_ON(loop_);
   void Enqueue(Connection& c, Token token) ECHOGW_ON(loop_);
   void RunQueue() ECHOGW_ON(loop_);
-  void CloseConnection(Connection& c, Token token, CloseReason reason) ECHOGW_ON(loop_);
+  void CloseConnection(Connection& c, Token token, CloseReason reason, bool reset = false)
+      ECHOGW_ON(loop_);
   void RetryUnwatched() ECHOGW_ON(loop_);
   [[nodiscard]] Nanos WaitTime(Nanos wait_max) const ECHOGW_ON(loop_);
   void CountTurn(Nanos begun, Nanos ended) ECHOGW_ON(loop_);
@@ -116,6 +120,8 @@ class Reactor {
   void Reject(int fd, RejectReason reason) ECHOGW_ON(loop_);
   void OnAcceptError(int error) ECHOGW_ON(loop_);
   void PauseAccepting(const char* why) ECHOGW_ON(loop_);
+  // False if no listener was watched before.
+  bool LeaveListeners(Nanos until) ECHOGW_ON(loop_);
   void ResumeAccepting() ECHOGW_ON(loop_);
   [[nodiscard]] bool WatchListener(std::uint32_t index) ECHOGW_ON(loop_);
   void AddListener(const Listener& listener) ECHOGW_ON(loop_);
@@ -133,6 +139,7 @@ class Reactor {
   void Do(ReadConnections& command) ECHOGW_ON(loop_);
   void Do(InspectConnection& command) ECHOGW_ON(loop_);
   void Do(CloseSome& command) ECHOGW_ON(loop_);
+  void Do(SetLimits& command) ECHOGW_ON(loop_);
   void RunMoveJob() ECHOGW_ON(loop_);
   void EndMoveJob() ECHOGW_ON(loop_);
   [[nodiscard]] bool MayMove(const Connection& c) const ECHOGW_ON(loop_);
@@ -151,6 +158,28 @@ class Reactor {
       ECHOGW_ON(loop_);
   [[nodiscard]] Connection* FindRef(const ConnectionRef& ref) ECHOGW_ON(loop_);
   void Tell(const Connection& c, std::uint32_t index, bool opened, CloseReason reason)
+      ECHOGW_ON(loop_);
+
+  // reactor_limits.cc
+  struct Due {
+    Nanos at = kNever;
+    CloseReason reason = CloseReason::kIdleTimeout;
+  };
+  void TakeLimits(const Limits& limits) ECHOGW_ON(loop_);
+  // Puts one that came by accept or by a move, or was there before, under the limits in force.
+  void Regulate(Connection& c, Token token) ECHOGW_ON(loop_);
+  [[nodiscard]] ConnectionExtra& ExtraFor(Token token) ECHOGW_ON(loop_);
+  [[nodiscard]] std::optional<RejectReason> Refusal(int fd, ClientKey& client) ECHOGW_ON(loop_);
+  [[nodiscard]] bool MayAccept() ECHOGW_ON(loop_);
+  [[nodiscard]] bool AwaitsAcceptToken() const ECHOGW_ON(loop_);
+  [[nodiscard]] EchoResult EchoSpecial(Connection& c, Token token, bool to_the_end,
+                                       std::uint32_t events) ECHOGW_ON(loop_);
+  void Resume(Connection& c, Token token) ECHOGW_ON(loop_);
+  [[nodiscard]] Due NextDue(const Connection& c, bool paused) const ECHOGW_ON(loop_);
+  void Arm(const Connection& c, std::uint32_t index) ECHOGW_ON(loop_);
+  void RunTimers() ECHOGW_ON(loop_);
+  void OnTimer(Connection& c, Token token) ECHOGW_ON(loop_);
+  [[nodiscard]] CloseReason EndLimits(const Connection& c, std::uint32_t index, CloseReason reason)
       ECHOGW_ON(loop_);
 
   LoopThread loop_;
@@ -178,6 +207,13 @@ class Reactor {
   Nanos resume_accepting_at_ ECHOGW_OF(loop_) = kNever;
   Nanos accept_pause_ ECHOGW_OF(loop_) = 0;
   Nanos next_pause_log_at_ ECHOGW_OF(loop_) = 0;
+
+  Limits limits_ ECHOGW_OF(loop_);
+  // Empty unless a limit needs it.
+  TimerWheel timers_ ECHOGW_OF(loop_);
+  Nanos next_timer_at_ ECHOGW_OF(loop_) = kNever;
+  // When it may use the token of the accept rate that it has; kNever: it has none.
+  Nanos accept_token_at_ ECHOGW_OF(loop_) = kNever;
 
   std::optional<MoveJob> move_job_ ECHOGW_OF(loop_);
   std::optional<CloseJob> close_job_ ECHOGW_OF(loop_);

@@ -9,6 +9,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "server/grpc_status.h"
+#include "server/limit_fields.h"
 #include "server/requests.h"
 #include "server/stats_message.h"
 #include "server/watch_stream.h"
@@ -23,6 +24,7 @@ constexpr std::chrono::milliseconds kOperationPoll(20);
 std::string OperatorsWord(const std::string& method) {
   if (method == "SetSteering") return "steer";
   if (method == "CloseConnections") return "close";
+  if (method == "SetLimits") return "limits";
   if (method == "SetLogLevel") return "log-level";
   return absl::AsciiStrToLower(method);
 }
@@ -77,6 +79,7 @@ grpc::ServerUnaryReactor* AdminService::GetInfo(grpc::CallbackServerContext* con
                                                 const pb::GetInfoRequest* /*request*/,
                                                 pb::GetInfoResponse* response) {
   const bool steering_active = control_.Stats().steering_active;
+  ToProto(control_.GetLimits(), *response->mutable_limits());
   const std::lock_guard lock(info_mutex_);
   response->set_version(info_.build.version);
   response->set_revision(info_.build.revision);

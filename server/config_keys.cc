@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/access/access_config.h"
 #include "server/config_values.h"
+#include "server/limit_keys.h"
 
 namespace echogw {
 namespace {
@@ -217,12 +218,6 @@ std::vector<ConfigKey> ReactorKeys() {
       {"buffer-size", "Reactors", "SIZE", "64KiB",
        "Most that one read takes, and that is held for a client that does not read", Kind::kText,
        ApplyBuffer},
-      {"max-connections", "Reactors", "N", "1048576", "Most connections of one reactor",
-       Kind::kNumber,
-       [](const Values& v, const Machine&, Config& c) {
-         return Assign(ParseUnsigned(v[0], 1, ReactorOptions().connections_max),
-                       c.reactor.connections_max);
-       }},
       {"stall-threshold", "Reactors", "TIME", "100ms",
        "A turn of an event loop longer than this is counted and logged as a stall", Kind::kText,
        [](const Values& v, const Machine&, Config& c) {
@@ -305,8 +300,8 @@ std::vector<ConfigKey> DrainKeys() {
 
 std::vector<ConfigKey> AllKeys() {
   std::vector<ConfigKey> all;
-  for (auto&& keys :
-       {NetworkKeys(), ReactorKeys(), AdminKeys(), AdminAccessKeys(), LogKeys(), DrainKeys()}) {
+  for (auto&& keys : {NetworkKeys(), ReactorKeys(), LimitKeys(), AdminKeys(), AdminAccessKeys(),
+                      LogKeys(), DrainKeys()}) {
     all.insert(all.end(), keys.begin(), keys.end());
   }
   return all;

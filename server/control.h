@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "reactor/counters.h"
+#include "reactor/limits.h"
 
 namespace echogw {
 
@@ -158,6 +159,28 @@ struct DrainRequest {
   std::chrono::nanoseconds spread = std::chrono::seconds(5);
 };
 
+// New values of some limits.
+struct LimitsChange {
+  // Only the fields that are named count.
+  Limits values;
+  std::vector<std::uint64_t Limits::*> numbers;
+  std::vector<Nanos Limits::*> times;
+  std::optional<AcceptExcess> accept_excess;
+  bool dry_run = false;
+
+  [[nodiscard]] Limits AppliedTo(Limits limits) const {
+    for (const auto field : numbers) limits.*field = values.*field;
+    for (const auto field : times) limits.*field = values.*field;
+    limits.accept_excess = accept_excess.value_or(limits.accept_excess);
+    return limits;
+  }
+};
+
+struct ChangedLimits {
+  Limits before;
+  Limits after;
+};
+
 class Control {
  public:
   Control() = default;
@@ -184,6 +207,10 @@ class Control {
 
   // Complete on return.
   virtual absl::StatusOr<GatewayState> Undrain(std::optional<std::uint32_t> reactor) = 0;
+
+  // Those in force. A change is complete on return, whatever operation is under way.
+  [[nodiscard]] virtual Limits GetLimits() const = 0;
+  virtual absl::StatusOr<ChangedLimits> SetLimits(const LimitsChange& change) = 0;
 
   // `id` 0 is the newest. NotFound when there is none such, or it was too long ago.
   [[nodiscard]] virtual absl::StatusOr<Operation> GetOperation(std::uint64_t id) const = 0;

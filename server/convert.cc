@@ -131,11 +131,17 @@ void ToProto(const CounterSnapshot& from, pb::Counters& to) {
   closed.set_drain_forced(Closed(from, CloseReason::kDrainForced));
   closed.set_admin_closed(Closed(from, CloseReason::kAdminClosed));
   closed.set_admin_reset(Closed(from, CloseReason::kAdminReset));
+  closed.set_idle_timeout(Closed(from, CloseReason::kIdleTimeout));
+  closed.set_max_age(Closed(from, CloseReason::kMaxAge));
+  closed.set_no_first_byte(Closed(from, CloseReason::kNoFirstByte));
   pb::RejectedConnections& rejected = *to.mutable_connections_rejected();
   rejected.set_fd_limit_select(Rejected(from, RejectReason::kFdLimitSelect));
   rejected.set_table_full(Rejected(from, RejectReason::kTableFull));
   rejected.set_poller_error(Rejected(from, RejectReason::kPollerError));
   rejected.set_draining(Rejected(from, RejectReason::kDraining));
+  rejected.set_total_limit(Rejected(from, RejectReason::kTotalLimit));
+  rejected.set_client_limit(Rejected(from, RejectReason::kClientLimit));
+  rejected.set_accept_rate(Rejected(from, RejectReason::kAcceptRate));
   to.set_connections_moved_in(from.connections_moved_in);
   to.set_connections_moved_out(from.connections_moved_out);
   to.set_received_bytes(from.received_bytes);
@@ -150,6 +156,7 @@ void ToProto(const CounterSnapshot& from, pb::Counters& to) {
   to.set_accept_errors_fd(Failed(from, AcceptError::kFdLimit));
   to.set_accept_errors_memory(Failed(from, AcceptError::kMemory));
   to.set_accept_errors_other(Failed(from, AcceptError::kOther));
+  to.set_accept_rate_waits(from.accept_rate_waits);
   to.set_accepted_from_adopted(from.accepted_from_adopted);
   to.set_loop_stalls(from.loop_stalls);
   to.set_loop_longest_nanoseconds(from.loop_longest_ns);

@@ -23,12 +23,13 @@ struct ReactorMetric {
 [[nodiscard]] const std::vector<ReactorMetric>& ReactorMetrics();
 
 // The values of a second label, in the order of the enumeration.
-inline constexpr auto kCloseReasonNames =
-    std::to_array<const char*>({"peer_closed", "peer_reset", "timed_out", "io_error", "drained",
-                                "drain_forced", "admin_closed", "admin_reset"});
+inline constexpr auto kCloseReasonNames = std::to_array<const char*>(
+    {"peer_closed", "peer_reset", "timed_out", "io_error", "drained", "drain_forced",
+     "admin_closed", "admin_reset", "idle_timeout", "max_age", "no_first_byte"});
 static_assert(kCloseReasonNames.size() == kCloseReasons);
 inline constexpr auto kRejectReasonNames =
-    std::to_array<const char*>({"fd_limit_select", "table_full", "poller_error", "draining"});
+    std::to_array<const char*>({"fd_limit_select", "table_full", "poller_error", "draining",
+                                "total_limit", "client_limit", "accept_rate"});
 static_assert(kRejectReasonNames.size() == kRejectReasons);
 inline constexpr auto kAcceptErrorNames =
     std::to_array<const char*>({"fd_limit", "memory", "other"});

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "server/limit_fields.h"
 #include "server/metric_histograms.h"
 #include "server/metric_tables.h"
 #include "server/process_stats.h"
@@ -134,6 +135,14 @@ void AddListeners(const GatewayStats& stats, Families& to) {
       [](const ListenerStats& l) { return l.drops; });
 }
 
+void AddLimits(const Limits& limits, Families& to) {
+  MetricFamily& family =
+      AddFamily(to, "echogw_limit", "The limits in force; 0 is none.", MetricType::Gauge);
+  for (const LimitValue& limit : LimitValues(limits)) {
+    AddValue(family, {{"limit", limit.name}}, limit.value);
+  }
+}
+
 void AddLog(const LogCounts& counts, Families& to) {
   AddSingle(to, "echogw_log_lines_dropped_total",
             "Log lines lost because the log could not keep up.", MetricType::Counter,
@@ -188,6 +197,7 @@ std::vector<prometheus::MetricFamily> MetricsCollector::Collect() const {
     AddReactors(stats, families);
     AddListeners(stats, families);
     AddHistograms(stats, families);
+    AddLimits(control_.GetLimits(), families);
     AddLog(log_counts_(), families);
     AddRefused(refused_(), families);
     AddProcess(families);

@@ -66,6 +66,9 @@ class ReactorPool final : public Control {
   [[nodiscard]] bool auto_rebalance() const override;
   absl::StatusOr<std::vector<SteeringWeight>> SetSteering(
       const std::vector<SteeringWeight>& weights, bool reset) override;
+  [[nodiscard]] Limits GetLimits() const override;
+  absl::StatusOr<ChangedLimits> SetLimits(const LimitsChange& change) override;
+  [[nodiscard]] ConnectionGate& gate() { return slots_.gate(); }
   absl::StatusOr<GatewayState> Undrain(std::optional<std::uint32_t> reactor) override;
   [[nodiscard]] absl::StatusOr<Operation> GetOperation(std::uint64_t id) const override;
 
@@ -198,6 +201,10 @@ class ReactorPool final : public Control {
   // thread; it acts on the flag alone.
   std::atomic<bool> cancel_{false};
   std::atomic<bool> stopping_{false};
+
+  // One change of limits at a time. Their answers.
+  std::mutex limits_mutex_;
+  SliceBox limits_taken_;
 
   mutable std::mutex tasks_mutex_;
   std::condition_variable ended_;

@@ -21,7 +21,11 @@ bool SameAddress(const ListenAddress& a, const ListenAddress& b) {
 }  // namespace
 
 SlotSet::SlotSet(const PoolOptions& options, LogSink& log)
-    : options_(options), log_(log), io_(options.descriptor_ceiling), addresses_(options.listen) {}
+    : options_(options),
+      log_(log),
+      io_(options.descriptor_ceiling),
+      addresses_(options.listen),
+      limits_(options.reactor.limits) {}
 
 SlotSet::~SlotSet() {
   for (const auto& slot : slots_) CHECK(slot->thread == nullptr);
@@ -133,9 +137,14 @@ absl::Status SlotSet::Start(std::uint32_t slot) {
   ReactorOptions options = options_.reactor;
   options.id = slot;
   options.cpu = s.cpu;
-  s.mailbox->Open();
-  auto reactor =
-      Reactor::Create(options, {s.counters, *s.mailbox, outbox_, s.events, io_, clock_, log_});
+  {
+    // Of limits that come later it hears by its mailbox.
+    const std::scoped_lock lock(mutex_);
+    s.mailbox->Open();
+    options.limits = limits_;
+  }
+  auto reactor = Reactor::Create(
+      options, {s.counters, *s.mailbox, outbox_, s.events, gate_, io_, clock_, log_});
   absl::Status status = reactor.status();
   if (status.ok()) {
     s.reactor = std::move(*reactor);
@@ -145,8 +154,12 @@ absl::Status SlotSet::Start(std::uint32_t slot) {
   }
   if (!status.ok()) {
     s.reactor.reset();
-    const std::vector<Command> none = s.mailbox->Close();
-    CHECK(none.empty());
+    // Nobody else knows of it yet.
+    for (const Command& command : s.mailbox->Close()) {
+      const auto* limits = std::get_if<echogw::SetLimits>(&command);
+      CHECK(limits != nullptr);
+      limits->reply->Push({.id = limits->id});
+    }
     return status;
   }
   SetState(slot, ReactorState::kStarting);

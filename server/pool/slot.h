@@ -18,6 +18,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "reactor/clock.h"
+#include "reactor/connection_gate.h"
 #include "reactor/counters.h"
 #include "reactor/inherited_listener.h"
 #include "reactor/log_sink.h"
@@ -121,6 +122,12 @@ class SlotSet {
   // Every listener answers no SYN from here on, or answers again.
   [[nodiscard]] absl::Status SetSynDrop(bool drop);
 
+  // In force, for reactors that start later too. Any thread, as the next one.
+  [[nodiscard]] Limits limits() const;
+  // Tells every reactor. Returns the ids of the commands: each is answered by a slice in `replies`.
+  [[nodiscard]] std::vector<std::uint64_t> SetLimits(const Limits& limits, SliceBox& replies);
+  [[nodiscard]] ConnectionGate& gate() { return gate_; }
+
   [[nodiscard]] CounterSnapshot Read(std::uint32_t slot) const;  // any thread
   [[nodiscard]] std::vector<ReactorStats> Stats() const;         // any thread
   [[nodiscard]] std::vector<std::string> addresses() const;      // any thread
@@ -157,6 +164,7 @@ class SlotSet {
   const PoolOptions options_;
   LogSink& log_;
   KernelSocketIo io_;
+  ConnectionGate gate_;
   SystemClock clock_;
   Outbox outbox_;
   // Writers: any thread that makes a command. Only uniqueness counts.
@@ -166,6 +174,7 @@ class SlotSet {
   std::vector<ListenAddress> addresses_;      // under mutex_; real ports once slot 0 exists
   std::vector<std::unique_ptr<Slot>> slots_;  // under mutex_: the shape, not what reactors do
   bool steering_active_ = false;              // under mutex_
+  Limits limits_;                             // under mutex_
 };
 
 }  // namespace echogw

@@ -31,6 +31,7 @@ TestReactor::TestReactor(const TestReactorOptions& options) : id_(options.reacto
                          .mailbox = *mailbox_,
                          .outbox = outbox_,
                          .events = events_,
+                         .gate = options.gate != nullptr ? *options.gate : own_gate_,
                          .io = options.io != nullptr ? *options.io : kernel_io_,
                          .clock = options.clock != nullptr ? *options.clock : system_clock_,
                          .log = options.log != nullptr ? *options.log : log_};

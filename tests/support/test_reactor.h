@@ -34,6 +34,8 @@ struct TestReactorOptions {
   SocketIo* io = nullptr;
   Clock* clock = nullptr;
   LogSink* log = nullptr;
+  // Null: one of its own.
+  ConnectionGate* gate = nullptr;
   // Without a listener of its own.
   bool deaf = false;
 };
@@ -90,6 +92,7 @@ class TestReactor {
   Counters counters_;
   Outbox outbox_;
   EventRing events_;
+  ConnectionGate own_gate_;
   std::unique_ptr<Mailbox> mailbox_;
   std::unique_ptr<TestListener> listener_;
   std::unique_ptr<Reactor> reactor_;

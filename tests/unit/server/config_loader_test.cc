@@ -56,7 +56,7 @@ TEST(ConfigLoader, DefaultsAreTheDocumentedOnes) {
   EXPECT_EQ(config.reactor.transform, Transform::kNone);
   EXPECT_EQ(config.reactor.buffer_bytes, ReactorOptions().buffer_bytes);
   EXPECT_EQ(config.reactor.turn_bytes, ReactorOptions().turn_bytes);
-  EXPECT_EQ(config.reactor.connections_max, ReactorOptions().connections_max);
+  EXPECT_EQ(config.reactor.limits, Limits());
   EXPECT_EQ(config.reactor.stall_threshold, ReactorOptions().stall_threshold);
   EXPECT_EQ(config.listen_options.backlog, ListenOptions().backlog);
   EXPECT_TRUE(config.listen_options.tcp_nodelay);
@@ -260,7 +260,7 @@ TEST(ConfigLoader, SizesAndTimesReachTheirFields) {
   EXPECT_EQ(config.listen_options.receive_buffer_bytes, 8192);
   EXPECT_EQ(config.listen_options.send_buffer_bytes, 16384);
   EXPECT_EQ(config.reactor.stall_threshold, milliseconds(5));
-  EXPECT_EQ(config.reactor.connections_max, 10U);
+  EXPECT_EQ(config.reactor.limits.max_connections, 10U);
   EXPECT_EQ(config.drain.deadline, seconds(7));
   EXPECT_EQ(config.drain.quiet_period, milliseconds(1));
   EXPECT_EQ(config.drain.quiet_max_wait, milliseconds(2));

@@ -49,10 +49,17 @@ TEST(Convert, CountersCompletely) {
   EXPECT_EQ(to.connections_closed().io_error(), from.connections_closed[3]);
   EXPECT_EQ(to.connections_closed().drained(), from.connections_closed[4]);
   EXPECT_EQ(to.connections_closed().drain_forced(), from.connections_closed[5]);
+  EXPECT_EQ(to.connections_closed().idle_timeout(), from.connections_closed[8]);
+  EXPECT_EQ(to.connections_closed().max_age(), from.connections_closed[9]);
+  EXPECT_EQ(to.connections_closed().no_first_byte(), from.connections_closed[10]);
   EXPECT_EQ(to.connections_rejected().fd_limit_select(), from.connections_rejected[0]);
   EXPECT_EQ(to.connections_rejected().table_full(), from.connections_rejected[1]);
   EXPECT_EQ(to.connections_rejected().poller_error(), from.connections_rejected[2]);
   EXPECT_EQ(to.connections_rejected().draining(), from.connections_rejected[3]);
+  EXPECT_EQ(to.connections_rejected().total_limit(), from.connections_rejected[4]);
+  EXPECT_EQ(to.connections_rejected().client_limit(), from.connections_rejected[5]);
+  EXPECT_EQ(to.connections_rejected().accept_rate(), from.connections_rejected[6]);
+  EXPECT_EQ(to.accept_rate_waits(), from.accept_rate_waits);
   EXPECT_EQ(to.connections_moved_in(), from.connections_moved_in);
   EXPECT_EQ(to.connections_moved_out(), from.connections_moved_out);
   EXPECT_EQ(to.received_bytes(), from.received_bytes);

@@ -92,6 +92,14 @@ class FakeControl final : public Control {
     undrain_ = reactor;
     return GatewayState::kServing;
   }
+  [[nodiscard]] Limits GetLimits() const override { return Get(limits_); }
+  absl::StatusOr<ChangedLimits> SetLimits(const LimitsChange& change) override {
+    const std::lock_guard lock(mutex_);
+    if (!failure_.ok()) return failure_;
+    const ChangedLimits changed{limits_, change.AppliedTo(limits_)};
+    if (!change.dry_run) limits_ = changed.after;
+    return changed;
+  }
   [[nodiscard]] absl::StatusOr<Operation> GetOperation(std::uint64_t id) const override {
     const std::lock_guard lock(mutex_);
     if (operations_.empty()) return absl::NotFoundError("there is no operation");
@@ -131,6 +139,7 @@ class FakeControl final : public Control {
   std::optional<std::optional<std::uint32_t>> undrain_;
   std::vector<SteeringWeight> weights_;
   bool steering_reset_ = false;
+  Limits limits_;
   bool auto_rebalance_ = false;
   std::optional<RebalancePolicy> auto_policy_;
 };
@@ -164,6 +173,7 @@ inline GatewayStats SampleStats() {
     c.loop_busy_ns = 1'500'000'000;
     c.loop_wait_ns = 2'500'000'000;
     for (auto& error : c.accept_errors) error = next++;
+    c.accept_rate_waits = next++;
     c.accepted_from_adopted = next++;
     c.loop_stalls = next++;
     c.loop_longest_ns = 250'000'000;
