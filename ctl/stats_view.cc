@@ -47,7 +47,10 @@ std::string Closed(const Counters& total) {
                     {"drained", closed.drained()},
                     {"drain forced", closed.drain_forced()},
                     {"by an operator", closed.admin_closed()},
-                    {"reset by an operator", closed.admin_reset()}});
+                    {"reset by an operator", closed.admin_reset()},
+                    {"idle", closed.idle_timeout()},
+                    {"too old", closed.max_age()},
+                    {"no first byte", closed.no_first_byte()}});
 }
 
 std::string Rejected(const Counters& total) {
@@ -55,7 +58,10 @@ std::string Rejected(const Counters& total) {
   return Breakdown({{"past FD_SETSIZE", rejected.fd_limit_select()},
                     {"table full", rejected.table_full()},
                     {"poller error", rejected.poller_error()},
-                    {"draining", rejected.draining()}});
+                    {"draining", rejected.draining()},
+                    {"total limit", rejected.total_limit()},
+                    {"client limit", rejected.client_limit()},
+                    {"accept rate", rejected.accept_rate()}});
 }
 
 std::string AcceptErrors(const Counters& total) {
