@@ -47,7 +47,9 @@ std::string Closed(const Counters& total) {
                     {"drained", closed.drained()},
                     {"drain forced", closed.drain_forced()},
                     {"by an operator", closed.admin_closed()},
-                    {"reset by an operator", closed.admin_reset()}});
+                    {"reset by an operator", closed.admin_reset()},
+                    {"PROXY header", closed.proxy_header()},
+                    {"handshake timeout", closed.handshake_timeout()}});
 }
 
 std::string Rejected(const Counters& total) {
@@ -56,6 +58,20 @@ std::string Rejected(const Counters& total) {
                     {"table full", rejected.table_full()},
                     {"poller error", rejected.poller_error()},
                     {"draining", rejected.draining()}});
+}
+
+std::string ProxyHeaders(const Counters& total) {
+  const auto& headers = total.proxy_headers();
+  const std::string text = Breakdown({{"v1", headers.v1()},
+                                      {"v2", headers.v2()},
+                                      {"local", headers.local()},
+                                      {"absent", headers.absent()},
+                                      {"missing", headers.missing()},
+                                      {"malformed", headers.malformed()},
+                                      {"too long", headers.too_long()},
+                                      {"wrong checksum", headers.checksum()},
+                                      {"timed out", headers.timed_out()}});
+  return text == "0" ? "" : text;
 }
 
 std::string AcceptErrors(const Counters& total) {
@@ -102,6 +118,7 @@ void PrintHeader(std::ostream& out, const GetStatsResponse& stats, const std::st
       {"Closed", Closed(total)},
       {"Rejected", Rejected(total)},
       {"Accept errors", AcceptErrors(total)},
+      {"PROXY headers", ProxyHeaders(total)},
   };
   facts.insert(facts.end(), moving.begin(), moving.end());
   facts.emplace_back("Memory", HumanBytes(stats.process_resident_bytes()) + " resident");

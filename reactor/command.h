@@ -14,6 +14,7 @@
 #include "reactor/connection.h"
 #include "reactor/connection_extra.h"
 #include "reactor/connection_record.h"
+#include "reactor/service.h"
 
 namespace echogw {
 
@@ -25,6 +26,7 @@ struct Listener {
   int fd = -1;
   std::uint32_t slot = 0;           // its place in the reuseport group
   std::uint16_t address_index = 0;  // which of the listen addresses
+  Service service;                  // of its connections
 };
 
 // A connection under way between two reactors. Moves only; one that is thrown away closes its

@@ -4,8 +4,15 @@
 // reactor's thread.
 #pragma once
 
+#include <memory>
+
+#include "reactor/session.h"
+
 namespace echogw {
 
-struct ConnectionExtra {};
+struct ConnectionExtra {
+  // Null: plain echo.
+  std::unique_ptr<Session> session;
+};
 
 }  // namespace echogw

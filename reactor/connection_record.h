@@ -2,7 +2,6 @@
 // and in the events of a watch.
 #pragma once
 
-#include <array>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -10,27 +9,15 @@
 #include <map>
 #include <mutex>
 #include <optional>
-#include <string>
 #include <vector>
 
 #include "reactor/clock.h"
 #include "reactor/connection.h"
 #include "reactor/counters.h"
+#include "reactor/endpoint.h"
+#include "reactor/service.h"
 
 namespace echogw {
-
-// One end of a connection. IPv4 in an IPv6 socket is given as IPv4.
-struct Endpoint {
-  std::uint8_t family = 0;  // AF_INET, AF_INET6; 0 when it could not be read
-  std::uint16_t port = 0;
-  std::array<std::uint8_t, 16> address{};  // in network order; 4 bytes for AF_INET
-
-  // "1.2.3.4:5" or "[::1]:5"; "?" when it could not be read.
-  [[nodiscard]] std::string ToString() const;
-};
-
-[[nodiscard]] Endpoint PeerOf(int fd);
-[[nodiscard]] Endpoint LocalOf(int fd);
 
 // Where a connection was when it was read: good for as long as it stays there.
 struct ConnectionRef {
@@ -41,8 +28,12 @@ struct ConnectionRef {
 
 struct ConnectionRecord {
   ConnectionRef ref;
+  // The client: whom a proxy speaks for, if it does, and then the proxy itself; else the latter has
+  // no family.
   Endpoint peer;
+  Endpoint proxied_by;
   Endpoint local;
+  ServiceMode mode = ServiceMode::kEcho;
   Nanos age = 0;   // to 10 ms
   Nanos idle = 0;  // to 1 ms
   std::uint64_t received_bytes = 0;

@@ -16,16 +16,18 @@ namespace echogw {
 
 // Why a connection ended.
 enum class CloseReason : std::uint8_t {
-  kPeerClosed,   // FIN from the peer, and everything was echoed
-  kPeerReset,    // RST from the peer
-  kTimedOut,     // the kernel gave up on the peer
-  kIoError,      // any other error of the socket
-  kDrained,      // closed by us: all echoed, then FIN
-  kDrainForced,  // closed by us with RST
-  kAdminClosed,  // one that an operator closed: all echoed, then FIN
-  kAdminReset,   // one that an operator closed with RST
+  kPeerClosed,        // FIN from the peer, and everything was echoed
+  kPeerReset,         // RST from the peer
+  kTimedOut,          // the kernel gave up on the peer
+  kIoError,           // any other error of the socket
+  kDrained,           // closed by us: all echoed, then FIN
+  kDrainForced,       // closed by us with RST
+  kAdminClosed,       // one that an operator closed: all echoed, then FIN
+  kAdminReset,        // one that an operator closed with RST
+  kProxyHeader,       // the PROXY header is missing or wrong
+  kHandshakeTimeout,  // what comes before payload did not come in time
 };
-inline constexpr std::size_t kCloseReasons = 8;
+inline constexpr std::size_t kCloseReasons = 10;
 
 // Why a connection that the kernel had accepted was turned away.
 enum class RejectReason : std::uint8_t {
@@ -35,6 +37,20 @@ enum class RejectReason : std::uint8_t {
   kDraining,       // the gateway refuses new connections
 };
 inline constexpr std::size_t kRejectReasons = 4;
+
+// What became of connections at an address that wants a PROXY header.
+enum class ProxyOutcome : std::uint8_t {
+  kV1,         // a header of version 1
+  kV2,         // one of version 2
+  kLocal,      // one in which the proxy speaks for itself
+  kAbsent,     // none where it is optional: served without
+  kMissing,    // none where it is required; this and the rest are closed
+  kMalformed,  // one that breaks a rule
+  kTooLong,    // one over the limits of proxy_protocol.h
+  kChecksum,   // one whose CRC32C is wrong
+  kTimedOut,   // none, or not all of it, in time
+};
+inline constexpr std::size_t kProxyOutcomes = 9;
 
 // Why accept() failed.
 enum class AcceptError : std::uint8_t { kFdLimit, kMemory, kOther };
@@ -65,6 +81,7 @@ struct CounterSnapshot {
   std::uint64_t loop_busy_ns = 0;
   std::uint64_t loop_wait_ns = 0;
   std::array<std::uint64_t, kAcceptErrors> accept_errors{};
+  std::array<std::uint64_t, kProxyOutcomes> proxy_headers{};
   std::uint64_t accepted_from_adopted = 0;
   std::uint64_t loop_stalls = 0;
   std::uint64_t loop_longest_ns = 0;
@@ -110,6 +127,7 @@ struct alignas(128) Counters {
   std::array<Counter, kCloseReasons> connections_closed;
   std::array<Counter, kRejectReasons> connections_rejected;
   std::array<Counter, kAcceptErrors> accept_errors;
+  std::array<Counter, kProxyOutcomes> proxy_headers;
   Counter accepted_from_adopted;
   Counter partial_writes;
   Counter loop_stalls;

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 namespace echogw {
 
@@ -39,6 +40,11 @@ struct ReactorOptions {
   std::uint32_t slice_connections = 32;
   // A loop iteration longer than this is a stall: counted, and logged with the reactor's number.
   std::chrono::nanoseconds stall_threshold = std::chrono::milliseconds(100);
+  // What comes before payload, such as a PROXY header, must have come after this long.
+  std::chrono::nanoseconds handshake_timeout = std::chrono::seconds(5);
+  // What banners say: the name of the gateway and of its machine, without spaces.
+  std::string instance = "-";
+  std::string host = "-";
   // How long accepting pauses after running out of descriptors or memory; doubles up to the most.
   std::chrono::nanoseconds accept_pause_min = std::chrono::milliseconds(10);
   std::chrono::nanoseconds accept_pause_max = std::chrono::seconds(1);

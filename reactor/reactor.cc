@@ -73,6 +73,7 @@ bool Reactor::Turn(Nanos wait_max) {
   if (close_job_) RunCloseJob();
   if (now_ >= resume_accepting_at_) ResumeAccepting();
   if (now_ >= retry_unwatched_at_) RetryUnwatched();
+  if (now_ >= next_handshake_at_) EndHandshakes();
   if (stopped_) CloseAll();
 
   now_ = deps_.clock.Now();
@@ -85,7 +86,7 @@ bool Reactor::Turn(Nanos wait_max) {
 
 Nanos Reactor::WaitTime(Nanos wait_max) const {
   if (!queue_.empty()) return 0;
-  Nanos until = std::min(resume_accepting_at_, retry_unwatched_at_);
+  Nanos until = std::min({resume_accepting_at_, retry_unwatched_at_, next_handshake_at_});
   if (move_job_) until = std::min(until, move_job_->next_slice_at);
   if (close_job_) until = std::min(until, close_job_->next_at);
   if (until == kNever) return wait_max;
@@ -137,7 +138,15 @@ void Reactor::OnConnection(Connection& c, Token token, std::uint32_t events) {
     return;
   }
   // Edges that came while it was blocked are used up: read until the kernel has no more.
-  Settle(c, token, EchoTurn(c, blocked || (events & kMoreFollows) != 0, echo_));
+  Settle(c, token, TurnOf(c, token, blocked || (events & kMoreFollows) != 0));
+}
+
+EchoResult Reactor::TurnOf(Connection& c, Token token, bool to_the_end) {
+  if (c.has_extra) [[unlikely]] {
+    Session* session = table_.ExtraOf(token.index)->session.get();
+    if (session != nullptr) return SessionTurn(c, token, *session);
+  }
+  return EchoTurn(c, to_the_end, echo_);
 }
 
 void Reactor::Settle(Connection& c, Token token, EchoResult result) {
@@ -152,6 +161,9 @@ void Reactor::Settle(Connection& c, Token token, EchoResult result) {
       return;
     case EchoOutcome::kBlocked:
       WatchFor(c, token, edge_, true);
+      return;
+    case EchoOutcome::kStalled:
+      WatchFor(c, token, true, true);
       return;
     case EchoOutcome::kMore:
       Enqueue(c, token);
@@ -185,7 +197,7 @@ void Reactor::RunQueue() {
     Connection* c = table_.Find(token);
     if (c == nullptr) continue;
     c->queued = false;
-    Settle(*c, token, c->fin_sent ? DiscardTurn(*c, echo_) : EchoTurn(*c, true, echo_));
+    Settle(*c, token, c->fin_sent ? DiscardTurn(*c, echo_) : TurnOf(*c, token, true));
   }
   queue_turn_.clear();
 }
@@ -197,8 +209,10 @@ void Reactor::CloseConnection(Connection& c, Token token, CloseReason reason) {
         absl::StrCat("reactor ", options_.id, " closes fd ", c.fd, ": ", CloseReasonName(reason),
                      ", received ", c.received_bytes, " bytes, sent ", c.sent_bytes));
   }
-  if (deps_.events.watched()) [[unlikely]]
+  if (deps_.events.watched()) [[unlikely]] {
+    if (c.has_extra) TellOpened(c, token.index);
     Tell(c, token.index, false, reason);
+  }
   DropPending(c, echo_);
   if (!c.unwatched) poller_->Closing(c.fd);
   if (reason == CloseReason::kDrainForced || reason == CloseReason::kAdminReset) {

@@ -16,8 +16,11 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <queue>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -106,6 +109,7 @@ class Reactor {
   void RunQueue() ECHOGW_ON(loop_);
   void CloseConnection(Connection& c, Token token, CloseReason reason) ECHOGW_ON(loop_);
   void RetryUnwatched() ECHOGW_ON(loop_);
+  [[nodiscard]] EchoResult TurnOf(Connection& c, Token token, bool to_the_end) ECHOGW_ON(loop_);
   [[nodiscard]] Nanos WaitTime(Nanos wait_max) const ECHOGW_ON(loop_);
   void CountTurn(Nanos begun, Nanos ended) ECHOGW_ON(loop_);
   void CloseAll() ECHOGW_ON(loop_);
@@ -119,6 +123,15 @@ class Reactor {
   void ResumeAccepting() ECHOGW_ON(loop_);
   [[nodiscard]] bool WatchListener(std::uint32_t index) ECHOGW_ON(loop_);
   void AddListener(const Listener& listener) ECHOGW_ON(loop_);
+
+  // reactor_sessions.cc
+  void BeginSession(Connection& c, Token token, const Service& service) ECHOGW_ON(loop_);
+  void ResumeSession(Connection& c, Token token) ECHOGW_ON(loop_);
+  [[nodiscard]] EchoResult SessionTurn(Connection& c, Token token, Session& session)
+      ECHOGW_ON(loop_);
+  void TellOpened(Connection& c, std::uint32_t index) ECHOGW_ON(loop_);
+  void AwaitHandshake(Token token, Nanos deadline) ECHOGW_ON(loop_);
+  void EndHandshakes() ECHOGW_ON(loop_);
 
   // reactor_commands.cc
   void ReadMail() ECHOGW_ON(loop_);
@@ -147,7 +160,7 @@ class Reactor {
   void Answer(const Report& report) ECHOGW_ON(loop_);
 
   // reactor_connections.cc
-  [[nodiscard]] ConnectionRecord RecordOf(const Connection& c, std::uint32_t index) const
+  [[nodiscard]] ConnectionRecord RecordOf(const Connection& c, std::uint32_t index)
       ECHOGW_ON(loop_);
   [[nodiscard]] Connection* FindRef(const ConnectionRef& ref) ECHOGW_ON(loop_);
   void Tell(const Connection& c, std::uint32_t index, bool opened, CloseReason reason)
@@ -170,6 +183,13 @@ class Reactor {
   std::vector<std::uint64_t> queue_turn_ ECHOGW_OF(loop_);
   std::vector<std::uint64_t> unwatched_ ECHOGW_OF(loop_);
   Nanos retry_unwatched_at_ ECHOGW_OF(loop_) = kNever;
+
+  // Deadlines of connections that wait for what comes before payload, the next one on top. One that
+  // has it meanwhile, or is gone, is found out when its time comes.
+  using Handshake = std::pair<Nanos, std::uint64_t>;  // deadline, packed token
+  std::priority_queue<Handshake, std::vector<Handshake>, std::greater<>> handshakes_
+      ECHOGW_OF(loop_);
+  Nanos next_handshake_at_ ECHOGW_OF(loop_) = kNever;
 
   std::vector<WatchedListener> listeners_ ECHOGW_OF(loop_);
   Admission admission_ ECHOGW_OF(loop_) = Admission::kAccept;

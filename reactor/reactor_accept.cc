@@ -49,7 +49,9 @@ void Reactor::Admit(int fd, const Listener& listener) {
   c.active_at_ms = c.arrived_at_ms;
   counters.connections_active.Add(1);
   if (listener.slot != options_.id) counters.accepted_from_adopted.Add(1);
-  if (deps_.events.watched()) [[unlikely]]
+  if (!listener.service.plain()) [[unlikely]]
+    BeginSession(c, token, listener.service);
+  else if (deps_.events.watched()) [[unlikely]]
     Tell(c, token.index, true, CloseReason::kPeerClosed);
   if (deps_.log.Enabled(LogLevel::kDebug)) [[unlikely]] {
     deps_.log.Write(LogLevel::kDebug, absl::StrCat("reactor ", options_.id, " accepts ",

@@ -98,6 +98,7 @@ void Reactor::Attach(MovedConnection arrived) {
   if (auto extra = arrived.TakeExtra(); extra != nullptr) table_.SetExtra(token, std::move(extra));
   c.watch_write = c.has_pending();
   c.watch_read = edge_ || !c.has_pending();
+  if (c.has_extra) ResumeSession(c, token);
   deps_.counters.pending_bytes.Add(c.pending_bytes());
   deps_.counters.connections_active.Add(1);
   if (poller_->Add(c.fd, token.Pack(), InterestOf(c), edge_) == 0) return;
@@ -195,7 +196,7 @@ void Reactor::Do(CloseConnections& command) {
 void Reactor::BeginCloseOf(Connection& c, Token token) {
   if (c.closing) return;
   c.closing = true;
-  if (!c.has_pending()) Settle(c, token, EchoTurn(c, true, echo_));
+  if (!c.has_pending()) Settle(c, token, TurnOf(c, token, true));
 }
 
 void Reactor::ResetAllLeft() {

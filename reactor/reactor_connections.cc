@@ -45,12 +45,18 @@ TcpInfo ReadTcpInfo(int fd) {
 
 }  // namespace
 
-ConnectionRecord Reactor::RecordOf(const Connection& c, std::uint32_t index) const {
+ConnectionRecord Reactor::RecordOf(const Connection& c, std::uint32_t index) {
   const auto now_ms = static_cast<std::uint32_t>(now_ / kNanosPerMilli);
   const auto now_cs = static_cast<std::uint32_t>(now_ / kNanosPerCenti);
+  const ConnectionExtra* extra = table_.ExtraOf(index);
+  const Session* session = extra == nullptr ? nullptr : extra->session.get();
+  const bool proxied = session != nullptr && session->client().family != 0;
+  const Endpoint peer = PeerOf(c.fd);
   return {.ref = {.id = c.id, .slot = options_.id, .index = index},
-          .peer = PeerOf(c.fd),
+          .peer = proxied ? session->client() : peer,
+          .proxied_by = proxied ? peer : Endpoint{},
           .local = LocalOf(c.fd),
+          .mode = session == nullptr ? ServiceMode::kEcho : session->service().mode,
           .age = Nanos{Elapsed(now_cs, c.opened_at_cs)} * kNanosPerCenti,
           .idle = Nanos{Elapsed(now_ms, c.active_at_ms)} * kNanosPerMilli,
           .received_bytes = c.received_bytes,

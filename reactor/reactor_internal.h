@@ -61,6 +61,10 @@ inline const char* CloseReasonName(CloseReason reason) {
       return "closed by an operator";
     case CloseReason::kAdminReset:
       return "reset by an operator";
+    case CloseReason::kProxyHeader:
+      return "no or a wrong PROXY header";
+    case CloseReason::kHandshakeTimeout:
+      return "nothing to serve in time";
   }
   return "?";
 }

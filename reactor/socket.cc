@@ -100,6 +100,10 @@ std::string ListenAddress::ToString() const {
   return absl::StrCat("[", host, "]:", port);
 }
 
+std::string ListenAddress::Spec() const {
+  return service.plain() ? ToString() : absl::StrCat(service.ToString(), "@", ToString());
+}
+
 absl::Status SetInheritedOptions(int fd, const ListenOptions& options) {
   // Urgent bytes are echoed in their place; otherwise they would be missing from what is read.
   absl::Status s = SetOption(fd, SOL_SOCKET, SO_OOBINLINE, 1, "SO_OOBINLINE");

@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "reactor/service.h"
 #include "reactor/unique_fd.h"
 
 namespace echogw {
@@ -17,9 +18,12 @@ struct ListenAddress {
   std::string host;
   std::uint16_t port = 0;   // 0: the kernel chooses
   bool dual_stack = false;  // for "::" only: IPv4 clients are served as well
+  Service service;
 
   // "1.2.3.4:7000" or "[::1]:7000".
   [[nodiscard]] std::string ToString() const;
+  // The same, behind the words of its service: "discard@1.2.3.4:7009".
+  [[nodiscard]] std::string Spec() const;
 };
 
 struct ListenOptions {

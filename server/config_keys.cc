@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/access/access_config.h"
 #include "server/config_values.h"
+#include "server/protocol_config.h"
 
 namespace echogw {
 namespace {
@@ -58,7 +59,7 @@ absl::Status ApplyLogLevel(const Values& values, const Machine&, Config& config)
 absl::Status ApplyListen(const Values& values, const Machine& machine, Config& config) {
   config.listen.clear();
   for (const std::string& text : values) {
-    auto address = ParseHostPort(text);
+    auto address = ParseListen(text);
     if (!address.ok()) return address.status();
     // ":PORT" is every address the machine has; "[::]:PORT" insists on IPv6.
     if (address->host.empty()) address->host = machine.has_ipv6 ? "::" : "0.0.0.0";
@@ -155,9 +156,10 @@ absl::Status DrainTime(const Values& values, std::chrono::nanoseconds& to) {
 
 std::vector<ConfigKey> NetworkKeys() {
   return {
-      {"listen", "Network", "HOST:PORT", ":7000",
-       "Address to echo on; repeatable. ':PORT' and '[::]:PORT' serve IPv6 and IPv4, "
-       "port 0 lets the kernel choose",
+      {"listen", "Network", "[WORD+...@]HOST:PORT", ":7000",
+       "Address to serve; repeatable. ':PORT' and '[::]:PORT' serve IPv6 and IPv4, port 0 lets the "
+       "kernel choose. Words: echo (default), discard, chargen, banner; proxy or proxy-optional "
+       "where connections begin with a PROXY header",
        Kind::kList, ApplyListen},
       {"backlog", "Network", "N", "4096", "Connections that may wait to be accepted", Kind::kNumber,
        [](const Values& v, const Machine&, Config& c) {
@@ -305,8 +307,8 @@ std::vector<ConfigKey> DrainKeys() {
 
 std::vector<ConfigKey> AllKeys() {
   std::vector<ConfigKey> all;
-  for (auto&& keys :
-       {NetworkKeys(), ReactorKeys(), AdminKeys(), AdminAccessKeys(), LogKeys(), DrainKeys()}) {
+  for (auto&& keys : {NetworkKeys(), ProtocolKeys(), ReactorKeys(), AdminKeys(), AdminAccessKeys(),
+                      LogKeys(), DrainKeys()}) {
     all.insert(all.end(), keys.begin(), keys.end());
   }
   return all;

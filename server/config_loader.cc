@@ -122,6 +122,7 @@ absl::Status CheckPorts(const Config& config) {
 
 std::string Meaning(const Setting& setting, const Config& config) {
   if (setting.values.empty() || setting.values.front() != "auto") return "";
+  if (setting.key == "instance") return config.reactor.instance;
   if (setting.key == "reactors") return absl::StrCat(config.reactors);
   if (setting.key == "cpus") return config.cpus.empty() ? "none" : FormatCpuList(config.cpus);
   return "";

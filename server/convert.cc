@@ -131,6 +131,8 @@ void ToProto(const CounterSnapshot& from, pb::Counters& to) {
   closed.set_drain_forced(Closed(from, CloseReason::kDrainForced));
   closed.set_admin_closed(Closed(from, CloseReason::kAdminClosed));
   closed.set_admin_reset(Closed(from, CloseReason::kAdminReset));
+  closed.set_proxy_header(Closed(from, CloseReason::kProxyHeader));
+  closed.set_handshake_timeout(Closed(from, CloseReason::kHandshakeTimeout));
   pb::RejectedConnections& rejected = *to.mutable_connections_rejected();
   rejected.set_fd_limit_select(Rejected(from, RejectReason::kFdLimitSelect));
   rejected.set_table_full(Rejected(from, RejectReason::kTableFull));
@@ -154,6 +156,19 @@ void ToProto(const CounterSnapshot& from, pb::Counters& to) {
   to.set_loop_stalls(from.loop_stalls);
   to.set_loop_longest_nanoseconds(from.loop_longest_ns);
   to.set_pending_bytes(from.pending_bytes);
+  const auto headers = [&from](ProxyOutcome o) {
+    return from.proxy_headers[static_cast<std::size_t>(o)];
+  };
+  pb::ProxyHeaders& proxy = *to.mutable_proxy_headers();
+  proxy.set_v1(headers(ProxyOutcome::kV1));
+  proxy.set_v2(headers(ProxyOutcome::kV2));
+  proxy.set_local(headers(ProxyOutcome::kLocal));
+  proxy.set_absent(headers(ProxyOutcome::kAbsent));
+  proxy.set_missing(headers(ProxyOutcome::kMissing));
+  proxy.set_malformed(headers(ProxyOutcome::kMalformed));
+  proxy.set_too_long(headers(ProxyOutcome::kTooLong));
+  proxy.set_checksum(headers(ProxyOutcome::kChecksum));
+  proxy.set_timed_out(headers(ProxyOutcome::kTimedOut));
 }
 
 void ToProto(const ReactorStats& from, pb::Reactor& to) {

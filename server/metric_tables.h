@@ -25,11 +25,16 @@ struct ReactorMetric {
 // The values of a second label, in the order of the enumeration.
 inline constexpr auto kCloseReasonNames =
     std::to_array<const char*>({"peer_closed", "peer_reset", "timed_out", "io_error", "drained",
-                                "drain_forced", "admin_closed", "admin_reset"});
+                                "drain_forced", "admin_closed", "admin_reset", "proxy_header",
+                                "handshake_timeout"});
 static_assert(kCloseReasonNames.size() == kCloseReasons);
 inline constexpr auto kRejectReasonNames =
     std::to_array<const char*>({"fd_limit_select", "table_full", "poller_error", "draining"});
 static_assert(kRejectReasonNames.size() == kRejectReasons);
+inline constexpr auto kProxyOutcomeNames =
+    std::to_array<const char*>({"v1", "v2", "local", "absent", "missing", "malformed", "too_long",
+                                "checksum", "timed_out"});
+static_assert(kProxyOutcomeNames.size() == kProxyOutcomes);
 inline constexpr auto kAcceptErrorNames =
     std::to_array<const char*>({"fd_limit", "memory", "other"});
 static_assert(kAcceptErrorNames.size() == kAcceptErrors);

@@ -102,6 +102,9 @@ void AddReactors(const GatewayStats& stats, Families& to) {
               kRejectReasonNames, &CounterSnapshot::connections_rejected, to);
   AddByReason(stats, "echogw_accept_errors_total", "Failed accepts, by kind of error.", "error",
               kAcceptErrorNames, &CounterSnapshot::accept_errors, to);
+  AddByReason(stats, "echogw_proxy_headers_total",
+              "Connections at addresses that want a PROXY header, by what became of it.", "result",
+              kProxyOutcomeNames, &CounterSnapshot::proxy_headers, to);
   MetricFamily& weight =
       AddFamily(to, "echogw_steering_weight",
                 "The share of new connections of a reactor, out of the sum of all weights.",

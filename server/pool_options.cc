@@ -36,7 +36,14 @@ std::vector<ListenAddress> Addresses(const LoadedConfig& loaded,
       out.push_back(address);
     }
   };
-  for (const InheritedListener& listener : passed) add(listener.address);
+  for (const InheritedListener& listener : passed) {
+    ListenAddress address = listener.address;
+    // What is served there is for the configuration to say.
+    for (const ListenAddress& named : loaded.config.listen) {
+      if (Same(named, address)) address.service = named.service;
+    }
+    add(address);
+  }
   const bool by_default =
       std::any_of(loaded.settings.begin(), loaded.settings.end(),
                   [](const Setting& s) { return s.key == "listen" && s.source == "default"; });

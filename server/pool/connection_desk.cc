@@ -25,7 +25,9 @@ ConnectionInfo InfoOf(const ConnectionRecord& record) {
                    : record.pending_bytes > 0 ? ConnectionState::kBlocked
                                               : ConnectionState::kOpen,
           .peer = record.peer.ToString(),
+          .proxied_by = record.proxied_by.family == 0 ? "" : record.proxied_by.ToString(),
           .local = record.local.ToString(),
+          .mode = record.mode,
           .age = std::chrono::nanoseconds(record.age),
           .idle = std::chrono::nanoseconds(record.idle),
           .received_bytes = record.received_bytes,

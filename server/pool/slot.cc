@@ -50,7 +50,8 @@ absl::StatusOr<std::unique_ptr<SlotSet::Slot>> SlotSet::MakeSlot(std::uint32_t i
     if (index == 0) {
       auto real = LocalAddress(fd->get(), address.dual_stack);
       if (!real.ok()) return real.status();
-      address = *real;
+      real->service = address.service;
+      address = *std::move(real);
     }
     slot->listeners.push_back(std::move(*fd));
   }
@@ -198,7 +199,8 @@ std::vector<Listener> SlotSet::ListenersOf(std::uint32_t slot) const {
   std::vector<Listener> out;
   const Slot& s = At(slot);
   for (std::size_t a = 0; a < s.listeners.size(); ++a) {
-    out.push_back({s.listeners[a].get(), slot, static_cast<std::uint16_t>(a)});
+    out.push_back(
+        {s.listeners[a].get(), slot, static_cast<std::uint16_t>(a), addresses_[a].service});
   }
   return out;
 }
@@ -344,7 +346,7 @@ std::vector<ReactorStats> SlotSet::Stats() const {
 std::vector<std::string> SlotSet::addresses() const {
   const std::scoped_lock lock(mutex_);
   std::vector<std::string> out;
-  for (const ListenAddress& address : addresses_) out.push_back(address.ToString());
+  for (const ListenAddress& address : addresses_) out.push_back(address.Spec());
   return out;
 }
 

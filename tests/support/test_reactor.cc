@@ -40,7 +40,9 @@ TestReactor::TestReactor(const TestReactorOptions& options) : id_(options.reacto
   reactor_ = std::move(*reactor);
   if (options.deaf) return;
   listener_ = std::make_unique<TestListener>(options.listen);
-  Post(AdoptListeners{.id = 0, .listeners = {listener_->On(id_)}});
+  Listener listener = listener_->On(id_);
+  listener.service = options.service;
+  Post(AdoptListeners{.id = 0, .listeners = {listener}});
 }
 
 TestReactor::~TestReactor() { Finish(); }

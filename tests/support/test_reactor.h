@@ -34,6 +34,8 @@ struct TestReactorOptions {
   SocketIo* io = nullptr;
   Clock* clock = nullptr;
   LogSink* log = nullptr;
+  // Of its own listener.
+  Service service;
   // Without a listener of its own.
   bool deaf = false;
 };

@@ -1,0 +1,18 @@
+// What a listen address serves, and the configuration keys of all services beside echo. Any thread.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "server/config_keys.h"
+
+namespace echogw {
+
+// "[WORD+WORD...@]HOST:PORT", as ParseHostPort. Words: a mode (echo, discard, chargen, banner), and
+// proxy or proxy-optional for addresses that a proxy connects to.
+[[nodiscard]] absl::StatusOr<ListenAddress> ParseListen(const std::string& text);
+
+[[nodiscard]] std::vector<ConfigKey> ProtocolKeys();
+
+}  // namespace echogw
