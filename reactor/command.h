@@ -27,6 +27,7 @@ struct Listener {
   std::uint32_t slot = 0;           // its place in the reuseport group
   std::uint16_t address_index = 0;  // which of the listen addresses
   Service service;                  // of its connections
+  bool shared = false;              // the only one of its address: see DealConnections
 };
 
 // A connection under way between two reactors. Moves only; one that is thrown away closes its
@@ -93,6 +94,20 @@ struct AdoptConnections {
   std::vector<MovedConnection> connections;
 };
 
+// A reactor with its share of the connections that are dealt out.
+struct DealTarget {
+  Mailbox* mailbox = nullptr;
+  std::uint32_t weight = 0;
+};
+
+// Who gets the connections of shared listeners, in turn by weight, whoever accepts from these. One
+// with a lower version than the last is late, and has no effect. Reported as kDone.
+struct DealConnections {
+  std::uint64_t id = 0;
+  std::uint64_t version = 0;
+  std::vector<DealTarget> targets;
+};
+
 enum class Admission : std::uint8_t {
   kAccept,
   kReset,  // accept, then RST: the client knows at once
@@ -146,7 +161,7 @@ struct CloseSome {
 };
 
 using Command = std::variant<Stop, AdoptListeners, HandOverListeners, MoveConnections,
-                             AdoptConnections, SetAdmission, CloseConnections, CancelClose,
+                             AdoptConnections, DealConnections, SetAdmission, CloseConnections, CancelClose,
                              ReadConnections, InspectConnection, CloseSome>;
 
 enum class ReportKind : std::uint8_t {

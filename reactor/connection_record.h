@@ -9,6 +9,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "reactor/clock.h"
@@ -33,6 +34,7 @@ struct ConnectionRecord {
   Endpoint peer;
   Endpoint proxied_by;
   Endpoint local;
+  std::string local_path;  // of a unix socket, as "unix:PATH"; else empty
   ServiceMode mode = ServiceMode::kEcho;
   Nanos age = 0;   // to 10 ms
   Nanos idle = 0;  // to 1 ms

@@ -9,11 +9,13 @@ namespace echogw {
 
 // IPv4 in an IPv6 socket is given as IPv4.
 struct Endpoint {
-  std::uint8_t family = 0;  // AF_INET, AF_INET6; 0 when it could not be read
+  std::uint8_t family = 0;  // AF_INET, AF_INET6, AF_UNIX; 0 when it could not be read
   std::uint16_t port = 0;
-  std::array<std::uint8_t, 16> address{};  // in network order; 4 bytes for AF_INET
+  // In network order; 4 bytes for AF_INET. Of AF_UNIX: the peer's process and user, 4 bytes each in
+  // the order of this machine.
+  std::array<std::uint8_t, 16> address{};
 
-  // "1.2.3.4:5" or "[::1]:5"; "?" when it could not be read.
+  // "1.2.3.4:5", "[::1]:5" or "unix:pid=7,uid=0"; "?" when it could not be read.
   [[nodiscard]] std::string ToString() const;
 
   bool operator==(const Endpoint&) const = default;
@@ -24,5 +26,8 @@ struct Endpoint {
 
 [[nodiscard]] Endpoint PeerOf(int fd);
 [[nodiscard]] Endpoint LocalOf(int fd);
+
+// As LocalOf, in text: for a unix socket "unix:PATH".
+[[nodiscard]] std::string LocalNameOf(int fd);
 
 }  // namespace echogw

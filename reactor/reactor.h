@@ -124,6 +124,10 @@ class Reactor {
   [[nodiscard]] bool WatchListener(std::uint32_t index) ECHOGW_ON(loop_);
   void AddListener(const Listener& listener) ECHOGW_ON(loop_);
 
+  // reactor_deal.cc
+  void Deal(Token token) ECHOGW_ON(loop_);
+  [[nodiscard]] Mailbox* NextInDeal() ECHOGW_ON(loop_);
+
   // reactor_sessions.cc
   void BeginSession(Connection& c, Token token, const Service& service) ECHOGW_ON(loop_);
   void ResumeSession(Connection& c, Token token) ECHOGW_ON(loop_);
@@ -140,6 +144,7 @@ class Reactor {
   void Do(HandOverListeners& command) ECHOGW_ON(loop_);
   void Do(MoveConnections& command) ECHOGW_ON(loop_);
   void Do(AdoptConnections& command) ECHOGW_ON(loop_);
+  void Do(DealConnections& command) ECHOGW_ON(loop_);
   void Do(SetAdmission& command) ECHOGW_ON(loop_);
   void Do(CloseConnections& command) ECHOGW_ON(loop_);
   void Do(CancelClose& command) ECHOGW_ON(loop_);
@@ -192,6 +197,12 @@ class Reactor {
   Nanos next_handshake_at_ ECHOGW_OF(loop_) = kNever;
 
   std::vector<WatchedListener> listeners_ ECHOGW_OF(loop_);
+  struct DealSeat {
+    DealTarget target;
+    std::int64_t credit = 0;
+  };
+  std::vector<DealSeat> deal_ ECHOGW_OF(loop_);
+  std::uint64_t deal_version_ ECHOGW_OF(loop_) = 0;
   Admission admission_ ECHOGW_OF(loop_) = Admission::kAccept;
   bool detach_filter_ ECHOGW_OF(loop_) = false;
   bool accepting_paused_ ECHOGW_OF(loop_) = false;

@@ -55,8 +55,10 @@ void Reactor::Admit(int fd, const Listener& listener) {
     Tell(c, token.index, true, CloseReason::kPeerClosed);
   if (deps_.log.Enabled(LogLevel::kDebug)) [[unlikely]] {
     deps_.log.Write(LogLevel::kDebug, absl::StrCat("reactor ", options_.id, " accepts ",
-                                                   PeerName(fd), " as fd ", fd));
+                                                   PeerOf(fd).ToString(), " as fd ", fd));
   }
+  if (listener.shared) [[unlikely]]
+    Deal(token);
 }
 
 void Reactor::Reject(int fd, RejectReason reason) {

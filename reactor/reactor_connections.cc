@@ -56,6 +56,7 @@ ConnectionRecord Reactor::RecordOf(const Connection& c, std::uint32_t index) {
           .peer = proxied ? session->client() : peer,
           .proxied_by = proxied ? peer : Endpoint{},
           .local = LocalOf(c.fd),
+          .local_path = peer.family == AF_UNIX ? LocalNameOf(c.fd) : std::string(),
           .mode = session == nullptr ? ServiceMode::kEcho : session->service().mode,
           .age = Nanos{Elapsed(now_cs, c.opened_at_cs)} * kNanosPerCenti,
           .idle = Nanos{Elapsed(now_ms, c.active_at_ms)} * kNanosPerMilli,

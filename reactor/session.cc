@@ -204,7 +204,7 @@ std::string BannerLine(const ServerFacts& facts, int cpu, const Connection& c,
   std::string line = absl::StrCat("echogw instance=", facts.instance, " host=", facts.host,
                                   " reactor=", facts.reactor, " cpu=", cpu, " connection=", c.id,
                                   " peer=", (client.family == 0 ? peer : client).ToString(),
-                                  " local=", LocalOf(c.fd).ToString());
+                                  " local=", LocalNameOf(c.fd));
   if (client.family != 0) absl::StrAppend(&line, " proxied_by=", peer.ToString());
   return absl::StrCat(line, "\n");
 }

@@ -12,6 +12,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "reactor/socket_setup.h"
+#include "reactor/unix_listener.h"
 
 namespace echogw {
 namespace {
@@ -96,6 +97,7 @@ absl::Status BindTo(int fd, const SocketAddress& to, const ListenAddress& addres
 }  // namespace
 
 std::string ListenAddress::ToString() const {
+  if (is_unix()) return absl::StrCat("unix:", unix_path);
   if (host.find(':') == std::string::npos) return absl::StrCat(host, ":", port);
   return absl::StrCat("[", host, "]:", port);
 }
@@ -118,6 +120,7 @@ absl::Status SetInheritedOptions(int fd, const ListenOptions& options) {
 }
 
 absl::StatusOr<UniqueFd> BindListener(const ListenAddress& address, const ListenOptions& options) {
+  if (address.is_unix()) return BindUnixListener(address.unix_path, options.unix_mode);
   auto to = Parse(address);
   if (!to.ok()) return to.status();
   auto fd = MakeSocket(*to, address);
@@ -135,7 +138,7 @@ absl::Status Listen(int fd, const ListenOptions& options, const ListenAddress& a
 }
 
 absl::Status CheckPortIsFree(const ListenAddress& address) {
-  if (address.port == 0) return absl::OkStatus();
+  if (address.is_unix() || address.port == 0) return absl::OkStatus();
   auto to = Parse(address);
   if (!to.ok()) return to.status();
   auto fd = MakeSocket(*to, address);

@@ -62,12 +62,15 @@ absl::Status ApplyListen(const Values& values, const Machine& machine, Config& c
     auto address = ParseListen(text);
     if (!address.ok()) return address.status();
     // ":PORT" is every address the machine has; "[::]:PORT" insists on IPv6.
-    if (address->host.empty()) address->host = machine.has_ipv6 ? "::" : "0.0.0.0";
+    if (address->host.empty() && !address->is_unix()) {
+      address->host = machine.has_ipv6 ? "::" : "0.0.0.0";
+    }
     address->dual_stack = address->host == "::";
     for (const ListenAddress& other : config.listen) {
       const auto wild = [](const ListenAddress& a) { return a.dual_stack || a.host == "0.0.0.0"; };
       const bool clash = other.host == address->host || (wild(other) && wild(*address));
-      if (address->port != 0 && other.port == address->port && clash) {
+      const bool same_path = address->is_unix() && other.unix_path == address->unix_path;
+      if (same_path || (address->port != 0 && other.port == address->port && clash)) {
         return absl::InvalidArgumentError(
             absl::StrCat("'", text, "' covers the same address as ", other.ToString()));
       }
@@ -156,7 +159,7 @@ absl::Status DrainTime(const Values& values, std::chrono::nanoseconds& to) {
 
 std::vector<ConfigKey> NetworkKeys() {
   return {
-      {"listen", "Network", "[WORD+...@]HOST:PORT", ":7000",
+      {"listen", "Network", "[WORD+...@]HOST:PORT|unix:PATH", ":7000",
        "Address to serve; repeatable. ':PORT' and '[::]:PORT' serve IPv6 and IPv4, port 0 lets the "
        "kernel choose. Words: echo (default), discard, chargen, banner; proxy or proxy-optional "
        "where connections begin with a PROXY header",

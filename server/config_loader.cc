@@ -107,6 +107,9 @@ absl::Status CheckPorts(const Config& config) {
   };
   const bool admin_tcp = config.admin.unix_path.empty();
   for (const ListenAddress& listen : config.listen) {
+    if (listen.is_unix() && listen.unix_path == config.admin.unix_path) {
+      return clash("admin", config.admin.tcp, "listen", listen);
+    }
     if (admin_tcp && Overlap(config.admin.tcp, listen)) {
       return clash("admin", config.admin.tcp, "listen", listen);
     }

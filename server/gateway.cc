@@ -100,6 +100,12 @@ absl::Status Gateway::StartAll() {
   if (!ceiling.ok()) return ceiling.status();
   auto lock = AdminServer::Reserve(loaded_.config.admin);
   if (!lock.ok()) return lock.status();
+  for (const ListenAddress& address : options.listen) {
+    if (!address.is_unix()) continue;
+    auto held = SocketLock::Acquire(address.unix_path);
+    if (!held.ok()) return held.status();
+    data_locks_.push_back(*std::move(held));
+  }
   if (loaded_.config.metrics) {
     if (auto free = CheckPortIsFree(*loaded_.config.metrics); !free.ok()) return free;
   }

@@ -96,6 +96,8 @@ class Gateway {
   std::unique_ptr<Logging> log_;
   std::unique_ptr<LogSink> reactor_log_;
   std::unique_ptr<GrpcLogRedirect> grpc_log_;
+  // Of the unix sockets of the data plane; held until the pool has removed them.
+  std::vector<std::unique_ptr<SocketLock>> data_locks_;
   std::unique_ptr<ReactorPool> pool_;
   std::unique_ptr<AdminAccess> access_;
   std::unique_ptr<MetricsServer> metrics_;

@@ -59,6 +59,22 @@ absl::StatusOr<Service> ParseService(const std::string& words) {
   return service;
 }
 
+// "HOST:PORT" or "unix:PATH".
+absl::StatusOr<ListenAddress> ParsePlain(const std::string& text) {
+  auto address = ParseAdminAddress(text);
+  if (!address.ok()) return address.status();
+  ListenAddress out = address->tcp;
+  out.unix_path = address->unix_path;
+  return out;
+}
+
+absl::Status ApplyUnixMode(const Values& values, const Machine& /*machine*/, Config& config) {
+  auto mode = ParseFileMode(values[0]);
+  if (!mode.ok()) return mode.status();
+  config.listen_options.unix_mode = *mode;
+  return absl::OkStatus();
+}
+
 absl::Status ApplyInstance(const Values& values, const Machine& /*machine*/, Config& config) {
   std::array<char, HOST_NAME_MAX + 1> host{};
   // Fails only for a name that does not fit, which the kernel does not allow.
@@ -82,11 +98,12 @@ absl::Status ApplyInstance(const Values& values, const Machine& /*machine*/, Con
 }  // namespace
 
 absl::StatusOr<ListenAddress> ParseListen(const std::string& text) {
-  const auto at = text.find('@');
-  if (at == std::string::npos) return ParseHostPort(text);
+  // A path may hold an @.
+  const auto at = text.rfind("unix:", 0) == 0 ? std::string::npos : text.find('@');
+  if (at == std::string::npos) return ParsePlain(text);
   auto service = ParseService(text.substr(0, at));
   if (!service.ok()) return service.status();
-  auto address = ParseHostPort(text.substr(at + 1));
+  auto address = ParsePlain(text.substr(at + 1));
   if (!address.ok()) return address.status();
   address->service = *service;
   return address;
@@ -104,6 +121,9 @@ std::vector<ConfigKey> ProtocolKeys() {
          c.reactor.handshake_timeout = *time;
          return absl::OkStatus();
        }},
+      {"unix-mode", kGroup, "MODE", "0666",
+       "File mode of the unix sockets of --listen; who may write may connect", Kind::kText,
+       ApplyUnixMode},
   };
 }
 

@@ -9,7 +9,7 @@
 
 namespace echogw {
 
-// "[WORD+WORD...@]HOST:PORT", as ParseHostPort. Words: a mode (echo, discard, chargen, banner), and
+// "[WORD+WORD...@]HOST:PORT", as ParseHostPort, or "[WORD+WORD...@]unix:PATH". Words: a mode (echo, discard, chargen, banner), and
 // proxy or proxy-optional for addresses that a proxy connects to.
 [[nodiscard]] absl::StatusOr<ListenAddress> ParseListen(const std::string& text);
 

@@ -30,7 +30,7 @@ absl::Status ParseCpus(const std::string& text, std::vector<int>* cpus) {
 void CommonLoadOptions::AddTo(OptionSet& options) {
   options
       .Custom(
-          "address", "HOST:PORT",
+          "address", "HOST:PORT|unix:PATH",
           [this](const std::string& text) {
             auto where = ParseHostPort(text);
             if (!where.ok()) return where.status();
@@ -38,7 +38,7 @@ void CommonLoadOptions::AddTo(OptionSet& options) {
             where_ = *std::move(where);
             return absl::OkStatus();
           },
-          "The echo endpoint, as in 127.0.0.1:7000 or [::1]:7000")
+          "The echo endpoint, as in 127.0.0.1:7000, [::1]:7000 or unix:/run/echo.sock")
       .Required();
   options.Time("--connect-timeout", &connect_timeout_, "Give up a connect after this time (5s)",
                std::chrono::milliseconds(1));

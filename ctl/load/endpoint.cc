@@ -5,6 +5,7 @@
 #include <netdb.h>
 #include <poll.h>
 #include <sys/resource.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -60,6 +61,9 @@ bool AllDigits(std::string_view text) {
 }  // namespace
 
 std::string Endpoint::ToString() const {
+  if (family() == AF_UNIX) {
+    return absl::StrCat("unix:", reinterpret_cast<const sockaddr_un*>(&address)->sun_path);
+  }
   char host[INET6_ADDRSTRLEN] = "";
   const std::uint16_t port = PortOf(address);
   if (family() == AF_INET) {
@@ -73,10 +77,19 @@ std::string Endpoint::ToString() const {
 }
 
 absl::StatusOr<HostPort> ParseHostPort(std::string_view text) {
+  constexpr std::string_view kUnix = "unix:";
+  if (text.substr(0, kUnix.size()) == kUnix) {
+    const std::string_view path = text.substr(kUnix.size());
+    if (!path.empty() && path.size() < sizeof(sockaddr_un::sun_path)) {
+      return HostPort{.unix_path = std::string(path), .host = "", .port = ""};
+    }
+    return absl::InvalidArgumentError(absl::StrCat(
+        "'", std::string(text), "' has no path of 1 to 107 bytes; write unix:PATH"));
+  }
   const absl::Status bad = absl::InvalidArgumentError(
       absl::StrCat("'", std::string(text),
                    "' is not an address; write HOST:PORT or [IPV6]:PORT with a port from 1 to "
-                   "65535"));
+                   "65535, or unix:PATH"));
   const std::size_t colon = text.rfind(':');
   if (colon == std::string_view::npos) return bad;
   std::string_view host = text.substr(0, colon);
@@ -89,10 +102,18 @@ absl::StatusOr<HostPort> ParseHostPort(std::string_view text) {
   if (host.empty() || !AllDigits(port) || port.size() > 5) return bad;
   const int number = std::stoi(std::string(port));
   if (number < 1 || number > 65535) return bad;
-  return HostPort{.host = std::string(host), .port = std::string(port)};
+  return HostPort{.unix_path = "", .host = std::string(host), .port = std::string(port)};
 }
 
 absl::StatusOr<Endpoint> ResolveEndpoint(const HostPort& where, std::chrono::nanoseconds timeout) {
+  if (!where.unix_path.empty()) {
+    Endpoint endpoint;
+    auto* address = reinterpret_cast<sockaddr_un*>(&endpoint.address);
+    address->sun_family = AF_UNIX;
+    std::memcpy(address->sun_path, where.unix_path.c_str(), where.unix_path.size() + 1);
+    endpoint.length = sizeof(sockaddr_un);
+    return endpoint;
+  }
   addrinfo hints{};
   hints.ai_family = AF_UNSPEC;
   hints.ai_socktype = SOCK_STREAM;

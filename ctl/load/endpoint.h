@@ -17,23 +17,24 @@
 
 namespace echogw {
 
-// One numeric address, IPv4 or IPv6. A value.
+// One numeric address, IPv4 or IPv6, or the path of a unix socket. A value.
 struct Endpoint {
   sockaddr_storage address{};
   socklen_t length = 0;
 
   [[nodiscard]] int family() const { return address.ss_family; }
   [[nodiscard]] const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&address); }
-  // "127.0.0.1:7000" or "[::1]:7000".
+  // "127.0.0.1:7000", "[::1]:7000" or "unix:/run/echo.sock".
   [[nodiscard]] std::string ToString() const;
 };
 
 struct HostPort {
+  std::string unix_path = {};  // if not empty, this alone counts
   std::string host;
   std::string port;
 };
 
-// Takes HOST:PORT, [IPV6]:PORT; INVALID_ARGUMENT for the rest, with what to type.
+// Takes HOST:PORT, [IPV6]:PORT and unix:PATH; INVALID_ARGUMENT for the rest, with what to type.
 [[nodiscard]] absl::StatusOr<HostPort> ParseHostPort(std::string_view text);
 
 // Looks the name up. A name with several addresses ("localhost") is tried in the resolver's order,

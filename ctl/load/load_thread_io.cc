@@ -62,11 +62,12 @@ void LoadThread::Handle(Connection& connection, std::uint32_t events) {
 
 // The socket of the connection, bound and watched; or the errno of what failed.
 int LoadThread::OpenSocket(Connection& connection) {
-  connection.fd =
-      socket(options_.target.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
+  const bool unix_socket = options_.target.family() == AF_UNIX;
+  connection.fd = socket(options_.target.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
+                         unix_socket ? 0 : IPPROTO_TCP);
   if (connection.fd < 0) return errno;
   const int on = 1;
-  if (setsockopt(connection.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0) return errno;
+  if (!unix_socket && setsockopt(connection.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0) return errno;
   if (!options_.sources.empty()) {
     // The port is chosen by connect(), which may share it between destinations; bind() alone
     // would take a port of the whole address.

@@ -26,7 +26,7 @@ ConnectionInfo InfoOf(const ConnectionRecord& record) {
                                               : ConnectionState::kOpen,
           .peer = record.peer.ToString(),
           .proxied_by = record.proxied_by.family == 0 ? "" : record.proxied_by.ToString(),
-          .local = record.local.ToString(),
+          .local = record.local_path.empty() ? record.local.ToString() : record.local_path,
           .mode = record.mode,
           .age = std::chrono::nanoseconds(record.age),
           .idle = std::chrono::nanoseconds(record.idle),

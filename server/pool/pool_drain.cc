@@ -45,7 +45,7 @@ ReactorPool::Outcome ReactorPool::DrainReactor(const DrainRequest& request, std:
   Phase(id, "steer");
   retiring_.erase(reactor);  // it is the operator's from here on
   slots_.SetState(reactor, ReactorState::kDraining);
-  slots_.ApplySteering();
+  Steer();
   Phase(id, "park-listeners");
   if (!HandOver(reactor, others)) {
     TakeBack({reactor});

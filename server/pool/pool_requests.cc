@@ -214,6 +214,13 @@ absl::StatusOr<std::vector<SteeringWeight>> ReactorPool::SetSteering(
   }
   slots_.SetWeights(result);
   slots_.ApplySteering();
+  if (slots_.shares_listeners()) {
+    // Nobody waits for these: what is dealt by the old weights meanwhile is dealt to reactors that
+    // run.
+    for (const std::uint32_t slot : slots_.Running()) {
+      (void)slots_.Post(slot, slots_.MakeDeal());
+    }
+  }
   return result;
 }
 

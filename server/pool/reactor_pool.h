@@ -141,6 +141,9 @@ class ReactorPool final : public Control {
   // pool_resize.cc
   [[nodiscard]] Outcome Grow(std::uint32_t from, const ResizeRequest& request, std::uint64_t id);
   [[nodiscard]] Outcome Shrink(std::uint32_t from, const ResizeRequest& request, std::uint64_t id);
+  // New connections go to the serving reactors, by weight. Whoever deals connections out knows it
+  // when this returns: none is on its way to a reactor that is about to end.
+  void Steer();
   // Waits until what other reactors have sent to these is counted as theirs, so that whoever sees
   // the end of a move sees its effect.
   void AwaitArrivals(const std::vector<std::uint32_t>& reactors);

@@ -1,6 +1,7 @@
 #include "server/pool/slot.h"
 
 #include <sys/select.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <thread>
@@ -25,6 +26,7 @@ SlotSet::SlotSet(const PoolOptions& options, LogSink& log)
 
 SlotSet::~SlotSet() {
   for (const auto& slot : slots_) CHECK(slot->thread == nullptr);
+  for (const std::string& path : unix_files_) ::unlink(path.c_str());
 }
 
 // A listener or mailbox that the poller has no room for would never be heard.
@@ -44,10 +46,15 @@ absl::StatusOr<std::unique_ptr<SlotSet::Slot>> SlotSet::MakeSlot(std::uint32_t i
   slot->owner = index;
   if (!options_.cpus.empty()) slot->cpu = options_.cpus[index % options_.cpus.size()];
   for (ListenAddress& address : addresses_) {
+    if (address.is_unix() && index > 0) {
+      slot->listeners.emplace_back();
+      continue;
+    }
     auto fd = MakeListener(index, address);
     if (!fd.ok()) return fd.status();
+    if (address.is_unix()) unix_files_.push_back(address.unix_path);
     if (absl::Status s = CheckWatchable(fd->get()); !s.ok()) return s;
-    if (index == 0) {
+    if (index == 0 && !address.is_unix()) {
       auto real = LocalAddress(fd->get(), address.dual_stack);
       if (!real.ok()) return real.status();
       real->service = address.service;
@@ -105,6 +112,7 @@ absl::Status SlotSet::Make(std::uint32_t count) {
   // that fails to listen after its predecessors did is the last one in, and leaves first.
   for (std::unique_ptr<Slot>& slot : made) {
     for (std::size_t a = 0; a < addresses_.size(); ++a) {
+      if (!slot->listeners[a].valid()) continue;
       const absl::Status s =
           Listen(slot->listeners[a].get(), options_.listen_options, addresses_[a]);
       if (s.ok()) continue;
@@ -118,6 +126,10 @@ absl::Status SlotSet::Make(std::uint32_t count) {
 
 absl::Status SlotSet::Reopen(Slot& slot) {
   for (std::size_t a = slot.listeners.size(); a < addresses_.size(); ++a) {
+    if (addresses_[a].is_unix()) {
+      slot.listeners.emplace_back();
+      continue;
+    }
     // Only what the fault closed, which is not for inherited ones.
     auto fd = BindListener(addresses_[a], options_.listen_options);
     if (!fd.ok()) return fd.status();
@@ -199,8 +211,9 @@ std::vector<Listener> SlotSet::ListenersOf(std::uint32_t slot) const {
   std::vector<Listener> out;
   const Slot& s = At(slot);
   for (std::size_t a = 0; a < s.listeners.size(); ++a) {
-    out.push_back(
-        {s.listeners[a].get(), slot, static_cast<std::uint16_t>(a), addresses_[a].service});
+    if (!s.listeners[a].valid()) continue;
+    out.push_back({s.listeners[a].get(), slot, static_cast<std::uint16_t>(a), addresses_[a].service,
+                   addresses_[a].is_unix()});
   }
   return out;
 }
@@ -278,9 +291,9 @@ void SlotSet::ApplySteering() {
   if (!options_.steering) return;
   const std::vector<std::uint32_t> weights = EffectiveWeights();
   absl::Status status;
-  for (const UniqueFd& listener : slots_[0]->listeners) {
-    status = AttachSteering(listener.get(), weights);
-    if (!status.ok()) break;
+  for (std::size_t a = 0; a < addresses_.size() && status.ok(); ++a) {
+    if (addresses_[a].is_unix()) continue;
+    status = AttachSteering(slots_[0]->listeners[a].get(), weights);
   }
   if (status.ok()) {
     steering_active_ = true;
@@ -296,6 +309,22 @@ void SlotSet::ApplySteering() {
                           std::string(status.message())));
 }
 
+bool SlotSet::shares_listeners() const {
+  const std::scoped_lock lock(mutex_);
+  return std::any_of(addresses_.begin(), addresses_.end(),
+                     [](const ListenAddress& address) { return address.is_unix(); });
+}
+
+DealConnections SlotSet::MakeDeal() {
+  const std::scoped_lock lock(mutex_);
+  DealConnections deal{.version = ++deal_version_};
+  const std::vector<std::uint32_t> weights = EffectiveWeights();
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    if (weights[i] > 0) deal.targets.push_back({slots_[i]->mailbox.get(), weights[i]});
+  }
+  return deal;
+}
+
 bool SlotSet::steering_active() const {
   const std::scoped_lock lock(mutex_);
   return steering_active_;
@@ -304,74 +333,17 @@ bool SlotSet::steering_active() const {
 absl::Status SlotSet::SetSynDrop(bool drop) {
   const std::scoped_lock lock(mutex_);
   for (const auto& slot : slots_) {
-    for (const UniqueFd& listener : slot->listeners) {
+    for (std::size_t a = 0; a < slot->listeners.size(); ++a) {
+      if (addresses_[a].is_unix()) continue;  // there is no SYN
+      const int listener = slot->listeners[a].get();
       if (!drop) {
-        DetachFilter(listener.get());
+        DetachFilter(listener);
         continue;
       }
-      if (absl::Status s = AttachSynDrop(listener.get()); !s.ok()) return s;
+      if (absl::Status s = AttachSynDrop(listener); !s.ok()) return s;
     }
   }
   return absl::OkStatus();
-}
-
-CounterSnapshot SlotSet::Read(std::uint32_t slot) const {
-  const std::scoped_lock lock(mutex_);
-  return At(slot).counters.Read();
-}
-
-std::vector<ReactorStats> SlotSet::Stats() const {
-  const std::scoped_lock lock(mutex_);
-  std::vector<ReactorStats> out(slots_.size());
-  for (std::uint32_t i = 0; i < slots_.size(); ++i) {
-    const Slot& slot = *slots_[i];
-    out[i].id = i;
-    out[i].cpu = slot.cpu;
-    out[i].state = slot.state;
-    out[i].counters = slot.counters.Read();
-    out[i].steering_weight = slot.weight;
-    for (std::size_t a = 0; a < slot.listeners.size(); ++a) {
-      const ListenerQueue queue = ReadListenerQueue(slot.listeners[a].get());
-      out[slot.owner].listeners.push_back({.address = addresses_[a].ToString(),
-                                           .slot = i,
-                                           .owner = slot.owner,
-                                           .accept_queue = queue.depth,
-                                           .accept_queue_limit = queue.limit,
-                                           .drops = queue.drops});
-    }
-  }
-  return out;
-}
-
-std::vector<std::string> SlotSet::addresses() const {
-  const std::scoped_lock lock(mutex_);
-  std::vector<std::string> out;
-  for (const ListenAddress& address : addresses_) out.push_back(address.Spec());
-  return out;
-}
-
-std::uint64_t SlotSet::AcceptedFromAdopted() const {
-  const std::scoped_lock lock(mutex_);
-  std::uint64_t sum = 0;
-  for (const auto& slot : slots_) sum += slot->counters.accepted_from_adopted.value();
-  return sum;
-}
-
-std::uint64_t SlotSet::Accepted() const {
-  const std::scoped_lock lock(mutex_);
-  std::uint64_t sum = 0;
-  for (const auto& slot : slots_) {
-    sum += slot->counters.connections_accepted.value();
-    for (const Counter& rejected : slot->counters.connections_rejected) sum += rejected.value();
-  }
-  return sum;
-}
-
-std::uint64_t SlotSet::Active() const {
-  const std::scoped_lock lock(mutex_);
-  std::uint64_t sum = 0;
-  for (const auto& slot : slots_) sum += slot->counters.connections_active.value();
-  return sum;
 }
 
 }  // namespace echogw

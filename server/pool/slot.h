@@ -118,6 +118,11 @@ class SlotSet {
   void ApplySteering();
   [[nodiscard]] bool steering_active() const;  // any thread
 
+  // Whether some address has one listener for all reactors, whose connections are dealt out.
+  [[nodiscard]] bool shares_listeners() const;  // any thread
+  // Who gets these at present: the serving slots by weight and share. Any thread.
+  [[nodiscard]] DealConnections MakeDeal();
+
   // Every listener answers no SYN from here on, or answers again.
   [[nodiscard]] absl::Status SetSynDrop(bool drop);
 
@@ -133,7 +138,8 @@ class SlotSet {
     Counters counters;
     EventRing events;
     std::unique_ptr<Mailbox> mailbox;
-    std::vector<UniqueFd> listeners;  // one per address
+    // One per address. A unix socket has a listener in slot 0 alone; elsewhere none is open.
+    std::vector<UniqueFd> listeners;
     std::unique_ptr<Reactor> reactor;
     std::unique_ptr<ReactorThread> thread;
     ReactorState state = ReactorState::kParked;
@@ -166,6 +172,8 @@ class SlotSet {
   std::vector<ListenAddress> addresses_;      // under mutex_; real ports once slot 0 exists
   std::vector<std::unique_ptr<Slot>> slots_;  // under mutex_: the shape, not what reactors do
   bool steering_active_ = false;              // under mutex_
+  std::uint64_t deal_version_ = 0;            // under mutex_
+  std::vector<std::string> unix_files_;       // under mutex_; made here, and removed at the end
 };
 
 }  // namespace echogw
