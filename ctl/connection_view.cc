@@ -79,6 +79,7 @@ void PrintConnection(std::ostream& out, const admin::v1::GetConnectionResponse& 
                  {"Peer", c.peer()},
                  {"Proxied by", c.proxied_by()},
                  {"Local", c.local()},
+                 {"TLS", c.tls_version().empty() ? "" : c.tls_version() + ", " + c.tls_cipher()},
                  {"Age", HumanDuration(FromProto(c.age()))},
                  {"Idle", HumanDuration(FromProto(c.idle()))},
                  {"Received", HumanBytes(c.received_bytes())},

@@ -49,7 +49,8 @@ std::string Closed(const Counters& total) {
                     {"by an operator", closed.admin_closed()},
                     {"reset by an operator", closed.admin_reset()},
                     {"PROXY header", closed.proxy_header()},
-                    {"handshake timeout", closed.handshake_timeout()}});
+                    {"handshake timeout", closed.handshake_timeout()},
+                    {"TLS", closed.tls_error()}});
 }
 
 std::string Rejected(const Counters& total) {
@@ -72,6 +73,20 @@ std::string ProxyHeaders(const Counters& total) {
                                       {"wrong checksum", headers.checksum()},
                                       {"timed out", headers.timed_out()}});
   return text == "0" ? "" : text;
+}
+
+std::string TlsFailures(const Counters& total) {
+  const auto& failures = total.tls_failures();
+  const std::string text = Breakdown({{"no TLS", failures.not_tls()},
+                                      {"version", failures.version()},
+                                      {"cipher", failures.cipher()},
+                                      {"alert", failures.alert()},
+                                      {"closed", failures.closed()},
+                                      {"timed out", failures.timed_out()},
+                                      {"other", failures.other()}});
+  return text == "0" && total.tls_handshakes() == 0
+             ? ""
+             : absl::StrCat(HumanCount(total.tls_handshakes()), " handshakes, failed ", text);
 }
 
 std::string AcceptErrors(const Counters& total) {
@@ -119,6 +134,7 @@ void PrintHeader(std::ostream& out, const GetStatsResponse& stats, const std::st
       {"Rejected", Rejected(total)},
       {"Accept errors", AcceptErrors(total)},
       {"PROXY headers", ProxyHeaders(total)},
+      {"TLS", TlsFailures(total)},
   };
   facts.insert(facts.end(), moving.begin(), moving.end());
   facts.emplace_back("Memory", HumanBytes(stats.process_resident_bytes()) + " resident");

@@ -161,8 +161,8 @@ struct CloseSome {
 };
 
 using Command = std::variant<Stop, AdoptListeners, HandOverListeners, MoveConnections,
-                             AdoptConnections, DealConnections, SetAdmission, CloseConnections, CancelClose,
-                             ReadConnections, InspectConnection, CloseSome>;
+                             AdoptConnections, DealConnections, SetAdmission, CloseConnections,
+                             CancelClose, ReadConnections, InspectConnection, CloseSome>;
 
 enum class ReportKind : std::uint8_t {
   kDone,

@@ -36,6 +36,9 @@ struct ConnectionRecord {
   Endpoint local;
   std::string local_path;  // of a unix socket, as "unix:PATH"; else empty
   ServiceMode mode = ServiceMode::kEcho;
+  // "TLSv1.3" and the cipher's name; empty without TLS, or before the end of its handshake.
+  std::string tls_version;
+  std::string tls_cipher;
   Nanos age = 0;   // to 10 ms
   Nanos idle = 0;  // to 1 ms
   std::uint64_t received_bytes = 0;

@@ -36,6 +36,8 @@ CounterSnapshot& CounterSnapshot::operator+=(const CounterSnapshot& other) {
   loop_wait_ns += other.loop_wait_ns;
   AddEach(accept_errors, other.accept_errors);
   AddEach(proxy_headers, other.proxy_headers);
+  tls_handshakes += other.tls_handshakes;
+  AddEach(tls_failures, other.tls_failures);
   accepted_from_adopted += other.accepted_from_adopted;
   loop_stalls += other.loop_stalls;
   loop_longest_ns = std::max(loop_longest_ns, other.loop_longest_ns);
@@ -77,6 +79,8 @@ CounterSnapshot Counters::Read() const noexcept {
   s.loop_wait_ns = loop_wait_ns.value();
   ReadEach(s.accept_errors, accept_errors);
   ReadEach(s.proxy_headers, proxy_headers);
+  s.tls_handshakes = tls_handshakes.value();
+  ReadEach(s.tls_failures, tls_failures);
   s.accepted_from_adopted = accepted_from_adopted.value();
   s.loop_stalls = loop_stalls.value();
   s.loop_longest_ns = loop_longest_ns.value();

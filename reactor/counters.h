@@ -26,8 +26,9 @@ enum class CloseReason : std::uint8_t {
   kAdminReset,        // one that an operator closed with RST
   kProxyHeader,       // the PROXY header is missing or wrong
   kHandshakeTimeout,  // what comes before payload did not come in time
+  kTlsError,          // the handshake failed, or TLS after it
 };
-inline constexpr std::size_t kCloseReasons = 10;
+inline constexpr std::size_t kCloseReasons = 11;
 
 // Why a connection that the kernel had accepted was turned away.
 enum class RejectReason : std::uint8_t {
@@ -51,6 +52,18 @@ enum class ProxyOutcome : std::uint8_t {
   kTimedOut,   // none, or not all of it, in time
 };
 inline constexpr std::size_t kProxyOutcomes = 9;
+
+// Why the TLS of a connection failed, in the handshake but for kAlert and kOther.
+enum class TlsFailure : std::uint8_t {
+  kNotTls,    // the client does not speak TLS
+  kVersion,   // it speaks no version that we do
+  kCipher,    // no cipher in common
+  kAlert,     // it sent an alert, as when it does not trust the certificate
+  kClosed,    // it went away
+  kTimedOut,  // it took too long
+  kOther,
+};
+inline constexpr std::size_t kTlsFailures = 7;
 
 // Why accept() failed.
 enum class AcceptError : std::uint8_t { kFdLimit, kMemory, kOther };
@@ -82,6 +95,8 @@ struct CounterSnapshot {
   std::uint64_t loop_wait_ns = 0;
   std::array<std::uint64_t, kAcceptErrors> accept_errors{};
   std::array<std::uint64_t, kProxyOutcomes> proxy_headers{};
+  std::uint64_t tls_handshakes = 0;
+  std::array<std::uint64_t, kTlsFailures> tls_failures{};
   std::uint64_t accepted_from_adopted = 0;
   std::uint64_t loop_stalls = 0;
   std::uint64_t loop_longest_ns = 0;
@@ -128,6 +143,8 @@ struct alignas(128) Counters {
   std::array<Counter, kRejectReasons> connections_rejected;
   std::array<Counter, kAcceptErrors> accept_errors;
   std::array<Counter, kProxyOutcomes> proxy_headers;
+  Counter tls_handshakes;  // that succeeded
+  std::array<Counter, kTlsFailures> tls_failures;
   Counter accepted_from_adopted;
   Counter partial_writes;
   Counter loop_stalls;

@@ -37,6 +37,7 @@
 #include "reactor/poller.h"
 #include "reactor/slot_table.h"
 #include "reactor/socket_io.h"
+#include "reactor/tls_context.h"
 
 namespace echogw {
 
@@ -49,6 +50,8 @@ struct ReactorDeps {
   SocketIo& io;
   Clock& clock;
   LogSink& log;
+  // Of the addresses with TLS; null if there is none.
+  TlsContext* tls = nullptr;
 };
 
 class Reactor {

@@ -34,10 +34,12 @@ Mailbox* Reactor::NextInDeal() {
 }
 
 void Reactor::Deal(Token token) {
+  Connection* c = table_.Find(token);
+  if (c == nullptr) return;  // it could not even begin
   Mailbox* to = NextInDeal();
   if (to == nullptr || to == &deps_.mailbox) return;
   std::vector<MovedConnection> one;
-  one.push_back(Detach(*table_.Find(token), token));
+  one.push_back(Detach(*c, token));
   Command command = AdoptConnections{std::move(one)};
   if (to->Post(std::move(command), deps_.counters.connections_moved_out, 1)) return;
   // No room there: it stays.

@@ -65,6 +65,8 @@ inline const char* CloseReasonName(CloseReason reason) {
       return "no or a wrong PROXY header";
     case CloseReason::kHandshakeTimeout:
       return "nothing to serve in time";
+    case CloseReason::kTlsError:
+      return "TLS failed";
   }
   return "?";
 }

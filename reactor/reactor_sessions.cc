@@ -14,8 +14,15 @@ namespace echogw {
 
 void Reactor::BeginSession(Connection& c, Token token, const Service& service) {
   const Nanos deadline = now_ + options_.handshake_timeout.count();
+  std::unique_ptr<TlsStream> tls;
+  if (service.tls) {
+    CHECK(deps_.tls != nullptr);  // an address with TLS is not listened on without
+    SslHandle ssl = deps_.tls->NewServerSide();
+    if (ssl == nullptr) return CloseConnection(c, token, CloseReason::kTlsError);  // no memory
+    tls = std::make_unique<TlsStream>(std::move(ssl));
+  }
   auto extra = std::make_unique<ConnectionExtra>();
-  extra->session = std::make_unique<Session>(service, deadline);
+  extra->session = std::make_unique<Session>(service, deadline, std::move(tls));
   const Session& session = *table_.SetExtra(token, std::move(extra)).session;
   if (session.waiting()) return AwaitHandshake(token, deadline);
   TellOpened(c, token.index);

@@ -25,6 +25,7 @@ std::string Service::ToString() const {
   };
   if (proxy == ProxyUse::kRequired) add("proxy");
   if (proxy == ProxyUse::kOptional) add("proxy-optional");
+  if (tls) add("tls");
   if (mode != ServiceMode::kEcho) add(ServiceModeName(mode));
   return out;
 }

@@ -24,12 +24,13 @@ enum class ProxyUse : std::uint8_t {
 struct Service {
   ServiceMode mode = ServiceMode::kEcho;
   ProxyUse proxy = ProxyUse::kNone;
+  bool tls = false;  // behind the PROXY header, if there is one
 
   // Echo and nothing else: such a connection needs no Session.
   [[nodiscard]] bool plain() const {
-    return mode == ServiceMode::kEcho && proxy == ProxyUse::kNone;
+    return mode == ServiceMode::kEcho && proxy == ProxyUse::kNone && !tls;
   }
-  // The words as a listen address has them, such as "proxy+discard"; empty when plain.
+  // The words as a listen address has them, such as "proxy+tls+discard"; empty when plain.
   [[nodiscard]] std::string ToString() const;
 
   bool operator==(const Service&) const = default;

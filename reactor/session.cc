@@ -20,6 +20,36 @@ void Count(const EchoContext& context, ProxyOutcome outcome) {
   context.counters.proxy_headers[static_cast<std::size_t>(outcome)].Add(1);
 }
 
+void Count(const EchoContext& context, TlsFailure failure) {
+  context.counters.tls_failures[static_cast<std::size_t>(failure)].Add(1);
+}
+
+EchoContext Over(SocketIo& io, const EchoContext& context) {
+  return {
+      io, context.pool, context.counters, context.scratch, context.turn_bytes, context.transform};
+}
+
+// Payload in place of what is on the wire.
+class TlsIo final : public SocketIo {
+ public:
+  TlsIo(SocketIo& io, TlsStream& tls) : io_(io), tls_(tls) {}
+
+  [[nodiscard]] IoResult Read(int fd, std::span<std::byte> into) noexcept override {
+    return tls_.Read(io_, fd, into);
+  }
+  [[nodiscard]] IoResult Write(int fd, std::span<const std::byte> from) noexcept override {
+    return tls_.Write(io_, fd, from);
+  }
+  [[nodiscard]] AcceptResult Accept(int listener) noexcept override { return io_.Accept(listener); }
+  void ShutdownWrite(int fd) noexcept override { io_.ShutdownWrite(fd); }
+  void Close(int fd) noexcept override { io_.Close(fd); }
+  void Reset(int fd) noexcept override { io_.Reset(fd); }
+
+ private:
+  SocketIo& io_;
+  TlsStream& tls_;
+};
+
 // What was read together with a header comes before what the kernel has.
 class ReplayIo final : public SocketIo {
  public:
@@ -57,9 +87,10 @@ constexpr std::size_t kLineBytes = kLineChars + 2;
 constexpr std::size_t kPeriod = kGraphics * kLineBytes;
 // A write offers up to so many times that, and at least one time less.
 constexpr std::size_t kPeriods = 5;
+constexpr std::size_t kLinesBytes = kPeriod * kPeriods;
 
-constexpr std::array<char, kPeriod * kPeriods> MakeLines() {
-  std::array<char, kPeriod * kPeriods> out{};
+constexpr std::array<char, kLinesBytes> MakeLines() {
+  std::array<char, kLinesBytes> out{};
   for (std::size_t line = 0; line < kGraphics * kPeriods; ++line) {
     const std::size_t at = line * kLineBytes;
     for (std::size_t i = 0; i < kLineChars; ++i) {
@@ -71,7 +102,7 @@ constexpr std::array<char, kPeriod * kPeriods> MakeLines() {
   return out;
 }
 
-constexpr std::array<char, kPeriod* kPeriods> kLines = MakeLines();
+constexpr std::array<char, kLinesBytes> kLines = MakeLines();
 
 }  // namespace
 
@@ -80,19 +111,77 @@ EchoResult Session::Turn(Connection& c, const EchoContext& context, const Server
     const EchoResult result = ReadHeader(c, context);
     if (stage_ == Stage::kHeader) return result;
   }
-  if (service_.mode == ServiceMode::kBanner && !greeted_) {
-    const EchoResult result = Greet(c, context, facts);
-    if (result.outcome != EchoOutcome::kIdle) return result;
-  }
-  if (early_begin_ == early_.size()) return Serve(c, context);
+  if (early_begin_ == early_.size()) return TlsTurn(c, context, facts);
   ReplayIo replay(context.io, early_, early_begin_);
-  const EchoResult result = Serve(c, {replay, context.pool, context.counters, context.scratch,
-                                      context.turn_bytes, context.transform});
+  const EchoResult result = TlsTurn(c, Over(replay, context), facts);
   if (early_begin_ == early_.size()) {
     std::string().swap(early_);
     early_begin_ = 0;
   }
   return result;
+}
+
+EchoResult Session::TlsTurn(Connection& c, const EchoContext& context, const ServerFacts& facts) {
+  if (tls_ == nullptr) return Speak(c, context, facts);
+  if (stage_ == Stage::kTls) {
+    const EchoResult result = Shake(c, context);
+    if (stage_ == Stage::kTls) return result;
+  }
+  if (stage_ == Stage::kEnding) return End(c, context);
+  TlsIo io(context.io, *tls_);
+  const EchoResult result = Speak(c, Over(io, context), facts);
+  switch (result.outcome) {
+    case EchoOutcome::kClose:
+      if (result.reason == CloseReason::kPeerClosed) return End(c, context);
+      if (!tls_->broken() || tls_->socket_error() != 0) return result;
+      Count(context, tls_->failure());
+      return {EchoOutcome::kClose, CloseReason::kTlsError};
+    case EchoOutcome::kIdle:
+      if (c.closing) return End(c, context);
+      if (tls_->wants_write()) return {EchoOutcome::kBlocked, {}};
+      return result;
+    default:
+      return result;
+  }
+}
+
+EchoResult Session::Shake(Connection& c, const EchoContext& context) {
+  switch (tls_->Shake(context.io, c.fd)) {
+    case IoStatus::kOk:
+      context.counters.tls_handshakes.Add(1);
+      stage_ = Stage::kReady;
+      return {EchoOutcome::kMore, {}};
+    case IoStatus::kWouldBlock:
+      return {tls_->wants_write() ? EchoOutcome::kBlocked : EchoOutcome::kIdle, {}};
+    case IoStatus::kEof:
+      Count(context, TlsFailure::kClosed);
+      return {EchoOutcome::kClose, CloseReason::kPeerClosed};
+    case IoStatus::kError:
+      break;
+  }
+  if (tls_->socket_error() != 0) {
+    Count(context, TlsFailure::kClosed);
+    return {EchoOutcome::kClose, CloseReasonFor(tls_->socket_error())};
+  }
+  Count(context, tls_->failure());
+  return {EchoOutcome::kClose, CloseReason::kTlsError};
+}
+
+// The client has ended its side, or a drain ends ours, and all is echoed: close_notify, then FIN,
+// which the reactor sends to a connection that closes and is idle.
+EchoResult Session::End(Connection& c, const EchoContext& context) {
+  stage_ = Stage::kEnding;
+  if (tls_->SendEnd(context.io, c.fd) == IoStatus::kWouldBlock) return {EchoOutcome::kBlocked, {}};
+  if (c.closing) return {EchoOutcome::kIdle, {}};
+  return {EchoOutcome::kClose, CloseReason::kPeerClosed};
+}
+
+EchoResult Session::Speak(Connection& c, const EchoContext& context, const ServerFacts& facts) {
+  if (service_.mode == ServiceMode::kBanner && !greeted_) {
+    const EchoResult result = Greet(c, context, facts);
+    if (result.outcome != EchoOutcome::kIdle) return result;
+  }
+  return Serve(c, context);
 }
 
 EchoResult Session::ReadHeader(Connection& c, const EchoContext& context) {
@@ -116,7 +205,7 @@ EchoResult Session::ReadHeader(Connection& c, const EchoContext& context) {
     const ProxyHeader header = ParseProxyHeader(AsBytes(early_));
     if (header.status == ProxyStatus::kNeedMore) continue;
     if (!Judge(header, context)) return {EchoOutcome::kClose, CloseReason::kProxyHeader};
-    stage_ = Stage::kReady;
+    stage_ = AfterHeader();
     return {EchoOutcome::kMore, {}};
   }
 }
@@ -158,7 +247,7 @@ EchoResult Session::EndOfInput(const EchoContext& context) {
   const bool certain = ParseProxyHeader(AsBytes(early_)).certain;
   if (service_.proxy == ProxyUse::kOptional && !certain) {
     Count(context, ProxyOutcome::kAbsent);
-    stage_ = Stage::kReady;
+    stage_ = AfterHeader();
     return {EchoOutcome::kMore, {}};
   }
   // Who only looks whether the port is open has not tried to be served.
@@ -169,10 +258,14 @@ EchoResult Session::EndOfInput(const EchoContext& context) {
 
 bool Session::EndWaiting(const EchoContext& context) {
   CHECK(waiting());
+  if (stage_ == Stage::kTls) {
+    Count(context, TlsFailure::kTimedOut);
+    return false;
+  }
   const bool certain = ParseProxyHeader(AsBytes(early_)).certain;
   if (service_.proxy == ProxyUse::kOptional && !certain) {
     Count(context, ProxyOutcome::kAbsent);
-    stage_ = Stage::kReady;
+    stage_ = AfterHeader();
     return true;
   }
   Count(context, ProxyOutcome::kTimedOut);
@@ -193,7 +286,8 @@ EchoResult Session::Serve(Connection& c, const EchoContext& context) {
     case ServiceMode::kDiscard:
       return DiscardService(c, context);
     case ServiceMode::kChargen:
-      return ChargenService(c, context);
+      if (tls_ == nullptr) mid_record_ = false;
+      return ChargenService(c, context, mid_record_);
   }
   return {EchoOutcome::kIdle, {}};
 }
@@ -228,9 +322,9 @@ EchoResult DiscardService(Connection& c, const EchoContext& context) {
   return {EchoOutcome::kMore, {}};
 }
 
-EchoResult ChargenService(Connection& c, const EchoContext& context) {
+EchoResult ChargenService(Connection& c, const EchoContext& context, bool& mid_record) {
   const EchoResult discarded = DiscardService(c, context);
-  if (discarded.outcome == EchoOutcome::kClose || c.closing) return discarded;
+  if (discarded.outcome == EchoOutcome::kClose || (c.closing && !mid_record)) return discarded;
   // From its place in the period to the end of the lines, so that a write that is tried again is of
   // the same bytes.
   for (std::size_t made = 0; made < context.turn_bytes;) {
@@ -239,7 +333,9 @@ EchoResult ChargenService(Connection& c, const EchoContext& context) {
     if (w.status == IoStatus::kError) return {EchoOutcome::kClose, CloseReasonFor(w.error)};
     if (w.bytes > 0) CountWrite(c, context, w.bytes);
     made += w.bytes;
-    if (w.bytes == rest.size()) continue;
+    mid_record = w.bytes < rest.size();
+    if (!mid_record && c.closing) return discarded;
+    if (!mid_record) continue;
     // What it sends is not looked at any more than before: with much of it another turn is due.
     return {discarded.outcome == EchoOutcome::kMore ? EchoOutcome::kMore : EchoOutcome::kStalled,
             {}};

@@ -1,13 +1,15 @@
-// What a connection does that is more than plain echo: it may begin with a PROXY header, and then
-// it echoes, discards, makes characters, or says who serves it. Free of the loop, the poller and
-// the table, as the echo is. Held by the connection's ConnectionExtra; reactor's thread.
+// What a connection does that is more than plain echo: it may begin with a PROXY header and with
+// TLS, and then it echoes, discards, makes characters, or says who serves it. Free of the loop, the
+// poller and the table, as the echo is. Held by the connection's ConnectionExtra; reactor's thread.
 //
-//   header (if the address wants one) ──> ready: banner, if any, then echo, discard or chargen
-//     └── malformed, missing, too late: closed
+//   header ──> TLS handshake (each if the address wants it) ──> ready: banner, if any, then service
+//     └──────────┴── wrong, missing, too late: closed              └──> ending: close_notify,
+//     closed
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 
@@ -16,6 +18,7 @@
 #include "reactor/endpoint.h"
 #include "reactor/proxy_protocol.h"
 #include "reactor/service.h"
+#include "reactor/tls_stream.h"
 
 namespace echogw {
 
@@ -28,21 +31,24 @@ struct ServerFacts {
 
 class Session {
  public:
-  // A header that is due must have come by `deadline`.
-  Session(const Service& service, Nanos deadline) : service_(service), deadline_(deadline) {
-    if (service.proxy == ProxyUse::kNone) stage_ = Stage::kReady;
+  // A header and a handshake that are due must be there by `deadline`. `tls` is null without.
+  Session(const Service& service, Nanos deadline, std::unique_ptr<TlsStream> tls = nullptr)
+      : service_(service), deadline_(deadline), tls_(std::move(tls)) {
+    if (service.proxy == ProxyUse::kNone) stage_ = AfterHeader();
   }
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
   [[nodiscard]] const Service& service() const { return service_; }
-  // Until a header has come there is no payload, and the client is not known.
-  [[nodiscard]] bool waiting() const { return stage_ == Stage::kHeader; }
+  // Until header and handshake are there, there is no payload, and the client may not be known.
+  [[nodiscard]] bool waiting() const { return stage_ == Stage::kHeader || stage_ == Stage::kTls; }
   [[nodiscard]] Nanos deadline() const { return deadline_; }
   // The server has something to say before it is spoken to.
   [[nodiscard]] bool speaks_first() const {
     return service_.mode == ServiceMode::kBanner || service_.mode == ServiceMode::kChargen;
   }
+  // Null without TLS, and until its handshake is done.
+  [[nodiscard]] const TlsStream* tls() const { return waiting() ? nullptr : tls_.get(); }
   // Whom the proxy speaks for; family 0 if the peer of the socket is the client itself.
   [[nodiscard]] const Endpoint& client() const { return client_; }
 
@@ -58,11 +64,18 @@ class Session {
   bool told = false;
 
  private:
-  enum class Stage : std::uint8_t { kHeader, kReady };
+  enum class Stage : std::uint8_t { kHeader, kTls, kReady, kEnding };
 
   [[nodiscard]] EchoResult ReadHeader(Connection& c, const EchoContext& context);
   [[nodiscard]] EchoResult EndOfInput(const EchoContext& context);
   [[nodiscard]] bool Judge(const ProxyHeader& header, const EchoContext& context);
+  [[nodiscard]] Stage AfterHeader() const { return tls_ == nullptr ? Stage::kReady : Stage::kTls; }
+  [[nodiscard]] EchoResult TlsTurn(Connection& c, const EchoContext& context,
+                                   const ServerFacts& facts);
+  [[nodiscard]] EchoResult Shake(Connection& c, const EchoContext& context);
+  [[nodiscard]] EchoResult End(Connection& c, const EchoContext& context);
+  [[nodiscard]] EchoResult Speak(Connection& c, const EchoContext& context,
+                                 const ServerFacts& facts);
   [[nodiscard]] EchoResult Greet(Connection& c, const EchoContext& context,
                                  const ServerFacts& facts);
   [[nodiscard]] EchoResult Serve(Connection& c, const EchoContext& context);
@@ -70,7 +83,10 @@ class Session {
   const Service service_;
   Stage stage_ = Stage::kHeader;
   bool greeted_ = false;
+  // Of chargen by TLS: a record is half out, which must be completed before anything else is sent.
+  bool mid_record_ = false;
   const Nanos deadline_;
+  const std::unique_ptr<TlsStream> tls_;
   Endpoint client_;
   // While waiting, what came so far: at most kProxyV2BytesMax. Then the payload behind the header,
   // from early_begin_ on, until it is read.
@@ -87,7 +103,9 @@ class Session {
 [[nodiscard]] EchoResult DiscardService(Connection& c, const EchoContext& context);
 
 // RFC 864: throws away what comes, and writes characters until the client takes no more or the turn
-// is used up. Ends with the client's FIN.
-[[nodiscard]] EchoResult ChargenService(Connection& c, const EchoContext& context);
+// is used up. Ends with the client's FIN. While the connection closes nothing more is written,
+// unless `mid_record`: then to the end of the lines once more. That is kept up to date.
+[[nodiscard]] EchoResult ChargenService(Connection& c, const EchoContext& context,
+                                        bool& mid_record);
 
 }  // namespace echogw

@@ -35,6 +35,8 @@ class TlsStream {
 
   // The last kWouldBlock was of writing, in whatever call.
   [[nodiscard]] bool wants_write() const { return wants_write_; }
+  // A call has returned kError.
+  [[nodiscard]] bool broken() const { return broken_; }
   // After kError: of the socket, or 0 if the protocol failed.
   [[nodiscard]] int socket_error() const { return wire_.error; }
   // After kError with no socket_error.

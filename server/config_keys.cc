@@ -161,7 +161,8 @@ std::vector<ConfigKey> NetworkKeys() {
   return {
       {"listen", "Network", "[WORD+...@]HOST:PORT|unix:PATH", ":7000",
        "Address to serve; repeatable. ':PORT' and '[::]:PORT' serve IPv6 and IPv4, port 0 lets the "
-       "kernel choose. Words: echo (default), discard, chargen, banner; proxy or proxy-optional "
+       "kernel choose. Words: echo (default), discard, chargen, banner; tls; proxy or "
+       "proxy-optional "
        "where connections begin with a PROXY header",
        Kind::kList, ApplyListen},
       {"backlog", "Network", "N", "4096", "Connections that may wait to be accepted", Kind::kNumber,

@@ -17,6 +17,7 @@
 #include "server/config_file.h"
 #include "server/config_keys.h"
 #include "server/config_values.h"
+#include "server/protocol_config.h"
 
 namespace echogw {
 namespace {
@@ -186,6 +187,7 @@ absl::StatusOr<LoadedConfig> LoadConfig(const KeyValues& flags, const Environmen
     loaded.settings.push_back(std::move(setting));
   }
   if (auto status = CheckPorts(loaded.config); !status.ok()) return status;
+  if (auto status = CheckProtocols(loaded.config); !status.ok()) return status;
   if (auto status = CheckAdminAccess(loaded.config); !status.ok()) return status;
   // What "auto" means may depend on keys that come later in the table.
   for (Setting& setting : loaded.settings) {

@@ -25,6 +25,8 @@ struct ConnectionInfo {
   std::string proxied_by;  // empty: by nobody
   std::string local;
   ServiceMode mode = ServiceMode::kEcho;
+  std::string tls_version;
+  std::string tls_cipher;
   std::chrono::nanoseconds age{0};
   std::chrono::nanoseconds idle{0};
   std::uint64_t received_bytes = 0;

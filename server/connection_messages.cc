@@ -163,6 +163,8 @@ void ToProto(const ConnectionInfo& from, pb::Connection& to) {
   to.set_pending_bytes(from.pending_bytes);
   to.set_mode(ServiceModeName(from.mode));
   to.set_proxied_by(from.proxied_by);
+  to.set_tls_version(from.tls_version);
+  to.set_tls_cipher(from.tls_cipher);
 }
 
 void ToProto(const TcpInfo& from, pb::TcpInfo& to) {

@@ -133,6 +133,7 @@ void ToProto(const CounterSnapshot& from, pb::Counters& to) {
   closed.set_admin_reset(Closed(from, CloseReason::kAdminReset));
   closed.set_proxy_header(Closed(from, CloseReason::kProxyHeader));
   closed.set_handshake_timeout(Closed(from, CloseReason::kHandshakeTimeout));
+  closed.set_tls_error(Closed(from, CloseReason::kTlsError));
   pb::RejectedConnections& rejected = *to.mutable_connections_rejected();
   rejected.set_fd_limit_select(Rejected(from, RejectReason::kFdLimitSelect));
   rejected.set_table_full(Rejected(from, RejectReason::kTableFull));
@@ -169,6 +170,18 @@ void ToProto(const CounterSnapshot& from, pb::Counters& to) {
   proxy.set_too_long(headers(ProxyOutcome::kTooLong));
   proxy.set_checksum(headers(ProxyOutcome::kChecksum));
   proxy.set_timed_out(headers(ProxyOutcome::kTimedOut));
+  to.set_tls_handshakes(from.tls_handshakes);
+  const auto failures = [&from](TlsFailure f) {
+    return from.tls_failures[static_cast<std::size_t>(f)];
+  };
+  pb::TlsFailures& tls = *to.mutable_tls_failures();
+  tls.set_not_tls(failures(TlsFailure::kNotTls));
+  tls.set_version(failures(TlsFailure::kVersion));
+  tls.set_cipher(failures(TlsFailure::kCipher));
+  tls.set_alert(failures(TlsFailure::kAlert));
+  tls.set_closed(failures(TlsFailure::kClosed));
+  tls.set_timed_out(failures(TlsFailure::kTimedOut));
+  tls.set_other(failures(TlsFailure::kOther));
 }
 
 void ToProto(const ReactorStats& from, pb::Reactor& to) {

@@ -1,5 +1,5 @@
-// The certificate of the TLS listeners of the data port: read at the start, and again when its files
-// change. Owned by the gateway; looks for changes on a thread of its own.
+// The certificate of the TLS listeners of the data port: read at the start, and again when its
+// files change. Owned by the gateway; looks for changes on a thread of its own.
 #pragma once
 
 #include <condition_variable>

@@ -120,6 +120,12 @@ absl::Status Gateway::StartAll() {
 
   reactor_log_ = std::make_unique<ReactorLog>(*log_, events_);
   options.descriptor_ceiling = *ceiling;
+  if (!loaded_.config.tls_cert.empty()) {
+    auto tls = DataTls::Create(loaded_.config.tls_cert, loaded_.config.tls_key, *log_);
+    if (!tls.ok()) return tls.status();
+    data_tls_ = *std::move(tls);
+    options.tls = &data_tls_->context();
+  }
   auto pool = ReactorPool::Create(options, *reactor_log_);
   if (!pool.ok()) return pool.status();
   pool_ = *std::move(pool);

@@ -20,12 +20,14 @@
 #include "server/admin_service.h"
 #include "server/config_loader.h"
 #include "server/control.h"
+#include "server/data_tls.h"
 #include "server/event_log.h"
 #include "server/grpc_log.h"
 #include "server/logging.h"
 #include "server/metrics_server.h"
 #include "server/pool/reactor_pool.h"
 #include "server/service_link.h"
+#include "server/socket_lock.h"
 
 namespace echogw {
 
@@ -96,6 +98,7 @@ class Gateway {
   std::unique_ptr<Logging> log_;
   std::unique_ptr<LogSink> reactor_log_;
   std::unique_ptr<GrpcLogRedirect> grpc_log_;
+  std::unique_ptr<DataTls> data_tls_;
   // Of the unix sockets of the data plane; held until the pool has removed them.
   std::vector<std::unique_ptr<SocketLock>> data_locks_;
   std::unique_ptr<ReactorPool> pool_;

@@ -27,6 +27,8 @@ const std::vector<ReactorMetric>& ReactorMetrics() {
       {"echogw_connections_accepted_from_adopted_total",
        "Connections accepted from the listener of a parked reactor.", MetricType::Counter,
        [](const CounterSnapshot& c) { return Number(c.accepted_from_adopted); }},
+      {"echogw_tls_handshakes_total", "TLS handshakes that succeeded.", MetricType::Counter,
+       [](const CounterSnapshot& c) { return Number(c.tls_handshakes); }},
       {"echogw_received_bytes_total", "Payload read from clients.", MetricType::Counter,
        [](const CounterSnapshot& c) { return Number(c.received_bytes); }},
       {"echogw_sent_bytes_total", "Payload written to clients.", MetricType::Counter,

@@ -105,6 +105,8 @@ void AddReactors(const GatewayStats& stats, Families& to) {
   AddByReason(stats, "echogw_proxy_headers_total",
               "Connections at addresses that want a PROXY header, by what became of it.", "result",
               kProxyOutcomeNames, &CounterSnapshot::proxy_headers, to);
+  AddByReason(stats, "echogw_tls_failures_total", "Connections whose TLS failed, by reason.",
+              "reason", kTlsFailureNames, &CounterSnapshot::tls_failures, to);
   MetricFamily& weight =
       AddFamily(to, "echogw_steering_weight",
                 "The share of new connections of a reactor, out of the sum of all weights.",

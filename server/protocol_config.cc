@@ -43,14 +43,18 @@ absl::StatusOr<Service> ParseService(const std::string& words) {
     } else if (word == "proxy" || word == "proxy-optional") {
       if (service.proxy != ProxyUse::kNone) return Twice(words, "says twice what proxies do");
       service.proxy = word == "proxy" ? ProxyUse::kRequired : ProxyUse::kOptional;
+    } else if (word == "tls" && !service.tls) {
+      service.tls = true;
     } else {
       return absl::InvalidArgumentError(
-          absl::StrCat("'", word, "' is not one of echo, discard, chargen, banner, proxy, ",
+          absl::StrCat("'", word, "' is not one of echo, discard, chargen, banner, tls, proxy, ",
                        "proxy-optional; write WORD@HOST:PORT or WORD+WORD@HOST:PORT"));
     }
   }
   service.mode = mode.value_or(ServiceMode::kEcho);
-  const bool waits = service.mode == ServiceMode::kEcho || service.mode == ServiceMode::kDiscard;
+  // A client of TLS always speaks first.
+  const bool waits =
+      service.tls || service.mode == ServiceMode::kEcho || service.mode == ServiceMode::kDiscard;
   if (service.proxy == ProxyUse::kOptional && !waits) {
     return absl::InvalidArgumentError(
         absl::StrCat("'", words, "@': whether a header comes shows when the client speaks, and ",
@@ -109,12 +113,39 @@ absl::StatusOr<ListenAddress> ParseListen(const std::string& text) {
   return address;
 }
 
+absl::Status CheckProtocols(const Config& config) {
+  if (config.tls_cert.empty() != config.tls_key.empty()) {
+    return absl::InvalidArgumentError("tls-cert and tls-key need each other");
+  }
+  const bool wanted = std::any_of(config.listen.begin(), config.listen.end(),
+                                  [](const ListenAddress& a) { return a.service.tls; });
+  if (wanted && config.tls_cert.empty()) {
+    return absl::InvalidArgumentError("listen: tls@ needs tls-cert and tls-key");
+  }
+  if (!wanted && !config.tls_cert.empty()) {
+    return absl::InvalidArgumentError(
+        "tls-cert: no address is served by TLS; write --listen tls@HOST:PORT");
+  }
+  return absl::OkStatus();
+}
+
 std::vector<ConfigKey> ProtocolKeys() {
   return {
       {"instance", kGroup, "auto|NAME", "auto",
        "What banners call this gateway; auto: the name of the machine", Kind::kText, ApplyInstance},
-      {"handshake-timeout", kGroup, "TIME", "5s", "A PROXY header must have come after this time",
-       Kind::kText,
+      {"tls-cert", kGroup, "FILE", "",
+       "Certificate chain (PEM) of the addresses with tls; read again when it changes", Kind::kText,
+       [](const Values& v, const Machine&, Config& c) {
+         c.tls_cert = v[0];
+         return absl::OkStatus();
+       }},
+      {"tls-key", kGroup, "FILE", "", "Its private key (PEM)", Kind::kText,
+       [](const Values& v, const Machine&, Config& c) {
+         c.tls_key = v[0];
+         return absl::OkStatus();
+       }},
+      {"handshake-timeout", kGroup, "TIME", "5s",
+       "A PROXY header and a TLS handshake must be there after this time", Kind::kText,
        [](const Values& v, const Machine&, Config& c) {
          auto time = ParseDuration(v[0], std::chrono::milliseconds(1), std::chrono::hours(1));
          if (!time.ok()) return time.status();

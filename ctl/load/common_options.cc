@@ -30,7 +30,7 @@ absl::Status ParseCpus(const std::string& text, std::vector<int>* cpus) {
 void CommonLoadOptions::AddTo(OptionSet& options) {
   options
       .Custom(
-          "address", "HOST:PORT|unix:PATH",
+          "address", "HOST:PORT",
           [this](const std::string& text) {
             auto where = ParseHostPort(text);
             if (!where.ok()) return where.status();
@@ -53,6 +53,11 @@ void CommonLoadOptions::AddTo(OptionSet& options) {
       "Connect from this many addresses in turn, 127.0.0.1 on; each has some 28,000 source "
       "ports of its own (1; more only for a target in 127.0.0.0/8)");
   options.Count("--seed", &seed_, {}, "Seed of the bytes that are sent (1)");
+  options.Flag("--tls", &tls_, "Connect by TLS; a connection is open after its handshake");
+  options.Text("--tls-ca", &tls_ca_, "Trust these CAs (PEM) with --tls (those of the machine)");
+  options.Flag("--tls-insecure", &tls_insecure_, "With --tls trust any certificate");
+  options.Flag("--banner", &banner_,
+               "The endpoint sends a line first, as echogw's banner@ does: it is skipped");
 }
 
 absl::Status CommonLoadOptions::Prepare(std::uint64_t connections, LoadOptions* load) const {
@@ -67,6 +72,14 @@ absl::Status CommonLoadOptions::Prepare(std::uint64_t connections, LoadOptions* 
   load->connect_timeout = connect_timeout_;
   load->stall_timeout = stall_timeout_;
   load->seed = seed_;
+  load->banner = banner_;
+  if (!tls_ && (tls_insecure_ || !tls_ca_.empty())) {
+    return absl::InvalidArgumentError("--tls-ca and --tls-insecure need --tls");
+  }
+  if (!tls_) return absl::OkStatus();
+  auto tls = TlsSettings::Create(tls_ca_, tls_insecure_, where_.host);
+  if (!tls.ok()) return tls.status();
+  load->tls = *std::move(tls);
   return absl::OkStatus();
 }
 
@@ -82,6 +95,7 @@ ExitCode FailToConnect(CommandContext& context, const std::string& endpoint,
   const ErrorLog::Detail& first = errors.details().front();
   std::string reason(ErrorKindName(first.kind));
   if (first.error != 0) absl::StrAppend(&reason, " ", ErrnoName(first.error));
+  if (!first.text.empty()) absl::StrAppend(&reason, ": ", first.text);
   if (first.kind == ErrorKind::kClientLimit) {
     return Fail(context, ExitCode::kRefused,
                 absl::StrCat("cannot even begin to connect to ", endpoint, ": ", reason,

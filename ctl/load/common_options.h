@@ -36,6 +36,10 @@ class CommonLoadOptions {
   std::vector<int> cpus_;
   std::uint64_t source_addresses_ = 1;
   std::uint64_t seed_ = 1;
+  bool tls_ = false;
+  std::string tls_ca_;
+  bool tls_insecure_ = false;
+  bool banner_ = false;
   Duration connect_timeout_ = std::chrono::seconds(5);
   Duration stall_timeout_ = std::chrono::seconds(10);
 };

@@ -83,8 +83,8 @@ absl::StatusOr<HostPort> ParseHostPort(std::string_view text) {
     if (!path.empty() && path.size() < sizeof(sockaddr_un::sun_path)) {
       return HostPort{.unix_path = std::string(path), .host = "", .port = ""};
     }
-    return absl::InvalidArgumentError(absl::StrCat(
-        "'", std::string(text), "' has no path of 1 to 107 bytes; write unix:PATH"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("'", std::string(text), "' has no path of 1 to 107 bytes; write unix:PATH"));
   }
   const absl::Status bad = absl::InvalidArgumentError(
       absl::StrCat("'", std::string(text),

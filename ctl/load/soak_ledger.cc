@@ -37,7 +37,7 @@ bool IsSettled(const GetStatsResponse& stats, std::uint64_t active) {
 std::uint64_t ClosedTotal(const admin::v1::ClosedConnections& closed) {
   return closed.peer_closed() + closed.peer_reset() + closed.timed_out() + closed.io_error() +
          closed.drained() + closed.drain_forced() + closed.admin_closed() + closed.admin_reset() +
-         closed.proxy_header() + closed.handshake_timeout();
+         closed.proxy_header() + closed.handshake_timeout() + closed.tls_error();
 }
 
 std::uint64_t RejectedTotal(const admin::v1::RejectedConnections& rejected) {
@@ -122,17 +122,18 @@ Document LedgerDocument(const GetStatsResponse& before, const GetStatsResponse& 
       {{"connections_active", to.connections_active()},
        {"connections_accepted", to.connections_accepted() - from.connections_accepted()},
        {"connections_closed",
-        Document::Object({{"peer_closed", closed_to.peer_closed() - closed_from.peer_closed()},
-                          {"peer_reset", closed_to.peer_reset() - closed_from.peer_reset()},
-                          {"timed_out", closed_to.timed_out() - closed_from.timed_out()},
-                          {"io_error", closed_to.io_error() - closed_from.io_error()},
-                          {"drained", closed_to.drained() - closed_from.drained()},
-                          {"drain_forced", closed_to.drain_forced() - closed_from.drain_forced()},
-                          {"admin_closed", closed_to.admin_closed() - closed_from.admin_closed()},
-                          {"admin_reset", closed_to.admin_reset() - closed_from.admin_reset()},
-                          {"proxy_header", closed_to.proxy_header() - closed_from.proxy_header()},
-                          {"handshake_timeout",
-                           closed_to.handshake_timeout() - closed_from.handshake_timeout()}})},
+        Document::Object(
+            {{"peer_closed", closed_to.peer_closed() - closed_from.peer_closed()},
+             {"peer_reset", closed_to.peer_reset() - closed_from.peer_reset()},
+             {"timed_out", closed_to.timed_out() - closed_from.timed_out()},
+             {"io_error", closed_to.io_error() - closed_from.io_error()},
+             {"drained", closed_to.drained() - closed_from.drained()},
+             {"drain_forced", closed_to.drain_forced() - closed_from.drain_forced()},
+             {"admin_closed", closed_to.admin_closed() - closed_from.admin_closed()},
+             {"admin_reset", closed_to.admin_reset() - closed_from.admin_reset()},
+             {"proxy_header", closed_to.proxy_header() - closed_from.proxy_header()},
+             {"handshake_timeout", closed_to.handshake_timeout() - closed_from.handshake_timeout()},
+             {"tls_error", closed_to.tls_error() - closed_from.tls_error()}})},
        {"connections_rejected",
         RejectedTotal(to.connections_rejected()) - RejectedTotal(from.connections_rejected())},
        {"connections_moved_in", to.connections_moved_in() - from.connections_moved_in()},

@@ -37,9 +37,8 @@ absl::StatusOr<std::shared_ptr<const TlsSettings>> TlsSettings::Create(const std
                                 SSL_MODE_RELEASE_BUFFERS);
   if (insecure) return settings;
   SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
-  const int loaded = ca_file.empty()
-                         ? SSL_CTX_set_default_verify_paths(context)
-                         : SSL_CTX_load_verify_file(context, ca_file.c_str());
+  const int loaded = ca_file.empty() ? SSL_CTX_set_default_verify_paths(context)
+                                     : SSL_CTX_load_verify_file(context, ca_file.c_str());
   ERR_clear_error();
   if (loaded == 1) return settings;
   return absl::InvalidArgumentError(
@@ -55,7 +54,11 @@ TlsClient::TlsClient(const TlsSettings& settings, int fd) : ssl_(SSL_new(setting
   const std::string& host = settings.host_;
   if (host.empty()) return;
   const bool address = IsAddress(host);
-  if (!address) SSL_set_tlsext_host_name(ssl_, host.c_str());
+  if (!address) {
+    // What the macro SSL_set_tlsext_host_name does, without its cast of an older style.
+    std::string name = host;
+    SSL_ctrl(ssl_, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, name.data());
+  }
   if (settings.insecure_) return;
   if (address) {
     X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl_), host.c_str());

@@ -1,5 +1,5 @@
-// TLS on the client's side of a load. TlsSettings is shared by all threads and constant; a TlsClient
-// belongs to one connection.
+// TLS on the client's side of a load. TlsSettings is shared by all threads and constant; a
+// TlsClient belongs to one connection.
 #pragma once
 
 #include <openssl/types.h>

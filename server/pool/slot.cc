@@ -147,8 +147,8 @@ absl::Status SlotSet::Start(std::uint32_t slot) {
   options.id = slot;
   options.cpu = s.cpu;
   s.mailbox->Open();
-  auto reactor =
-      Reactor::Create(options, {s.counters, *s.mailbox, outbox_, s.events, io_, clock_, log_});
+  auto reactor = Reactor::Create(
+      options, {s.counters, *s.mailbox, outbox_, s.events, io_, clock_, log_, options_.tls});
   absl::Status status = reactor.status();
   if (status.ok()) {
     s.reactor = std::move(*reactor);

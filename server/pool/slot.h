@@ -47,6 +47,8 @@ struct PoolOptions {
   bool steering = true;
   // False: refuse to start on a port that another socket has, even with SO_REUSEPORT.
   bool allow_shared_port = false;
+  // Of addresses with TLS; outlives the pool. Null if there are none.
+  TlsContext* tls = nullptr;
   // Connections get descriptors below this; the rest is left to the control plane.
   int descriptor_ceiling = INT_MAX;
   // A fault for tests: a retired reactor closes its listeners instead of parking them, which loses

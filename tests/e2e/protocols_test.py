@@ -1,12 +1,16 @@
 """Goal: what is served beside plain echo keeps its protocol, and its connections, through whatever
 an operator does. Method: the real binary, clients that check every byte, and resizes meanwhile."""
 
+import os
+import signal
 import socket
+import ssl
 import struct
+import tempfile
 import unittest
 
 from exporter import get
-from harness import ECHOGW, EndToEnd, run, split_address, wait_until
+from harness import ECHOGW, ECHOGWCTL, PATIENCE, EndToEnd, run, split_address, wait_until
 from wire import connect, exchange, outcome, pattern, ping, recv_exactly
 
 CLIENT = "192.0.2.1:1000"
@@ -158,6 +162,170 @@ class Modes(ProtocolCase):
         self.assertLess(self.stats(gateway)["total"]["loop_busy_nanoseconds"] - busy, 2e9)
         for client in clients:
             client.close()
+
+
+class UnixSocket(ProtocolCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.path = os.path.join(folder.name, "echo.sock")
+
+    def client(self):
+        client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        client.settimeout(PATIENCE)
+        self.addCleanup(client.close)
+        client.connect(self.path)
+        return client
+
+    def test_all_reactors_serve_it_through_resizes(self):
+        gateway = self.gateway(listen=(f"unix:{self.path}", "127.0.0.1:0"), reactors=4)
+        self.assertEqual(gateway.listen[0], f"unix:{self.path}")
+        clients = [self.client() for _ in range(12)]
+        for client in clients:
+            self.assertEqual(ping(client), b"ping")
+        shown = self.conns(gateway)
+        self.assertEqual({c["peer"] for c in shown}, {f"unix:pid={os.getpid()},uid={os.getuid()}"})
+        self.assertEqual({c["local"] for c in shown}, {f"unix:{self.path}"})
+        self.assertEqual(sorted(c["reactor"] for c in shown), sorted([0, 1, 2, 3] * 3))
+
+        def all_echo():
+            for client in clients:
+                self.assertEqual(ping(client, pattern(2000)), pattern(2000))
+        self.shake(gateway, all_echo)
+        self.ctl(gateway, "drain", "--reactor", "0", "--wait")
+        all_echo()
+        soak = run(ECHOGWCTL, "--target", gateway.admin, "soak", f"unix:{self.path}",
+                   "--connections", "2000", "--resize", "4,1,3", "--every", "50ms", timeout=60)
+        self.assertEqual(soak.code, 0, soak)
+        bench = run(ECHOGWCTL, "bench", f"unix:{self.path}", "-c", "8", "--messages", "2000",
+                    "-o", "json").json()
+        self.assertEqual((bench["errors"]["total"], bench["wrong_bytes"]), (0, 0))
+        self.assertEqual(bench["target"], f"unix:{self.path}")
+        gateway.drained()
+        self.assertEqual(os.listdir(os.path.dirname(self.path)), [])
+
+    def test_only_one_serves_a_path_and_what_a_killed_one_left_is_replaced(self):
+        gateway = self.gateway(listen=(f"unix:{self.path}",))
+        second = run(ECHOGW, "--listen", f"unix:{self.path}", "--admin", "127.0.0.1:0",
+                     "--metrics", "off")
+        self.assertEqual(second.code, 1, second)
+        self.one_line(second.err, self.path, "served by another process")
+        gateway.signal(signal.SIGKILL)
+        gateway.wait()
+        self.assertTrue(os.path.exists(self.path))
+        self.gateway("--unix-mode", "0600", listen=(f"banner@unix:{self.path}",))
+        self.assertEqual(os.stat(self.path).st_mode & 0o777, 0o600)
+        line = self.client().makefile("rb").readline().decode()
+        self.assertIn(f" peer=unix:pid={os.getpid()},uid={os.getuid()} local=unix:{self.path}",
+                      line)
+
+
+class Tls(ProtocolCase):
+    def setUp(self):
+        openssl = self.need_tool("openssl")
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.cert = os.path.join(folder.name, "cert.pem")
+        self.key = os.path.join(folder.name, "key.pem")
+
+        def make(name):
+            for path in (self.cert, self.key):
+                open(path + ".new", "w", encoding="ascii").close()
+                os.chmod(path + ".new", 0o600)
+            done = run(openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                       "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", f"/CN={name}",
+                       "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
+                       "-keyout", self.key + ".new", "-out", self.cert + ".new")
+            self.assertEqual(done.code, 0, done)
+            os.rename(self.key + ".new", self.key)
+            os.rename(self.cert + ".new", self.cert)
+        self.make = make
+        make("first")
+        self.flags = ("--tls-cert", self.cert, "--tls-key", self.key)
+
+    def wrapped(self, address, version=None):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.load_verify_locations(self.cert)
+        if version:
+            context.minimum_version = context.maximum_version = version
+        client = context.wrap_socket(connect(address), server_hostname="localhost")
+        self.addCleanup(client.close)
+        return client
+
+    def test_every_byte_through_resizes(self):
+        gateway = self.gateway(*self.flags, listen=("tls@127.0.0.1:0",), reactors=3)
+        address = self.at(gateway, "tls")
+        clients = [self.wrapped(address, version)
+                   for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3) * 3]
+        self.assertEqual({c["tls_version"] for c in self.wait_for_conns(gateway, 6)},
+                         {"TLSv1.2", "TLSv1.3"})
+
+        def all_echo():
+            for client in clients:
+                self.assertEqual(ping(client, pattern(70000)), pattern(70000))
+        all_echo()
+        bench = self.process(ECHOGWCTL, "bench", "%s:%d" % address, "--tls", "--tls-ca", self.cert,
+                             "-c", "10", "-s", "20KiB", "-p", "4", "-d", "60s", "-o", "json")
+        wait_until(lambda: self.stats(gateway)["total"]["connections_active"] == 16, "all in")
+        self.shake(gateway, all_echo)
+        bench.signal(signal.SIGINT)
+        self.assertEqual(bench.wait(), 0, bench.err.text())
+        self.assertEqual(clients[0].unwrap().recv(1), b"")
+        total = self.stats(gateway)["total"]
+        self.assertEqual(total["tls_handshakes"], 16)
+        self.assertEqual(sum(total["tls_failures"].values()), 0)
+        self.assertGreater(total["connections_moved_in"], 0)
+
+    def wait_for_conns(self, gateway, count):
+        def served():
+            shown = self.conns(gateway)
+            return shown if len([c for c in shown if c["tls_version"]]) == count else None
+        return wait_until(served, f"{count} handshakes")
+
+    def test_failures_and_a_changed_certificate(self):
+        gateway = self.gateway(*self.flags, listen=("tls+banner@127.0.0.1:0",))
+        address = self.at(gateway, "tls")
+        target = "%s:%d" % address
+        with connect(address) as client:
+            client.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            self.assertIn(outcome(client), ("fin", "reset"))
+        untrusted = run(ECHOGWCTL, "bench", target, "--tls", "--messages", "1", "-c", "1")
+        self.assertEqual(untrusted.code, 3, untrusted)
+        self.one_line(untrusted.err, "self-signed certificate")
+        failures = self.stats(gateway)["total"]["tls_failures"]
+        self.assertEqual((failures["not_tls"], failures["alert"]), (1, 1))
+        self.assertIn('reason="not_tls"} ', get(gateway, "/metrics")[2].decode())
+        greeted = run(ECHOGWCTL, "bench", target, "--tls", "--tls-ca", self.cert, "--banner",
+                      "--messages", "100", "-c", "2", "-o", "json")
+        self.assertEqual(greeted.json()["messages"], 100, greeted)
+
+        def subject():
+            client = self.wrapped(address)
+            return dict(x[0] for x in client.getpeercert()["subject"])["commonName"]
+        self.assertEqual(subject(), "first")
+        self.make("second")
+        gateway.err.wait_for("data: TLS certificate CN=second")
+        self.assertEqual(subject(), "second")
+
+    def test_openssl_s_client(self):
+        gateway = self.gateway(*self.flags, listen=("tls+banner@127.0.0.1:0",), reactors=1)
+        client = self.process("openssl", "s_client", "-connect", "%s:%d" % self.at(gateway, "tls"),
+                              "-quiet", "-CAfile", self.cert, "-verify_return_error")
+        self.assertIsNotNone(client.out.wait_for("^echogw instance="), client.err.text())
+
+    def test_what_does_not_fit_is_refused(self):
+        for flags, says in ((("--listen", "tls@127.0.0.1:0"), "needs tls-cert and tls-key"),
+                            ((*self.flags, "--listen", "127.0.0.1:0"), "no address is served by TLS"),
+                            (("--tls-cert", self.cert, "--listen", "tls@127.0.0.1:0"),
+                             "need each other")):
+            with self.subTest(says=says):
+                result = run(ECHOGW, *flags)
+                self.assertEqual(result.code, 2, result)
+                self.one_line(result.err, says)
+        os.rename(self.cert, self.key)
+        result = run(ECHOGW, "--listen", "tls@127.0.0.1:0", *self.flags)
+        self.assertEqual(result.code, 1, result)
+        self.one_line(result.err, self.cert)
 
 
 class Refused(EndToEnd):

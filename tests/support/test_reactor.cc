@@ -33,7 +33,8 @@ TestReactor::TestReactor(const TestReactorOptions& options) : id_(options.reacto
                          .events = events_,
                          .io = options.io != nullptr ? *options.io : kernel_io_,
                          .clock = options.clock != nullptr ? *options.clock : system_clock_,
-                         .log = options.log != nullptr ? *options.log : log_};
+                         .log = options.log != nullptr ? *options.log : log_,
+                         .tls = options.tls};
   auto reactor = Reactor::Create(options.reactor, deps);
   EXPECT_TRUE(reactor.ok()) << reactor.status();
   CHECK(reactor.ok());

@@ -33,6 +33,7 @@ struct TestReactorOptions {
   // Null: the kernel's, the machine's, one that records warnings.
   SocketIo* io = nullptr;
   Clock* clock = nullptr;
+  TlsContext* tls = nullptr;
   LogSink* log = nullptr;
   // Of its own listener.
   Service service;

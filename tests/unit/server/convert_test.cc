@@ -41,6 +41,8 @@ TEST(Convert, CountersCompletely) {
   ExpectAllSet(to);
   ExpectAllSet(to.connections_closed());
   ExpectAllSet(to.connections_rejected());
+  ExpectAllSet(to.proxy_headers());
+  ExpectAllSet(to.tls_failures());
   EXPECT_EQ(to.connections_active(), from.connections_active);
   EXPECT_EQ(to.connections_accepted(), from.connections_accepted);
   EXPECT_EQ(to.connections_closed().peer_closed(), from.connections_closed[0]);
@@ -49,6 +51,9 @@ TEST(Convert, CountersCompletely) {
   EXPECT_EQ(to.connections_closed().io_error(), from.connections_closed[3]);
   EXPECT_EQ(to.connections_closed().drained(), from.connections_closed[4]);
   EXPECT_EQ(to.connections_closed().drain_forced(), from.connections_closed[5]);
+  EXPECT_EQ(to.connections_closed().proxy_header(), from.connections_closed[8]);
+  EXPECT_EQ(to.connections_closed().handshake_timeout(), from.connections_closed[9]);
+  EXPECT_EQ(to.connections_closed().tls_error(), from.connections_closed[10]);
   EXPECT_EQ(to.connections_rejected().fd_limit_select(), from.connections_rejected[0]);
   EXPECT_EQ(to.connections_rejected().table_full(), from.connections_rejected[1]);
   EXPECT_EQ(to.connections_rejected().poller_error(), from.connections_rejected[2]);
@@ -71,6 +76,11 @@ TEST(Convert, CountersCompletely) {
   EXPECT_EQ(to.loop_stalls(), from.loop_stalls);
   EXPECT_EQ(to.loop_longest_nanoseconds(), from.loop_longest_ns);
   EXPECT_EQ(to.pending_bytes(), from.pending_bytes);
+  EXPECT_EQ(to.proxy_headers().v1(), from.proxy_headers[0]);
+  EXPECT_EQ(to.proxy_headers().timed_out(), from.proxy_headers[8]);
+  EXPECT_EQ(to.tls_handshakes(), from.tls_handshakes);
+  EXPECT_EQ(to.tls_failures().not_tls(), from.tls_failures[0]);
+  EXPECT_EQ(to.tls_failures().other(), from.tls_failures[6]);
 }
 
 TEST(Convert, Reactors) {

@@ -166,6 +166,9 @@ inline GatewayStats SampleStats() {
     for (auto& error : c.accept_errors) error = next++;
     c.accepted_from_adopted = next++;
     c.loop_stalls = next++;
+    for (auto& header : c.proxy_headers) header = next++;
+    c.tls_handshakes = next++;
+    for (auto& failure : c.tls_failures) failure = next++;
     c.loop_longest_ns = 250'000'000;
     c.pending_bytes = next++;
     reactor.listeners.push_back({.address = "127.0.0.1:7000",

@@ -49,6 +49,40 @@ TEST(ProtocolConfig, WordsInFrontOfAnAddressSayWhatIsServed) {
   EXPECT_EQ(ToPoolOptions(*chargen, {}).listen[1].service.mode, ServiceMode::kChargen);
 }
 
+TEST(ProtocolConfig, AUnixSocketIsAnAddressLikeOthers) {
+  const auto loaded = Load({{"listen", {"unix:/run/a@b.sock", "tls+banner@unix:/run/c.sock", ":7"}},
+                            {"unix-mode", {"0600"}},
+                            {"tls-cert", {"c.pem"}},
+                            {"tls-key", {"k.pem"}}});
+  ASSERT_TRUE(loaded.ok()) << loaded.status();
+  const auto& listen = loaded->config.listen;
+  EXPECT_EQ(listen[0].unix_path, "/run/a@b.sock");
+  EXPECT_TRUE(listen[0].service.plain());
+  EXPECT_EQ(listen[1].Spec(), "tls+banner@unix:/run/c.sock");
+  EXPECT_EQ(listen[2].host, "::");
+  EXPECT_EQ(loaded->config.listen_options.unix_mode, 0600U);
+  EXPECT_THAT(ErrorOf({{"listen", {"unix:"}}}), HasSubstr("no path"));
+  EXPECT_THAT(ErrorOf({{"listen", {"unix:/a", "discard@unix:/a"}}}),
+              HasSubstr("covers the same address"));
+  EXPECT_THAT(ErrorOf({{"listen", {"unix:/a"}}, {"admin", {"unix:/a"}}}),
+              HasSubstr("is in the way of"));
+  EXPECT_THAT(ErrorOf({{"unix-mode", {"0888"}}}), HasSubstr("not a file mode"));
+}
+
+TEST(ProtocolConfig, TlsNeedsACertificateAndACertificateTls) {
+  const KeyValues files = {{"tls-cert", {"c.pem"}}, {"tls-key", {"k.pem"}}};
+  KeyValues flags = files;
+  flags["listen"] = {"proxy-optional+tls+chargen@:1"};
+  const auto loaded = Load(flags);
+  ASSERT_TRUE(loaded.ok()) << "a client of TLS speaks first: " << loaded.status();
+  EXPECT_EQ(loaded->config.listen[0].Spec(), "proxy-optional+tls+chargen@[::]:1");
+  EXPECT_EQ(loaded->config.tls_cert, "c.pem");
+  EXPECT_THAT(ErrorOf({{"listen", {"tls@:1"}}}), HasSubstr("needs tls-cert and tls-key"));
+  EXPECT_THAT(ErrorOf({{"listen", {"tls+tls@:1"}}}), HasSubstr("'tls' is not one of"));
+  EXPECT_THAT(ErrorOf({{"tls-cert", {"c.pem"}}}), HasSubstr("need each other"));
+  EXPECT_THAT(ErrorOf(files), HasSubstr("no address is served by TLS"));
+}
+
 TEST(ProtocolConfig, APassedSocketServesWhatIsConfiguredForItsAddress) {
   const auto loaded = Load({{"listen", {"discard@127.0.0.1:9"}}});
   ASSERT_TRUE(loaded.ok());
