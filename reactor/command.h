@@ -19,12 +19,13 @@ namespace echogw {
 
 class Mailbox;
 
-// A listening socket. The pool owns the descriptor and keeps it open as long as it serves; a
-// reactor only watches it and accepts from it.
+// A listening socket, or one that datagrams come to. The pool owns the descriptor and keeps it open
+// as long as it serves; a reactor only watches it, and accepts or echoes.
 struct Listener {
   int fd = -1;
   std::uint32_t slot = 0;           // its place in the reuseport group
-  std::uint16_t address_index = 0;  // which of the listen addresses
+  std::uint16_t address_index = 0;  // which of the addresses of its kind
+  bool datagrams = false;           // UDP
 };
 
 // A connection under way between two reactors. Moves only; one that is thrown away closes its
@@ -96,12 +97,14 @@ enum class Admission : std::uint8_t {
   kReset,  // accept, then RST: the client knows at once
 };
 
-// What becomes of new connections. Reported as kDone.
+// What becomes of new connections and of datagrams. Reported as kDone.
 struct SetAdmission {
   std::uint64_t id = 0;
   Admission admission = Admission::kAccept;
   // Listeners carry a filter (AttachSynDrop) that accepted connections inherit: take it off them.
   bool detach_filter = false;
+  // Datagrams that come are counted and not answered.
+  bool drop_datagrams = false;
 };
 
 // Close all connections politely, idle ones first, spread evenly over `spread`: all that was

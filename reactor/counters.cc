@@ -39,6 +39,7 @@ CounterSnapshot& CounterSnapshot::operator+=(const CounterSnapshot& other) {
   loop_stalls += other.loop_stalls;
   loop_longest_ns = std::max(loop_longest_ns, other.loop_longest_ns);
   pending_bytes += other.pending_bytes;
+  udp += other.udp;
   turn_ns += other.turn_ns;
   echo_ns += other.echo_ns;
   wakeup_events += other.wakeup_events;
@@ -79,6 +80,7 @@ CounterSnapshot Counters::Read() const noexcept {
   s.loop_stalls = loop_stalls.value();
   s.loop_longest_ns = loop_longest_ns.value();
   s.pending_bytes = pending_bytes.value();
+  s.udp = udp.Read();
   s.turn_ns = turn_ns.Read();
   s.echo_ns = echo_ns.Read();
   s.wakeup_events = wakeup_events.Read();

@@ -11,6 +11,7 @@
 
 #include "reactor/counter.h"
 #include "reactor/histogram.h"
+#include "reactor/udp_counters.h"
 
 namespace echogw {
 
@@ -69,6 +70,7 @@ struct CounterSnapshot {
   std::uint64_t loop_stalls = 0;
   std::uint64_t loop_longest_ns = 0;
   std::uint64_t pending_bytes = 0;
+  UdpSnapshot udp;
   HistogramSnapshot<kDurationBuckets> turn_ns;
   HistogramSnapshot<kDurationBuckets> echo_ns;
   HistogramSnapshot<kBatchBuckets> wakeup_events;
@@ -117,6 +119,7 @@ struct alignas(128) Counters {
   Counter pending_bytes;
   Histogram<kBatchBuckets> accept_batch;    // connections accepted from a listener in one turn
   Histogram<kLifetimeBuckets> lifetime_ms;  // of connections that ended here
+  UdpCounters udp;
 
   [[nodiscard]] CounterSnapshot Read() const noexcept;
 };

@@ -3,6 +3,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "reactor/upper_case.h"
+
 namespace echogw {
 namespace {
 
@@ -22,15 +24,6 @@ CloseReason ReasonFor(int error) {
 }
 
 EchoResult Close(CloseReason reason) { return {EchoOutcome::kClose, reason}; }
-
-// ASCII only, whatever the locale; simple enough for the compiler to vectorise.
-void UpperCase(std::span<std::byte> bytes) {
-  for (std::byte& b : bytes) {
-    const auto c = std::to_integer<unsigned>(b);
-    const unsigned is_lower = (c - 'a') < 26U ? 0x20U : 0U;
-    b = static_cast<std::byte>(c ^ is_lower);
-  }
-}
 
 void CountWrite(Connection& c, const EchoContext& context, std::size_t bytes) {
   c.sent_bytes += bytes;

@@ -33,6 +33,9 @@ struct ReactorOptions {
   std::uint32_t connections_max = 1U << 20U;
   // The most connections accepted from one listener before the others get their turn.
   std::uint32_t accept_batch_max = 64;
+  // The most datagrams, or coalesced runs of them, read from one UDP socket at once. 32 take 31 %
+  // less CPU for each than one by one, 64 hardly less than 32 (tests/bench/udp_bench.cc).
+  std::uint32_t datagram_batch_max = 32;
   // Ready events taken from the poller at once.
   std::uint32_t events_max = 256;
   // Connections moved or closed in one turn of the loop; bounds the delay to all others.

@@ -122,7 +122,9 @@ void Reactor::Dispatch(const epoll_event& event) {
     return;
   }
   WatchedListener& w = listeners_[token.index];
-  if (w.taken && !accepting_paused_) OnListener(w, token.index);
+  if (!w.watched) return;
+  if (w.listener.datagrams) return OnDatagrams(w);
+  OnListener(w, token.index);
 }
 
 void Reactor::OnConnection(Connection& c, Token token, std::uint32_t events) {

@@ -34,6 +34,8 @@
 #include "reactor/poller.h"
 #include "reactor/slot_table.h"
 #include "reactor/socket_io.h"
+#include "reactor/udp_echo.h"
+#include "reactor/udp_socket.h"
 
 namespace echogw {
 
@@ -72,6 +74,7 @@ class Reactor {
   struct WatchedListener {
     Listener listener;
     bool taken = false;
+    bool watched = false;  // by the poller
     // Accepts in a row that the last turns made worthwhile, and the turn it was last ready.
     std::uint32_t batch = 1;
     std::uint64_t ready_turn = 0;
@@ -118,7 +121,12 @@ class Reactor {
   void PauseAccepting(const char* why) ECHOGW_ON(loop_);
   void ResumeAccepting() ECHOGW_ON(loop_);
   [[nodiscard]] bool WatchListener(std::uint32_t index) ECHOGW_ON(loop_);
+  void UnwatchListener(WatchedListener& w) ECHOGW_ON(loop_);
   void AddListener(const Listener& listener) ECHOGW_ON(loop_);
+
+  // reactor_udp.cc
+  void PrepareForDatagrams() ECHOGW_ON(loop_);
+  void OnDatagrams(const WatchedListener& w) ECHOGW_ON(loop_);
 
   // reactor_commands.cc
   void ReadMail() ECHOGW_ON(loop_);
@@ -178,6 +186,11 @@ class Reactor {
   Nanos resume_accepting_at_ ECHOGW_OF(loop_) = kNever;
   Nanos accept_pause_ ECHOGW_OF(loop_) = 0;
   Nanos next_pause_log_at_ ECHOGW_OF(loop_) = 0;
+
+  // Null until the first UDP socket comes.
+  KernelDatagramIo datagram_io_;
+  std::unique_ptr<UdpEcho> udp_ ECHOGW_OF(loop_);
+  bool drop_datagrams_ ECHOGW_OF(loop_) = false;
 
   std::optional<MoveJob> move_job_ ECHOGW_OF(loop_);
   std::optional<CloseJob> close_job_ ECHOGW_OF(loop_);

@@ -109,8 +109,8 @@ void Reactor::PauseAccepting(const char* why) {
   resume_accepting_at_ = now_ + accept_pause_;
   if (accepting_paused_) return;
   accepting_paused_ = true;
-  for (const WatchedListener& w : listeners_) {
-    if (w.taken) poller_->Remove(w.listener.fd);
+  for (WatchedListener& w : listeners_) {
+    if (!w.listener.datagrams) UnwatchListener(w);
   }
   // In a shortage every connection that closes leads here again.
   if (now_ < next_pause_log_at_ || !deps_.log.Enabled(LogLevel::kWarning)) return;
@@ -124,20 +124,27 @@ void Reactor::ResumeAccepting() {
   if (!accepting_paused_) return;
   accepting_paused_ = false;
   for (std::uint32_t i = 0; i < listeners_.size(); ++i) {
-    if (listeners_[i].taken && !WatchListener(i)) {
-      // The poller has no room: all of them wait once more.
-      for (std::uint32_t j = 0; j < i; ++j) {
-        if (listeners_[j].taken) poller_->Remove(listeners_[j].listener.fd);
-      }
-      accepting_paused_ = true;
-      resume_accepting_at_ = now_ + options_.accept_pause_max.count();
-      return;
+    WatchedListener& w = listeners_[i];
+    if (!w.taken || w.watched || WatchListener(i)) continue;
+    // The poller has no room: all of them wait once more.
+    for (WatchedListener& other : listeners_) {
+      if (!other.listener.datagrams) UnwatchListener(other);
     }
+    accepting_paused_ = true;
+    resume_accepting_at_ = now_ + options_.accept_pause_max.count();
+    return;
   }
 }
 
 bool Reactor::WatchListener(std::uint32_t index) {
-  return poller_->Add(listeners_[index].listener.fd, Token{index, 0}.Pack(), EPOLLIN, false) == 0;
+  WatchedListener& w = listeners_[index];
+  w.watched = poller_->Add(w.listener.fd, Token{index, 0}.Pack(), EPOLLIN, false) == 0;
+  return w.watched;
+}
+
+void Reactor::UnwatchListener(WatchedListener& w) {
+  if (w.watched) poller_->Remove(w.listener.fd);
+  w.watched = false;
 }
 
 void Reactor::AddListener(const Listener& listener) {
@@ -145,13 +152,11 @@ void Reactor::AddListener(const Listener& listener) {
                            [](const WatchedListener& w) { return !w.taken; });
   if (free == listeners_.end()) free = listeners_.insert(listeners_.end(), WatchedListener{});
   *free = WatchedListener{.listener = listener, .taken = true};
-  if (accepting_paused_) return;  // watched when accepting resumes
+  if (listener.datagrams) PrepareForDatagrams();
+  // While accepting is paused, a listener is watched when it resumes.
+  if (accepting_paused_ && !listener.datagrams) return;
   if (WatchListener(static_cast<std::uint32_t>(free - listeners_.begin()))) return;
-  // No room in the poller. Pausing takes all of them out and tries again later; this one is not in
-  // yet, so it must not be taken out.
-  free->taken = false;
   PauseAccepting("its poller has no room");
-  free->taken = true;
 }
 
 }  // namespace echogw

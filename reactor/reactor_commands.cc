@@ -41,7 +41,7 @@ void Reactor::Do(HandOverListeners& command) {
   std::vector<std::vector<Listener>> given(command.targets.size());
   for (WatchedListener& w : listeners_) {
     if (!w.taken || (command.slot && w.listener.slot != *command.slot)) continue;
-    if (!accepting_paused_) poller_->Remove(w.listener.fd);
+    UnwatchListener(w);
     w.taken = false;
     given[w.listener.slot % given.size()].push_back(w.listener);
   }
@@ -57,6 +57,7 @@ void Reactor::Do(HandOverListeners& command) {
 void Reactor::Do(SetAdmission& command) {
   admission_ = command.admission;
   detach_filter_ = command.detach_filter;
+  drop_datagrams_ = command.drop_datagrams;
   Answer({.id = command.id});
 }
 
