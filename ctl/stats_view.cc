@@ -65,6 +65,35 @@ std::string AcceptErrors(const Counters& total) {
   return text == "0" ? "" : text;
 }
 
+std::string DroppedDatagrams(const admin::v1::UdpCounters& udp) {
+  const auto& dropped = udp.dropped();
+  return Breakdown({{"no room to send", dropped.would_block()},
+                    {"send error", dropped.send_error()},
+                    {"truncated", dropped.truncated()},
+                    {"from a service port", dropped.service_port()},
+                    {"to a group address", dropped.group_address()},
+                    {"draining", dropped.draining()}});
+}
+
+// Header lines of UDP; none when it is off.
+Facts UdpFacts(const GetStatsResponse& stats) {
+  std::uint64_t sockets = 0;
+  std::uint64_t kernel_drops = 0;
+  for (const Reactor& reactor : stats.reactors()) {
+    for (const auto& socket : reactor.udp_sockets()) {
+      ++sockets;
+      kernel_drops += socket.drops();
+    }
+  }
+  if (sockets == 0) return {};
+  const auto& udp = stats.total().udp();
+  return {{"Datagrams", absl::StrCat(HumanCount(udp.received_datagrams()), " received (",
+                                     HumanBytes(udp.received_bytes()), "), ",
+                                     HumanCount(udp.sent_datagrams()), " sent")},
+          {"Not sent back", DroppedDatagrams(udp)},
+          {"Kernel drops", absl::StrCat(HumanCount(kernel_drops), " datagrams")}};
+}
+
 double Seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
 
 std::uint64_t Delta(std::uint64_t before, std::uint64_t now) {
@@ -103,6 +132,8 @@ void PrintHeader(std::ostream& out, const GetStatsResponse& stats, const std::st
       {"Rejected", Rejected(total)},
       {"Accept errors", AcceptErrors(total)},
   };
+  const Facts udp = UdpFacts(stats);
+  facts.insert(facts.end(), udp.begin(), udp.end());
   facts.insert(facts.end(), moving.begin(), moving.end());
   facts.emplace_back("Memory", HumanBytes(stats.process_resident_bytes()) + " resident");
   if (total.pending_bytes() > 0) {

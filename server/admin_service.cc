@@ -87,6 +87,7 @@ grpc::ServerUnaryReactor* AdminService::GetInfo(grpc::CallbackServerContext* con
   response->set_poller(info_.poller);
   response->set_transform(info_.transform);
   for (const std::string& address : info_.listen_addresses) response->add_listen_addresses(address);
+  for (const std::string& address : info_.udp_addresses) response->add_udp_addresses(address);
   response->set_admin_address(info_.admin_address);
   response->set_metrics_address(info_.metrics_address);
   response->mutable_config()->insert(info_.config.begin(), info_.config.end());

@@ -46,6 +46,7 @@ struct AdminAccessOptions {
 struct Config {
   std::vector<ListenAddress> listen;
   ListenOptions listen_options;
+  std::vector<ListenAddress> listen_udp;  // empty: off
   bool allow_shared_port = false;
 
   std::uint32_t reactors = 1;

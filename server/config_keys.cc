@@ -55,15 +55,16 @@ absl::Status ApplyLogLevel(const Values& values, const Machine&, Config& config)
   return Assign(ParseWord(values[0], words), config.log.console);
 }
 
-absl::Status ApplyListen(const Values& values, const Machine& machine, Config& config) {
-  config.listen.clear();
+absl::StatusOr<std::vector<ListenAddress>> ListenAddresses(const Values& values,
+                                                           const Machine& machine) {
+  std::vector<ListenAddress> out;
   for (const std::string& text : values) {
     auto address = ParseHostPort(text);
     if (!address.ok()) return address.status();
     // ":PORT" is every address the machine has; "[::]:PORT" insists on IPv6.
     if (address->host.empty()) address->host = machine.has_ipv6 ? "::" : "0.0.0.0";
     address->dual_stack = address->host == "::";
-    for (const ListenAddress& other : config.listen) {
+    for (const ListenAddress& other : out) {
       const auto wild = [](const ListenAddress& a) { return a.dual_stack || a.host == "0.0.0.0"; };
       const bool clash = other.host == address->host || (wild(other) && wild(*address));
       if (address->port != 0 && other.port == address->port && clash) {
@@ -71,10 +72,18 @@ absl::Status ApplyListen(const Values& values, const Machine& machine, Config& c
             absl::StrCat("'", text, "' covers the same address as ", other.ToString()));
       }
     }
-    config.listen.push_back(*std::move(address));
+    out.push_back(*std::move(address));
   }
-  if (config.listen.empty()) return absl::InvalidArgumentError("needs at least one address");
-  return absl::OkStatus();
+  return out;
+}
+
+absl::Status ApplyListen(const Values& values, const Machine& machine, Config& config) {
+  if (values.empty()) return absl::InvalidArgumentError("needs at least one address");
+  return Assign(ListenAddresses(values, machine), config.listen);
+}
+
+absl::Status ApplyListenUdp(const Values& values, const Machine& machine, Config& config) {
+  return Assign(ListenAddresses(values, machine), config.listen_udp);
 }
 
 absl::Status ApplyReactors(const Values& values, const Machine& machine, Config& config) {
@@ -159,6 +168,9 @@ std::vector<ConfigKey> NetworkKeys() {
        "Address to echo on; repeatable. ':PORT' and '[::]:PORT' serve IPv6 and IPv4, "
        "port 0 lets the kernel choose",
        Kind::kList, ApplyListen},
+      {"listen-udp", "Network", "HOST:PORT", "",
+       "Address to echo datagrams on; repeatable, as listen; empty: none", Kind::kList,
+       ApplyListenUdp},
       {"backlog", "Network", "N", "4096", "Connections that may wait to be accepted", Kind::kNumber,
        [](const Values& v, const Machine&, Config& c) {
          return Assign(ParseUnsigned(v[0], 1, kBacklogMax), c.listen_options.backlog);

@@ -46,6 +46,15 @@ struct ListenerStats {
   std::uint64_t drops = 0;
 };
 
+struct UdpSocketStats {
+  std::string address;
+  std::uint32_t slot = 0;
+  std::uint32_t owner = 0;
+  std::uint32_t queue_bytes = 0;
+  std::uint32_t queue_limit_bytes = 0;
+  std::uint64_t drops = 0;
+};
+
 struct ReactorStats {
   std::uint32_t id = 0;
   int cpu = -1;
@@ -53,6 +62,7 @@ struct ReactorStats {
   CounterSnapshot counters;
   std::uint32_t steering_weight = 0;
   std::vector<ListenerStats> listeners;
+  std::vector<UdpSocketStats> udp_sockets;  // empty: UDP is off, or another reactor has them
 };
 
 struct GatewayStats {

@@ -26,6 +26,35 @@ void ToProto(const ListenerStats& from, pb::Listener& to) {
   to.set_drops(from.drops);
 }
 
+void ToProto(const UdpSocketStats& from, pb::UdpSocket& to) {
+  to.set_address(from.address);
+  to.set_slot(from.slot);
+  to.set_owner(from.owner);
+  to.set_queue_bytes(from.queue_bytes);
+  to.set_queue_limit_bytes(from.queue_limit_bytes);
+  to.set_drops(from.drops);
+}
+
+void ToProto(const UdpSnapshot& from, pb::UdpCounters& to) {
+  to.set_received_datagrams(from.received_datagrams);
+  to.set_sent_datagrams(from.sent_datagrams);
+  to.set_received_bytes(from.received_bytes);
+  to.set_sent_bytes(from.sent_bytes);
+  to.set_receives(from.receives);
+  to.set_sends(from.sends);
+  to.set_receive_errors(from.receive_errors);
+  const auto dropped = [&](UdpDrop reason) {
+    return from.dropped[static_cast<std::size_t>(reason)];
+  };
+  pb::DroppedDatagrams& drops = *to.mutable_dropped();
+  drops.set_would_block(dropped(UdpDrop::kWouldBlock));
+  drops.set_send_error(dropped(UdpDrop::kSendError));
+  drops.set_truncated(dropped(UdpDrop::kTruncated));
+  drops.set_service_port(dropped(UdpDrop::kServicePort));
+  drops.set_group_address(dropped(UdpDrop::kGroupAddress));
+  drops.set_draining(dropped(UdpDrop::kDraining));
+}
+
 void ToProto(const KernelCounters& from, pb::KernelCounters& to) {
   to.set_listen_overflows(from.listen_overflows);
   to.set_listen_drops(from.listen_drops);
@@ -154,6 +183,7 @@ void ToProto(const CounterSnapshot& from, pb::Counters& to) {
   to.set_loop_stalls(from.loop_stalls);
   to.set_loop_longest_nanoseconds(from.loop_longest_ns);
   to.set_pending_bytes(from.pending_bytes);
+  ToProto(from.udp, *to.mutable_udp());
 }
 
 void ToProto(const ReactorStats& from, pb::Reactor& to) {
@@ -163,6 +193,7 @@ void ToProto(const ReactorStats& from, pb::Reactor& to) {
   ToProto(from.counters, *to.mutable_counters());
   to.set_steering_weight(from.steering_weight);
   for (const ListenerStats& listener : from.listeners) ToProto(listener, *to.add_listeners());
+  for (const UdpSocketStats& socket : from.udp_sockets) ToProto(socket, *to.add_udp_sockets());
 }
 
 void ToProto(const Operation& from, pb::Operation& to) {

@@ -54,7 +54,7 @@ class Gateway {
   [[nodiscard]] std::vector<std::string> listen_addresses() const;
   [[nodiscard]] std::string admin_address() const;
   [[nodiscard]] std::string metrics_address() const;  // empty: off
-  // One "listening on ..." a line, then the others, then "ready".
+  // One "listening on ..." a line, then "udp on ...", then the others, then "ready".
   [[nodiscard]] std::string Announcement() const;
 
   [[nodiscard]] Control& control() { return *pool_; }

@@ -56,4 +56,24 @@ const std::vector<ReactorMetric>& ReactorMetrics() {
   return metrics;
 }
 
+const std::vector<ReactorMetric>& UdpMetrics() {
+  static const std::vector<ReactorMetric> metrics = {
+      {"echogw_udp_received_datagrams_total", "Datagrams received.", MetricType::Counter,
+       [](const CounterSnapshot& c) { return Number(c.udp.received_datagrams); }},
+      {"echogw_udp_sent_datagrams_total", "Datagrams sent back.", MetricType::Counter,
+       [](const CounterSnapshot& c) { return Number(c.udp.sent_datagrams); }},
+      {"echogw_udp_received_bytes_total", "Payload of datagrams received.", MetricType::Counter,
+       [](const CounterSnapshot& c) { return Number(c.udp.received_bytes); }},
+      {"echogw_udp_sent_bytes_total", "Payload of datagrams sent back.", MetricType::Counter,
+       [](const CounterSnapshot& c) { return Number(c.udp.sent_bytes); }},
+      {"echogw_udp_receives_total", "System calls that received a batch of datagrams.",
+       MetricType::Counter, [](const CounterSnapshot& c) { return Number(c.udp.receives); }},
+      {"echogw_udp_sends_total", "System calls that sent a batch of datagrams.",
+       MetricType::Counter, [](const CounterSnapshot& c) { return Number(c.udp.sends); }},
+      {"echogw_udp_receive_errors_total", "System calls to receive datagrams that failed.",
+       MetricType::Counter, [](const CounterSnapshot& c) { return Number(c.udp.receive_errors); }},
+  };
+  return metrics;
+}
+
 }  // namespace echogw

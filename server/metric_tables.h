@@ -21,6 +21,8 @@ struct ReactorMetric {
   double (*value)(const CounterSnapshot& counters);
 };
 [[nodiscard]] const std::vector<ReactorMetric>& ReactorMetrics();
+// Those of UDP, for a gateway that has it.
+[[nodiscard]] const std::vector<ReactorMetric>& UdpMetrics();
 
 // The values of a second label, in the order of the enumeration.
 inline constexpr auto kCloseReasonNames =
@@ -33,6 +35,10 @@ static_assert(kRejectReasonNames.size() == kRejectReasons);
 inline constexpr auto kAcceptErrorNames =
     std::to_array<const char*>({"fd_limit", "memory", "other"});
 static_assert(kAcceptErrorNames.size() == kAcceptErrors);
+
+inline constexpr auto kUdpDropNames = std::to_array<const char*>(
+    {"would_block", "send_error", "truncated", "service_port", "group_address", "draining"});
+static_assert(kUdpDropNames.size() == kUdpDrops);
 
 inline constexpr auto kGatewayStateNames = std::to_array<const char*>(
     {"starting", "serving", "unhealthy", "quiet", "refusing", "closing", "drained", "stopped"});

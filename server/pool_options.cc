@@ -57,6 +57,9 @@ PoolOptions ToPoolOptions(const LoadedConfig& loaded,
   options.reactor = config.reactor;
   options.listen = Addresses(loaded, passed);
   options.listen_options = config.listen_options;
+  options.listen_udp = config.listen_udp;
+  options.udp_options = {.receive_buffer_bytes = config.listen_options.receive_buffer_bytes,
+                         .send_buffer_bytes = config.listen_options.send_buffer_bytes};
   options.inherited = passed;
   options.steering = config.steering;
   options.allow_shared_port = config.allow_shared_port;

@@ -88,6 +88,8 @@ void ReactorPool::Stop() {
 
 std::vector<std::string> ReactorPool::listen_addresses() const { return slots_.addresses(); }
 
+std::vector<std::string> ReactorPool::udp_addresses() const { return slots_.udp_addresses(); }
+
 void ReactorPool::SetStateObserver(std::function<void(GatewayState)> observer) {
   observer_ = std::move(observer);
 }

@@ -46,6 +46,8 @@ class ReactorPool final : public Control {
 
   // "HOST:PORT" of every listen address, with real ports.
   [[nodiscard]] std::vector<std::string> listen_addresses() const;
+  // The same for UDP; may be empty.
+  [[nodiscard]] std::vector<std::string> udp_addresses() const;
 
   // Called with every new state, on the control thread. Set before Start.
   void SetStateObserver(std::function<void(GatewayState)> observer);
@@ -167,7 +169,7 @@ class ReactorPool final : public Control {
   [[nodiscard]] bool AwaitFinished(std::uint32_t reactor, SteadyTime deadline, std::uint64_t id);
   [[nodiscard]] Outcome CloseAll(const DrainRequest& request, SteadyTime begun, std::uint64_t id);
   [[nodiscard]] absl::Status Refuse(RefuseMode mode);
-  void Admit(Admission admission, bool detach_filter);
+  void Admit(const SetAdmission& admission);
   void BackToService();
   // How a drain of the gateway ends that was cancelled.
   [[nodiscard]] Outcome Undrained();

@@ -21,7 +21,11 @@ bool SameAddress(const ListenAddress& a, const ListenAddress& b) {
 }  // namespace
 
 SlotSet::SlotSet(const PoolOptions& options, LogSink& log)
-    : options_(options), log_(log), io_(options.descriptor_ceiling), addresses_(options.listen) {}
+    : options_(options),
+      log_(log),
+      io_(options.descriptor_ceiling),
+      addresses_(options.listen),
+      udp_addresses_(options.listen_udp) {}
 
 SlotSet::~SlotSet() {
   for (const auto& slot : slots_) CHECK(slot->thread == nullptr);
@@ -54,6 +58,7 @@ absl::StatusOr<std::unique_ptr<SlotSet::Slot>> SlotSet::MakeSlot(std::uint32_t i
     }
     slot->listeners.push_back(std::move(*fd));
   }
+  if (absl::Status s = MakeUdpSockets(*slot, index); !s.ok()) return s;
   return slot;
 }
 
@@ -93,6 +98,7 @@ absl::Status SlotSet::Make(std::uint32_t count) {
   const auto first = static_cast<std::uint32_t>(slots_.size());
   for (std::uint32_t i = 0; i < std::min(first, count); ++i) {
     if (absl::Status s = Reopen(*slots_[i]); !s.ok()) return s;
+    if (absl::Status s = MakeUdpSockets(*slots_[i], i); !s.ok()) return s;
   }
   std::vector<std::unique_ptr<Slot>> made;
   for (std::uint32_t i = first; i < count; ++i) {
@@ -172,6 +178,7 @@ void SlotSet::Close(std::uint32_t slot) {
     }
   }
   slots_[slot]->listeners.clear();
+  slots_[slot]->udp_sockets.clear();
 }
 
 bool SlotSet::Post(std::uint32_t slot, Command&& command) {
@@ -199,6 +206,9 @@ std::vector<Listener> SlotSet::ListenersOf(std::uint32_t slot) const {
   const Slot& s = At(slot);
   for (std::size_t a = 0; a < s.listeners.size(); ++a) {
     out.push_back({s.listeners[a].get(), slot, static_cast<std::uint16_t>(a)});
+  }
+  for (std::size_t a = 0; a < s.udp_sockets.size(); ++a) {
+    out.push_back({s.udp_sockets[a].get(), slot, static_cast<std::uint16_t>(a), true});
   }
   return out;
 }
@@ -263,32 +273,41 @@ void SlotSet::SetShare(std::uint32_t slot, std::uint32_t share) {
   At(slot).share = share;
 }
 
-std::vector<std::uint32_t> SlotSet::EffectiveWeights() const {
+std::vector<std::uint32_t> SlotSet::EffectiveWeights(bool with_share) const {
   std::vector<std::uint32_t> weights;
   for (const auto& slot : slots_) {
-    weights.push_back(slot->state == ReactorState::kServing ? slot->weight * slot->share : 0);
+    const std::uint32_t weight = with_share ? slot->weight * slot->share : slot->weight;
+    weights.push_back(slot->state == ReactorState::kServing ? weight : 0);
   }
   return weights;
+}
+
+absl::Status SlotSet::AttachAll() const {
+  const std::vector<std::uint32_t> weights = EffectiveWeights(true);
+  for (const UniqueFd& listener : slots_[0]->listeners) {
+    if (absl::Status s = AttachSteering(listener.get(), weights); !s.ok()) return s;
+  }
+  const std::vector<std::uint32_t> flow_weights = EffectiveWeights(false);
+  for (const UniqueFd& socket : slots_[0]->udp_sockets) {
+    if (absl::Status s = AttachFlowSteering(socket.get(), flow_weights); !s.ok()) return s;
+  }
+  return absl::OkStatus();
 }
 
 void SlotSet::ApplySteering() {
   const std::scoped_lock lock(mutex_);
   if (!options_.steering) return;
-  const std::vector<std::uint32_t> weights = EffectiveWeights();
-  absl::Status status;
-  for (const UniqueFd& listener : slots_[0]->listeners) {
-    status = AttachSteering(listener.get(), weights);
-    if (!status.ok()) break;
-  }
+  const absl::Status status = AttachAll();
   if (status.ok()) {
     steering_active_ = true;
     return;
   }
   steering_active_ = false;
   for (const UniqueFd& listener : slots_[0]->listeners) {
-    // Whatever stays attached names a slot whose listener somebody accepts from in any case.
+    // Whatever stays attached names a slot whose sockets somebody has in any case.
     (void)DetachSteering(listener.get());
   }
+  for (const UniqueFd& socket : slots_[0]->udp_sockets) (void)DetachSteering(socket.get());
   log_.Write(LogLevel::kWarning,
              absl::StrCat("steering is off, the kernel's hash picks the reactor: ",
                           std::string(status.message())));
@@ -336,6 +355,9 @@ std::vector<ReactorStats> SlotSet::Stats() const {
                                            .accept_queue = queue.depth,
                                            .accept_queue_limit = queue.limit,
                                            .drops = queue.drops});
+    }
+    for (UdpSocketStats& socket : UdpStats(i)) {
+      out[slot.owner].udp_sockets.push_back(std::move(socket));
     }
   }
   return out;

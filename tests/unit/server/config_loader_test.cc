@@ -67,6 +67,7 @@ TEST(ConfigLoader, DefaultsAreTheDocumentedOnes) {
   EXPECT_EQ(config.log.file, "");
   EXPECT_TRUE(config.steering);
   EXPECT_FALSE(config.allow_shared_port);
+  EXPECT_TRUE(config.listen_udp.empty());
   EXPECT_EQ(config.drain.deadline, DrainRequest().deadline);
   EXPECT_EQ(config.drain.quiet_period, DrainRequest().quiet_period);
   EXPECT_EQ(config.drain.quiet_max_wait, DrainRequest().quiet_max_wait);
@@ -175,6 +176,13 @@ TEST(ConfigLoader, ListenAddresses) {
   EXPECT_THAT(ErrorOf({{"listen", {":1", "0.0.0.0:1"}}}), HasSubstr("same address"));
   EXPECT_THAT(ErrorOf({{"listen", {"127.0.0.1:1", "localhost:1"}}}), HasSubstr("same address"));
   EXPECT_THAT(ErrorOf({{"listen", {":1,,:2"}}}), HasSubstr("--listen: "));
+  const auto udp = Load({{"listen-udp", {":7000", "127.0.0.1:0,127.0.0.1:0"}}}).config.listen_udp;
+  ASSERT_EQ(udp.size(), 3U);
+  EXPECT_TRUE(udp[0].dual_stack);
+  EXPECT_TRUE(Load({{"listen-udp", {""}}}).config.listen_udp.empty());
+  EXPECT_THAT(ErrorOf({{"listen-udp", {":1", "0.0.0.0:1"}}}), HasSubstr("same address"));
+  EXPECT_THAT(ErrorOf({{"listen-udp", {"here"}}}), HasSubstr("--listen-udp: "));
+  Load({{"listen-udp", {"127.0.0.1:7001"}}});  // TCP and UDP have ports of their own
 }
 
 TEST(ConfigLoader, ReactorsFollowMaskAndQuota) {

@@ -73,6 +73,37 @@ TEST(Convert, CountersCompletely) {
   EXPECT_EQ(to.pending_bytes(), from.pending_bytes);
 }
 
+TEST(Convert, UdpCompletely) {
+  const UdpSnapshot from = SampleStats().reactors[1].counters.udp;
+  pb::GetStatsResponse stats;
+  ToProto(SampleStats(), stats);
+  const pb::UdpCounters& to = stats.reactors(1).counters().udp();
+  ExpectAllSet(to);
+  ExpectAllSet(to.dropped());
+  EXPECT_EQ(to.received_datagrams(), from.received_datagrams);
+  EXPECT_EQ(to.sent_datagrams(), from.sent_datagrams);
+  EXPECT_EQ(to.received_bytes(), from.received_bytes);
+  EXPECT_EQ(to.sent_bytes(), from.sent_bytes);
+  EXPECT_EQ(to.receives(), from.receives);
+  EXPECT_EQ(to.sends(), from.sends);
+  EXPECT_EQ(to.receive_errors(), from.receive_errors);
+  EXPECT_EQ(to.dropped().would_block(), from.dropped[0]);
+  EXPECT_EQ(to.dropped().send_error(), from.dropped[1]);
+  EXPECT_EQ(to.dropped().truncated(), from.dropped[2]);
+  EXPECT_EQ(to.dropped().service_port(), from.dropped[3]);
+  EXPECT_EQ(to.dropped().group_address(), from.dropped[4]);
+  EXPECT_EQ(to.dropped().draining(), from.dropped[5]);
+  EXPECT_EQ(stats.total().udp().sends(), 1051U + 1052U);
+  ASSERT_EQ(stats.reactors(1).udp_sockets_size(), 1);
+  const pb::UdpSocket& socket = stats.reactors(1).udp_sockets(0);
+  EXPECT_EQ(socket.address(), "127.0.0.1:7000");
+  EXPECT_EQ(socket.slot(), 1U);
+  EXPECT_EQ(socket.owner(), 0U);
+  EXPECT_EQ(socket.queue_bytes(), 61U);
+  EXPECT_EQ(socket.queue_limit_bytes(), 212992U);
+  EXPECT_EQ(socket.drops(), 71U);
+}
+
 TEST(Convert, Reactors) {
   pb::GetStatsResponse to;
   ToProto(SampleStats(), to);

@@ -168,12 +168,26 @@ inline GatewayStats SampleStats() {
     c.loop_stalls = next++;
     c.loop_longest_ns = 250'000'000;
     c.pending_bytes = next++;
+    c.udp = {.received_datagrams = 1001 + id,
+             .sent_datagrams = 1011 + id,
+             .received_bytes = 1021 + id,
+             .sent_bytes = 1031 + id,
+             .receives = 1041 + id,
+             .sends = 1051 + id,
+             .receive_errors = 1061 + id};
+    for (std::size_t i = 0; i < kUdpDrops; ++i) c.udp.dropped[i] = 1100 + 10 * i + id;
     reactor.listeners.push_back({.address = "127.0.0.1:7000",
                                  .slot = id,
                                  .owner = 0,
                                  .accept_queue = 40 + id,
                                  .accept_queue_limit = 4096,
                                  .drops = 50 + id});
+    reactor.udp_sockets.push_back({.address = "127.0.0.1:7000",
+                                   .slot = id,
+                                   .owner = 0,
+                                   .queue_bytes = 60 + id,
+                                   .queue_limit_bytes = 212992,
+                                   .drops = 70 + id});
     stats.total += c;
     stats.reactors.push_back(std::move(reactor));
   }
