@@ -70,6 +70,19 @@ absl::Status CommonLoadOptions::Prepare(std::uint64_t connections, LoadOptions* 
   return absl::OkStatus();
 }
 
+absl::Status CommonLoadOptions::Prepare(std::uint64_t sockets, UdpLoadOptions* load) const {
+  if (absl::Status status = RaiseFileLimit(sockets); !status.ok()) return status;
+  const absl::StatusOr<Endpoint> target = ResolveUdpEndpoint(where_);
+  if (!target.ok()) return target.status();
+  auto sources = SourceAddresses(*target, source_addresses_);
+  if (!sources.ok()) return sources.status();
+  load->target = *target;
+  load->sources = *std::move(sources);
+  load->cpus = cpus_;
+  load->seed = seed_;
+  return absl::OkStatus();
+}
+
 ExitCode FailLoad(CommandContext& context, const absl::Status& status) {
   const ExitCode code = absl::IsInvalidArgument(status) ? ExitCode::kUsage
                         : absl::IsUnavailable(status)   ? ExitCode::kUnreachable

@@ -12,6 +12,7 @@
 #include "ctl/load/endpoint.h"
 #include "ctl/load/error_log.h"
 #include "ctl/load/options.h"
+#include "ctl/load/udp_load.h"
 #include "ctl/option_set.h"
 
 namespace echogw {
@@ -26,6 +27,9 @@ class CommonLoadOptions {
   // RESOURCE_EXHAUSTED for a limit of this machine, UNAVAILABLE when the target has no address or
   // none of several that answers.
   [[nodiscard]] absl::Status Prepare(std::uint64_t connections, LoadOptions* load) const;
+
+  // The same for a load of datagrams.
+  [[nodiscard]] absl::Status Prepare(std::uint64_t sockets, UdpLoadOptions* load) const;
 
   // The target as it was written.
   [[nodiscard]] const std::string& target() const { return target_; }

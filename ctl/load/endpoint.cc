@@ -57,6 +57,28 @@ bool AllDigits(std::string_view text) {
   return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
 }
 
+// In the resolver's order; at least one.
+absl::StatusOr<std::vector<Endpoint>> LookUp(const HostPort& where, int type) {
+  addrinfo hints{};
+  hints.ai_family = AF_UNSPEC;
+  hints.ai_socktype = type;
+  addrinfo* found = nullptr;
+  const int result = getaddrinfo(where.host.c_str(), where.port.c_str(), &hints, &found);
+  if (result != 0) {
+    return absl::UnavailableError(absl::StrCat("cannot find the address of '", where.host,
+                                               "': ", gai_strerror(result), "; check the name"));
+  }
+  const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owner(found, &freeaddrinfo);
+  std::vector<Endpoint> out;
+  for (const addrinfo* entry = found; entry != nullptr; entry = entry->ai_next) {
+    Endpoint endpoint;
+    std::memcpy(&endpoint.address, entry->ai_addr, entry->ai_addrlen);
+    endpoint.length = entry->ai_addrlen;
+    out.push_back(endpoint);
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string Endpoint::ToString() const {
@@ -93,28 +115,23 @@ absl::StatusOr<HostPort> ParseHostPort(std::string_view text) {
 }
 
 absl::StatusOr<Endpoint> ResolveEndpoint(const HostPort& where, std::chrono::nanoseconds timeout) {
-  addrinfo hints{};
-  hints.ai_family = AF_UNSPEC;
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* found = nullptr;
-  const int result = getaddrinfo(where.host.c_str(), where.port.c_str(), &hints, &found);
-  if (result != 0) {
-    return absl::UnavailableError(absl::StrCat("cannot find the address of '", where.host,
-                                               "': ", gai_strerror(result), "; check the name"));
-  }
-  const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owner(found, &freeaddrinfo);
+  auto found = LookUp(where, SOCK_STREAM);
+  if (!found.ok()) return found.status();
+  if (found->size() == 1) return found->front();
   int error = 0;
-  Endpoint endpoint;
-  for (const addrinfo* entry = found; entry != nullptr; entry = entry->ai_next) {
-    std::memcpy(&endpoint.address, entry->ai_addr, entry->ai_addrlen);
-    endpoint.length = entry->ai_addrlen;
-    if (found->ai_next == nullptr) return endpoint;
+  for (const Endpoint& endpoint : *found) {
     error = TryConnect(endpoint, timeout);
     if (error == 0) return endpoint;
   }
   return absl::UnavailableError(absl::StrCat("no address of '", where.host, "' answers on port ",
                                              where.port,
                                              ", the last one with: ", std::strerror(error)));
+}
+
+absl::StatusOr<Endpoint> ResolveUdpEndpoint(const HostPort& where) {
+  auto found = LookUp(where, SOCK_DGRAM);
+  if (!found.ok()) return found.status();
+  return found->front();
 }
 
 absl::StatusOr<std::vector<sockaddr_in>> SourceAddresses(const Endpoint& target,

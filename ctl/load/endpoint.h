@@ -42,6 +42,9 @@ struct HostPort {
 [[nodiscard]] absl::StatusOr<Endpoint> ResolveEndpoint(const HostPort& where,
                                                        std::chrono::nanoseconds timeout);
 
+// The same for datagrams, but that the first address is taken: there is nothing to connect to.
+[[nodiscard]] absl::StatusOr<Endpoint> ResolveUdpEndpoint(const HostPort& where);
+
 // `count` source addresses for connections to `target`: 127.0.0.1, 127.0.0.2 and on. Empty for a
 // count of 1, which leaves the choice to the kernel. INVALID_ARGUMENT for more when the target is
 // not in 127.0.0.0/8, because no other address of this machine can be assumed.
