@@ -34,6 +34,7 @@ CounterSnapshot& CounterSnapshot::operator+=(const CounterSnapshot& other) {
   wakeups += other.wakeups;
   loop_busy_ns += other.loop_busy_ns;
   loop_wait_ns += other.loop_wait_ns;
+  loop_spin_ns += other.loop_spin_ns;
   AddEach(accept_errors, other.accept_errors);
   accepted_from_adopted += other.accepted_from_adopted;
   loop_stalls += other.loop_stalls;
@@ -74,6 +75,7 @@ CounterSnapshot Counters::Read() const noexcept {
   s.wakeups = wakeups.value();
   s.loop_busy_ns = loop_busy_ns.value();
   s.loop_wait_ns = loop_wait_ns.value();
+  s.loop_spin_ns = loop_spin_ns.value();
   ReadEach(s.accept_errors, accept_errors);
   s.accepted_from_adopted = accepted_from_adopted.value();
   s.loop_stalls = loop_stalls.value();

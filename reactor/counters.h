@@ -64,6 +64,7 @@ struct CounterSnapshot {
   std::uint64_t wakeups = 0;
   std::uint64_t loop_busy_ns = 0;
   std::uint64_t loop_wait_ns = 0;
+  std::uint64_t loop_spin_ns = 0;  // of loop_wait_ns
   std::array<std::uint64_t, kAcceptErrors> accept_errors{};
   std::uint64_t accepted_from_adopted = 0;
   std::uint64_t loop_stalls = 0;
@@ -114,6 +115,7 @@ struct alignas(128) Counters {
   Counter partial_writes;
   Counter loop_stalls;
   Counter loop_longest_ns;
+  Counter loop_spin_ns;
   Counter pending_bytes;
   Histogram<kBatchBuckets> accept_batch;    // connections accepted from a listener in one turn
   Histogram<kLifetimeBuckets> lifetime_ms;  // of connections that ended here

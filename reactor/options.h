@@ -35,6 +35,8 @@ struct ReactorOptions {
   std::uint32_t accept_batch_max = 64;
   // Ready events taken from the poller at once.
   std::uint32_t events_max = 256;
+  // How long a wait polls before it blocks, as long as that pays (SpinningWait); 0 for not at all.
+  std::chrono::nanoseconds spin{0};
   // Connections moved or closed in one turn of the loop; bounds the delay to all others.
   std::uint32_t slice_connections = 32;
   // A loop iteration longer than this is a stall: counted, and logged with the reactor's number.

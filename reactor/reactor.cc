@@ -29,7 +29,8 @@ Reactor::Reactor(const ReactorOptions& options, const ReactorDeps& deps,
       edge_(poller_->edge_triggered()),
       scratch_(options.buffer_bytes),
       echo_{deps.io, pool_, deps.counters, scratch_, options.turn_bytes, options.transform},
-      events_(options.events_max) {}
+      events_(options.events_max),
+      spin_(options.spin.count()) {}
 
 Reactor::~Reactor() = default;
 
@@ -49,7 +50,7 @@ bool Reactor::Turn(Nanos wait_max) {
   loop_.Assert();
   if (stopped_) return false;
   const Nanos slept_at = now_;
-  const std::size_t n = poller_->Wait(events_, WaitTime(wait_max));
+  const std::size_t n = Wait(wait_max);
   now_ = deps_.clock.Now();
   const Nanos woke_at = now_;
   ++turn_;
@@ -81,6 +82,15 @@ bool Reactor::Turn(Nanos wait_max) {
     counters.echo_ns.Record(static_cast<std::uint64_t>(now_ - woke_at));
   }
   return !stopped_;
+}
+
+std::size_t Reactor::Wait(Nanos wait_max) {
+  const Nanos timeout = WaitTime(wait_max);
+  if (!spin_.enabled()) [[likely]]
+    return poller_->Wait(events_, timeout);
+  const auto [n, spun] = spin_.Wait(*poller_, deps_.clock, events_, now_, timeout);
+  deps_.counters.loop_spin_ns.Add(static_cast<std::uint64_t>(spun));
+  return n;
 }
 
 Nanos Reactor::WaitTime(Nanos wait_max) const {

@@ -34,6 +34,7 @@
 #include "reactor/poller.h"
 #include "reactor/slot_table.h"
 #include "reactor/socket_io.h"
+#include "reactor/spinning_wait.h"
 
 namespace echogw {
 
@@ -106,6 +107,7 @@ class Reactor {
   void RunQueue() ECHOGW_ON(loop_);
   void CloseConnection(Connection& c, Token token, CloseReason reason) ECHOGW_ON(loop_);
   void RetryUnwatched() ECHOGW_ON(loop_);
+  [[nodiscard]] std::size_t Wait(Nanos wait_max) ECHOGW_ON(loop_);
   [[nodiscard]] Nanos WaitTime(Nanos wait_max) const ECHOGW_ON(loop_);
   void CountTurn(Nanos begun, Nanos ended) ECHOGW_ON(loop_);
   void CloseAll() ECHOGW_ON(loop_);
@@ -164,6 +166,7 @@ class Reactor {
   EchoContext echo_;
   SlotTable table_ ECHOGW_OF(loop_);
   std::vector<epoll_event> events_ ECHOGW_OF(loop_);
+  SpinningWait spin_ ECHOGW_OF(loop_);
 
   // Connections with more to do, as packed tokens; each at most once (Connection::queued).
   std::vector<std::uint64_t> queue_ ECHOGW_OF(loop_);

@@ -29,6 +29,8 @@ constexpr std::uint64_t kBufferMax = std::uint64_t{16} * 1024 * 1024;
 constexpr std::uint64_t kLogFileMin = 4096;
 constexpr std::uint64_t kLogFileMax = std::uint64_t{1} << 40U;
 constexpr std::uint64_t kLogFilesMax = 1000;
+// Longer than any wait that is worth polling through.
+constexpr std::uint64_t kSpinMicrosMax = 100'000;
 // listen(2) takes an int; the kernel caps it at net.core.somaxconn.
 constexpr std::uint64_t kBacklogMax = 1U << 20U;
 
@@ -206,6 +208,16 @@ std::vector<ConfigKey> ReactorKeys() {
                                                     {"poll", PollerKind::kPoll},
                                                     {"select", PollerKind::kSelect}}),
                        c.reactor.poller);
+       }},
+      {"spin-us", "Reactors", "N", "0",
+       "Microseconds, up to 100000, that a reactor polls for more work before it sleeps, as long "
+       "as "
+       "that pays; 0: it sleeps at once",
+       Kind::kNumber,
+       [](const Values& v, const Machine&, Config& c) {
+         const auto spin = ParseUnsigned(v[0], 0, kSpinMicrosMax);
+         if (spin.ok()) c.reactor.spin = std::chrono::microseconds(*spin);
+         return spin.status();
        }},
       {"transform", "Reactors", "none|upper", "none",
        "Reply with the same bytes, or with ASCII letters in upper case", Kind::kText,

@@ -147,6 +147,7 @@ void ToProto(const CounterSnapshot& from, pb::Counters& to) {
   to.set_wakeups(from.wakeups);
   to.set_loop_busy_nanoseconds(from.loop_busy_ns);
   to.set_loop_wait_nanoseconds(from.loop_wait_ns);
+  to.set_loop_spin_nanoseconds(from.loop_spin_ns);
   to.set_accept_errors_fd(Failed(from, AcceptError::kFdLimit));
   to.set_accept_errors_memory(Failed(from, AcceptError::kMemory));
   to.set_accept_errors_other(Failed(from, AcceptError::kOther));

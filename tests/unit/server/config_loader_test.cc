@@ -58,6 +58,7 @@ TEST(ConfigLoader, DefaultsAreTheDocumentedOnes) {
   EXPECT_EQ(config.reactor.turn_bytes, ReactorOptions().turn_bytes);
   EXPECT_EQ(config.reactor.connections_max, ReactorOptions().connections_max);
   EXPECT_EQ(config.reactor.stall_threshold, ReactorOptions().stall_threshold);
+  EXPECT_EQ(config.reactor.spin, seconds(0));
   EXPECT_EQ(config.listen_options.backlog, ListenOptions().backlog);
   EXPECT_TRUE(config.listen_options.tcp_nodelay);
   EXPECT_EQ(config.admin.ToString(), "127.0.0.1:7001");
@@ -243,6 +244,7 @@ TEST(ConfigLoader, SizesAndTimesReachTheirFields) {
                               {"rcvbuf", {"8k"}},
                               {"sndbuf", {"16k"}},
                               {"stall-threshold", {"5ms"}},
+                              {"spin-us", {"50"}},
                               {"max-connections", {"10"}},
                               {"drain-deadline", {"7s"}},
                               {"drain-quiet-period", {"1ms"}},
@@ -260,6 +262,7 @@ TEST(ConfigLoader, SizesAndTimesReachTheirFields) {
   EXPECT_EQ(config.listen_options.receive_buffer_bytes, 8192);
   EXPECT_EQ(config.listen_options.send_buffer_bytes, 16384);
   EXPECT_EQ(config.reactor.stall_threshold, milliseconds(5));
+  EXPECT_EQ(config.reactor.spin, std::chrono::microseconds(50));
   EXPECT_EQ(config.reactor.connections_max, 10U);
   EXPECT_EQ(config.drain.deadline, seconds(7));
   EXPECT_EQ(config.drain.quiet_period, milliseconds(1));

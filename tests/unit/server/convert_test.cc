@@ -64,6 +64,7 @@ TEST(Convert, CountersCompletely) {
   EXPECT_EQ(to.wakeups(), from.wakeups);
   EXPECT_EQ(to.loop_busy_nanoseconds(), from.loop_busy_ns);
   EXPECT_EQ(to.loop_wait_nanoseconds(), from.loop_wait_ns);
+  EXPECT_EQ(to.loop_spin_nanoseconds(), from.loop_spin_ns);
   EXPECT_EQ(to.accept_errors_fd(), from.accept_errors[0]);
   EXPECT_EQ(to.accept_errors_memory(), from.accept_errors[1]);
   EXPECT_EQ(to.accept_errors_other(), from.accept_errors[2]);

@@ -163,6 +163,7 @@ inline GatewayStats SampleStats() {
     c.wakeups = next++;
     c.loop_busy_ns = 1'500'000'000;
     c.loop_wait_ns = 2'500'000'000;
+    c.loop_spin_ns = 500'000'000;
     for (auto& error : c.accept_errors) error = next++;
     c.accepted_from_adopted = next++;
     c.loop_stalls = next++;

@@ -80,6 +80,7 @@ TEST_F(MetricsTest, EveryValueUnderItsName) {
   line("echogw_steering_weight" + r1, 8);
   EXPECT_THAT(reply, HasSubstr("echogw_loop_busy_seconds_total{reactor=\"1\"} 1.5\n"));
   EXPECT_THAT(reply, HasSubstr("echogw_loop_wait_seconds_total{reactor=\"1\"} 2.5\n"));
+  EXPECT_THAT(reply, HasSubstr("echogw_loop_spin_seconds_total{reactor=\"1\"} 0.5\n"));
   EXPECT_THAT(reply, HasSubstr("echogw_loop_longest_seconds{reactor=\"1\"} 0.25\n"));
   const auto reason = [&](const std::string& name, const std::string& label,
                           const std::string& value, std::uint64_t count) {
