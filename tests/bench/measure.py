@@ -1,0 +1,93 @@
+"""One run: a client against a server, each on its CPU, and what the server spent on it."""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+
+from servers import BenchError, CpuSampler
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BUILD = os.path.join(ROOT, "build", "release")
+CLIENT_GRACE_SECONDS = 60
+
+
+def check_machine(arguments):
+    allowed = os.sched_getaffinity(0)
+    for option, cpu in (("--server-cpu", arguments.server_cpu),
+                        ("--client-cpu", arguments.client_cpu)):
+        if cpu not in allowed:
+            raise BenchError(f"{option}: CPU {cpu} is not among this process's {sorted(allowed)}")
+    if arguments.server_cpu == arguments.client_cpu:
+        raise BenchError("--server-cpu and --client-cpu must differ")
+    if os.getloadavg()[0] > 0.5:
+        print(f"warning: the load average is {os.getloadavg()[0]:.2f}; figures will be noisy",
+              file=sys.stderr)
+
+
+def busy_nanoseconds(cpu):
+    """What a CPU did for anybody, from /proc/stat; resolution 10 ms."""
+    with open("/proc/stat") as file:
+        for line in file:
+            if line.startswith(f"cpu{cpu} "):
+                user, nice, system, _, _, irq, softirq = (int(x) for x in line.split()[1:8])
+                ticks = user + nice + system + irq + softirq
+                return ticks * 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+    raise BenchError(f"/proc/stat has no CPU {cpu}")
+
+
+def run_once(server, client, load_options, arguments, client_cpus=None):
+    """One client against one server. Returns a dictionary of what was seen.
+
+    `client_cpus`: a list in taskset's words instead of the one CPU of the arguments.
+    """
+    cpus = client_cpus or str(arguments.client_cpu)
+    command = ["taskset", "-c", cpus, client, "bench", server.address, *load_options,
+               "-d", f"{arguments.duration:g}s", "--warmup", f"{arguments.warmup:g}s",
+               "--cpu", cpus, "-o", "json"]
+    limit = arguments.duration + arguments.warmup + CLIENT_GRACE_SECONDS
+    with CpuSampler(server) as sampler:
+        busy = busy_nanoseconds(arguments.server_cpu)
+        cpu = server.cpu_nanoseconds()
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=limit)
+        except subprocess.TimeoutExpired:
+            raise BenchError(f"the client did not end within {limit:.0f} s: {' '.join(command)}")
+        busy = busy_nanoseconds(arguments.server_cpu) - busy
+        cpu = server.cpu_nanoseconds() - cpu
+    if done.returncode != 0:
+        raise BenchError(f"the client failed against {server.name} ({done.returncode}): "
+                         f"{done.stderr.strip() or done.stdout.strip()}\n  {' '.join(command)}")
+    report = json.loads(done.stdout)
+    start = report["measured_from_monotonic_nanoseconds"]
+    end = start + report["measured_nanoseconds"]
+    spent = sampler.at(end) - sampler.at(start)
+    messages = report["messages"]
+    if messages == 0:
+        raise BenchError(f"no message came back from {server.name} in the measured time")
+    return {
+        "server": server.name,
+        "cpu_nanoseconds": spent,
+        "messages": messages,
+        "measured_nanoseconds": end - start,
+        "nanoseconds_per_message": spent / messages,
+        "messages_per_second": messages * 1e9 / (end - start),
+        "server_cpu_share": spent / (end - start),
+        # What others did on the server's CPU: interrupts, and whoever should not have run.
+        "others_on_server_cpu_nanoseconds": max(0, busy - cpu),
+        "client": report,
+    }
+
+
+def describe_machine():
+    model = ""
+    with open("/proc/cpuinfo") as file:
+        for line in file:
+            if line.startswith("model name"):
+                model = line.split(":", 1)[1].strip()
+                break
+    with open("/proc/sys/net/ipv4/tcp_congestion_control") as file:
+        congestion = file.read().strip()
+    return {"cpu": model, "cpus": os.cpu_count(), "kernel": platform.release(),
+            "congestion_control": congestion}
