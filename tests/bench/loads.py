@@ -15,7 +15,7 @@ class Load:
     options: tuple     # of `echogwctl bench`
     connections: int   # open at a time, idle ones included
     idle: int = 0
-    reactors: int = 0  # not 0: server and client share as many CPUs
+    reactors: int = 0  # above 1: server and client share the CPUs of both
     churn: bool = False
 
     @property
@@ -56,7 +56,7 @@ CURVES = [
     *(_with_idle(connections) for connections in CURVE_CONNECTIONS),
     *(_ping_pong(f"sizes/{size}", f"50 connections, {size_text(size)}", 50, "-s", str(size))
       for size in CURVE_SIZES),
-    *(Load(f"reactors/{count}", f"50 connections, 64 B, {count} reactors",
+    *(Load(f"reactors/{count}", f"50 connections, 64 B, {count} reactors and client threads",
            ("-c", "50", "-s", "64", "-t", str(count)), 50, reactors=count)
       for count in CURVE_REACTORS),
 ]

@@ -3,14 +3,17 @@
 import json
 import os
 import platform
+import resource
 import subprocess
 import sys
+import time
 
 from servers import BenchError, CpuSampler
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.join(ROOT, "build", "release")
 CLIENT_GRACE_SECONDS = 60
+QUIET_WINDOW_SECONDS = 0.5
 
 
 def check_machine(arguments):
@@ -26,7 +29,7 @@ def check_machine(arguments):
               file=sys.stderr)
 
 
-def busy_nanoseconds(cpu):
+def _busy_nanoseconds(cpu):
     """What a CPU did for anybody, from /proc/stat; resolution 10 ms."""
     with open("/proc/stat") as file:
         for line in file:
@@ -35,6 +38,25 @@ def busy_nanoseconds(cpu):
                 ticks = user + nice + system + irq + softirq
                 return ticks * 1_000_000_000 // os.sysconf("SC_CLK_TCK")
     raise BenchError(f"/proc/stat has no CPU {cpu}")
+
+
+def _others_nanoseconds(server, cpus):
+    """What the CPUs did for others than server, client and this watcher, up to a constant."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    ours = sum(usage.ru_utime + usage.ru_stime for usage in used)
+    return (sum(_busy_nanoseconds(cpu) for cpu in cpus) - server.cpu_nanoseconds() -
+            int(ours * 1e9))
+
+
+def wait_until_quiet(cpus, share, limit_seconds):
+    """Returns when others use less than `share` of a CPU, or after the limit."""
+    deadline = time.monotonic() + limit_seconds
+    while time.monotonic() < deadline:
+        before = sum(_busy_nanoseconds(cpu) for cpu in cpus)
+        time.sleep(QUIET_WINDOW_SECONDS)
+        busy = sum(_busy_nanoseconds(cpu) for cpu in cpus) - before
+        if busy < share * QUIET_WINDOW_SECONDS * 1e9:
+            return
 
 
 def run_once(server, client, load_options, arguments, client_cpus=None):
@@ -48,14 +70,14 @@ def run_once(server, client, load_options, arguments, client_cpus=None):
                "--cpu", cpus, "-o", "json"]
     limit = arguments.duration + arguments.warmup + CLIENT_GRACE_SECONDS
     with CpuSampler(server) as sampler:
-        busy = busy_nanoseconds(arguments.server_cpu)
-        cpu = server.cpu_nanoseconds()
+        both = (arguments.server_cpu, arguments.client_cpu)
+        others, began = _others_nanoseconds(server, both), time.monotonic_ns()
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=limit)
         except subprocess.TimeoutExpired:
             raise BenchError(f"the client did not end within {limit:.0f} s: {' '.join(command)}")
-        busy = busy_nanoseconds(arguments.server_cpu) - busy
-        cpu = server.cpu_nanoseconds() - cpu
+        others = _others_nanoseconds(server, both) - others
+        whole = time.monotonic_ns() - began
     if done.returncode != 0:
         raise BenchError(f"the client failed against {server.name} ({done.returncode}): "
                          f"{done.stderr.strip() or done.stdout.strip()}\n  {' '.join(command)}")
@@ -74,8 +96,8 @@ def run_once(server, client, load_options, arguments, client_cpus=None):
         "nanoseconds_per_message": spent / messages,
         "messages_per_second": messages * 1e9 / (end - start),
         "server_cpu_share": spent / (end - start),
-        # What others did on the server's CPU: interrupts, and whoever should not have run.
-        "others_on_server_cpu_nanoseconds": max(0, busy - cpu),
+        # What others did on the two CPUs: interrupts, and whoever should not have run. Of one CPU.
+        "others_cpu_share": max(0, others) / whole,
         "client": report,
     }
 
