@@ -5,7 +5,7 @@ One JSON document, a line a run, so that a new measurement is a readable change:
   versions  of the peers' libraries and runtimes, by server
   pieces    one for each time that peers.py measured into the file: command, begin, revision
   unfit     load -> server -> why it does not take part
-  runs      load, server, round, piece, build (of the binary), figures; all the servers of a round ran in turn
+  runs      load, server, round, piece, build (of the binary), figures; servers of a round ran in turn
   failures  load, server, round, reason: a run that failed, repeated and all
 """
 

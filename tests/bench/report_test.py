@@ -20,8 +20,8 @@ C50 = next(load for load in loads.LOADS if load.name == "c50")
 def run(server, number, cost, load="c50", **more):
     return {"load": load, "server": server, "round": number, "piece": 0, "build": "b",
             "nanoseconds_per_message": cost, "messages_per_second": 1000, "messages": 10,
-            "server_cpu_share": 0.5, "client_cpu_share": 0.9, "others_cpu_share": 0.01, "p50": 1000, "p99": 2000,
-            "p99_9": 3000, **more}
+            "server_cpu_share": 0.5, "client_cpu_share": 0.9, "others_cpu_share": 0.01,
+            "p50": 1000, "p99": 2000, "p99_9": 3000, **more}
 
 
 def sample(runs):

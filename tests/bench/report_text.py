@@ -20,9 +20,10 @@ itself and the client, `echogwctl bench`, which compares every byte, has another
     tests/bench/peers.py report
 
 `measure` goes on where the data file ends, so it can be run in pieces, `--loads churn`, `--loads
-connections`, and be cut off at any time. It refuses to mix builds: `--replace` drops what the file
-has of these loads, `--data FILE` begins another file. `peers.py list` names servers and loads;
-`--variant echogw-NAME='OPTIONS'` adds an echogw with other options.
+connections`, and be cut off at any time. It refuses to mix builds: after a change delete
+`results/peers.json`, or name another file with `--data`; `--replace`, once, drops what the file has
+of these loads. `peers.py list` names servers and loads; `--variant echogw-NAME='OPTIONS'` adds an
+echogw with other options. An echogw or a peer that cannot be started here is named and left out.
 """
 
 SUMMARY = """\
@@ -91,7 +92,8 @@ METHOD = """\
   between begin and end of the client's measured time. Work of the kernel that runs in the server's
   calls counts as the server's, as it should.
 - A round runs each server once, in an order of its own. A server is started afresh for each run.
-  Figures are medians over the rounds. A run that others disturb is repeated, twice at most.
+  Figures are medians over the rounds. A run that others disturb is repeated, twice at most and while
+  the budget of time allows.
 - Each peer has TCP_NODELAY, a backlog of 4096, buffers up to 64 KiB, and sends from where it read;
   what the kernel does not take is kept and the connection not read meanwhile. `peers.py check`
   sends 16 MiB to a server before it reads, closes one half, and compares all.
