@@ -23,6 +23,7 @@ std::vector<std::unique_ptr<Command>> MakeCommands() {
   commands.push_back(MakeConnsCommand());
   commands.push_back(MakeCloseCommand());
   commands.push_back(MakeEventsCommand());
+  commands.push_back(MakeLimitsCommand());
   commands.push_back(MakeLogLevelCommand());
   commands.push_back(MakeWaitCommand());
   commands.push_back(MakeBenchCommand());

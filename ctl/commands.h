@@ -23,6 +23,7 @@ std::unique_ptr<Command> MakeOperationCommand();
 std::unique_ptr<Command> MakeConnsCommand();
 std::unique_ptr<Command> MakeCloseCommand();
 std::unique_ptr<Command> MakeEventsCommand();
+std::unique_ptr<Command> MakeLimitsCommand();
 std::unique_ptr<Command> MakeLogLevelCommand();
 std::unique_ptr<Command> MakeWaitCommand();
 std::unique_ptr<Command> MakeCompletionCommand();

@@ -26,6 +26,7 @@ void Print(CommandContext& context, const admin::v1::GetInfoResponse& info) {
               {"Started", info.has_start_time() ? TimeUtil::ToString(info.start_time()) : ""},
               {"Process", absl::StrCat(info.pid())},
               {"Listens on", absl::StrJoin(info.listen_addresses(), ", ")},
+              {"UDP on", absl::StrJoin(info.udp_addresses(), ", ")},
               {"Admin", info.admin_address()},
               {"Metrics", info.metrics_address().empty() ? "off" : info.metrics_address()},
               {"Poller", info.poller()},

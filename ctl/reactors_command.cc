@@ -1,4 +1,5 @@
 // reactors: every reactor slot with its place in the steering and its listeners, by ListReactors.
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -44,6 +45,38 @@ std::vector<std::string> Row(const Reactor& reactor) {
           HumanDuration(Duration(static_cast<std::int64_t>(c.loop_longest_nanoseconds())))};
 }
 
+bool HasUdp(const admin::v1::ListReactorsResponse& response) {
+  return std::any_of(response.reactors().begin(), response.reactors().end(),
+                     [](const Reactor& reactor) { return reactor.udp_sockets_size() > 0; });
+}
+
+void PrintUdp(CommandContext& context, const admin::v1::ListReactorsResponse& response) {
+  Table table({{"REACTOR", Align::kRight},
+               {"UDP IN", Align::kRight},
+               {"UDP OUT", Align::kRight},
+               {"NOT SENT BACK", Align::kRight},
+               {"SOCKETS", Align::kRight},
+               {"QUEUE", Align::kRight},
+               {"DROPS", Align::kRight}});
+  for (const Reactor& reactor : response.reactors()) {
+    const auto& udp = reactor.counters().udp();
+    std::uint64_t queue = 0;
+    std::uint64_t drops = 0;
+    for (const auto& socket : reactor.udp_sockets()) {
+      queue += socket.queue_bytes();
+      drops += socket.drops();
+    }
+    const auto& d = udp.dropped();
+    table.AddRow({absl::StrCat(reactor.id()), HumanCount(udp.received_datagrams()),
+                  HumanCount(udp.sent_datagrams()),
+                  HumanCount(d.would_block() + d.send_error() + d.truncated() + d.service_port() +
+                             d.group_address() + d.draining()),
+                  absl::StrCat(reactor.udp_sockets_size()), HumanBytes(queue), HumanCount(drops)});
+  }
+  context.out << '\n';
+  table.Print(context.out, context.colour);
+}
+
 class ReactorsCommand : public Command {
  public:
   CommandHelp Help() const override {
@@ -53,7 +86,8 @@ class ReactorsCommand : public Command {
             "Every slot ever used is listed, parked ones as well. ADOPTED counts connections that "
             "a reactor accepted for a parked one. QUEUE is connections that wait to be accepted, "
             "and the limit; DROPS what the kernel dropped there. STALLS are loop iterations over "
-            "the stall threshold, LONGEST the longest of all."};
+            "the stall threshold, LONGEST the longest of all. With UDP there is a second table, in "
+            "datagrams; its DROPS are those that the kernel dropped at full sockets."};
   }
 
   void AddOptions(OptionSet&) override {}
@@ -82,6 +116,7 @@ class ReactorsCommand : public Command {
                  {"LONGEST", Align::kRight}});
     for (const Reactor& reactor : response.reactors()) table.AddRow(Row(reactor));
     table.Print(context.out, context.colour);
+    if (HasUdp(response)) PrintUdp(context, response);
     return ExitCode::kOk;
   }
 };

@@ -47,7 +47,13 @@ std::string Closed(const Counters& total) {
                     {"drained", closed.drained()},
                     {"drain forced", closed.drain_forced()},
                     {"by an operator", closed.admin_closed()},
-                    {"reset by an operator", closed.admin_reset()}});
+                    {"reset by an operator", closed.admin_reset()},
+                    {"idle", closed.idle_timeout()},
+                    {"too old", closed.max_age()},
+                    {"no first byte", closed.no_first_byte()},
+                    {"PROXY header", closed.proxy_header()},
+                    {"handshake timeout", closed.handshake_timeout()},
+                    {"TLS", closed.tls_error()}});
 }
 
 std::string Rejected(const Counters& total) {
@@ -55,7 +61,38 @@ std::string Rejected(const Counters& total) {
   return Breakdown({{"past FD_SETSIZE", rejected.fd_limit_select()},
                     {"table full", rejected.table_full()},
                     {"poller error", rejected.poller_error()},
-                    {"draining", rejected.draining()}});
+                    {"draining", rejected.draining()},
+                    {"total limit", rejected.total_limit()},
+                    {"client limit", rejected.client_limit()},
+                    {"accept rate", rejected.accept_rate()}});
+}
+
+std::string ProxyHeaders(const Counters& total) {
+  const auto& headers = total.proxy_headers();
+  const std::string text = Breakdown({{"v1", headers.v1()},
+                                      {"v2", headers.v2()},
+                                      {"local", headers.local()},
+                                      {"absent", headers.absent()},
+                                      {"missing", headers.missing()},
+                                      {"malformed", headers.malformed()},
+                                      {"too long", headers.too_long()},
+                                      {"wrong checksum", headers.checksum()},
+                                      {"timed out", headers.timed_out()}});
+  return text == "0" ? "" : text;
+}
+
+std::string TlsFailures(const Counters& total) {
+  const auto& failures = total.tls_failures();
+  const std::string text = Breakdown({{"no TLS", failures.not_tls()},
+                                      {"version", failures.version()},
+                                      {"cipher", failures.cipher()},
+                                      {"alert", failures.alert()},
+                                      {"closed", failures.closed()},
+                                      {"timed out", failures.timed_out()},
+                                      {"other", failures.other()}});
+  return text == "0" && total.tls_handshakes() == 0
+             ? ""
+             : absl::StrCat(HumanCount(total.tls_handshakes()), " handshakes, failed ", text);
 }
 
 std::string AcceptErrors(const Counters& total) {
@@ -63,6 +100,35 @@ std::string AcceptErrors(const Counters& total) {
                                       {"out of memory", total.accept_errors_memory()},
                                       {"other", total.accept_errors_other()}});
   return text == "0" ? "" : text;
+}
+
+std::string DroppedDatagrams(const admin::v1::UdpCounters& udp) {
+  const auto& dropped = udp.dropped();
+  return Breakdown({{"no room to send", dropped.would_block()},
+                    {"send error", dropped.send_error()},
+                    {"truncated", dropped.truncated()},
+                    {"from a service port", dropped.service_port()},
+                    {"to a group address", dropped.group_address()},
+                    {"draining", dropped.draining()}});
+}
+
+// Header lines of UDP; none when it is off.
+Facts UdpFacts(const GetStatsResponse& stats) {
+  std::uint64_t sockets = 0;
+  std::uint64_t kernel_drops = 0;
+  for (const Reactor& reactor : stats.reactors()) {
+    for (const auto& socket : reactor.udp_sockets()) {
+      ++sockets;
+      kernel_drops += socket.drops();
+    }
+  }
+  if (sockets == 0) return {};
+  const auto& udp = stats.total().udp();
+  return {{"Datagrams", absl::StrCat(HumanCount(udp.received_datagrams()), " received (",
+                                     HumanBytes(udp.received_bytes()), "), ",
+                                     HumanCount(udp.sent_datagrams()), " sent")},
+          {"Not sent back", DroppedDatagrams(udp)},
+          {"Kernel drops", absl::StrCat(HumanCount(kernel_drops), " datagrams")}};
 }
 
 double Seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
@@ -102,7 +168,11 @@ void PrintHeader(std::ostream& out, const GetStatsResponse& stats, const std::st
       {"Closed", Closed(total)},
       {"Rejected", Rejected(total)},
       {"Accept errors", AcceptErrors(total)},
+      {"PROXY headers", ProxyHeaders(total)},
+      {"TLS", TlsFailures(total)},
   };
+  const Facts udp = UdpFacts(stats);
+  facts.insert(facts.end(), udp.begin(), udp.end());
   facts.insert(facts.end(), moving.begin(), moving.end());
   facts.emplace_back("Memory", HumanBytes(stats.process_resident_bytes()) + " resident");
   if (total.pending_bytes() > 0) {

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the packages of the given sets of packages.txt that this Debian machine lacks.
-# Usage: install-packages.sh SET...     (sets: build runtime test image)
+# Usage: install-packages.sh SET...     (sets: build runtime test image bench)
 # Nothing is asked of apt when nothing is missing, so it costs little to call it every time.
 #
 # A package may bring a service (prometheus does). What is installed here is for tests that start
@@ -9,7 +9,7 @@
 set -eu
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
-[ $# -gt 0 ] || { echo "usage: $0 SET...  (sets: build runtime test image)" >&2; exit 2; }
+[ $# -gt 0 ] || { echo "usage: $0 SET...  (sets: build runtime test image bench)" >&2; exit 2; }
 
 wanted=
 for set in "$@"; do

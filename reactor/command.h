@@ -14,17 +14,22 @@
 #include "reactor/connection.h"
 #include "reactor/connection_extra.h"
 #include "reactor/connection_record.h"
+#include "reactor/limits.h"
+#include "reactor/service.h"
 
 namespace echogw {
 
 class Mailbox;
 
-// A listening socket. The pool owns the descriptor and keeps it open as long as it serves; a
-// reactor only watches it and accepts from it.
+// A listening socket, or one that datagrams come to. The pool owns the descriptor and keeps it open
+// as long as it serves; a reactor only watches it, and accepts or echoes.
 struct Listener {
   int fd = -1;
   std::uint32_t slot = 0;           // its place in the reuseport group
-  std::uint16_t address_index = 0;  // which of the listen addresses
+  std::uint16_t address_index = 0;  // which of the addresses of its kind
+  Service service;                  // of its connections
+  bool shared = false;              // the only one of its address: see DealConnections
+  bool datagrams = false;           // UDP
 };
 
 // A connection under way between two reactors. Moves only; one that is thrown away closes its
@@ -91,17 +96,33 @@ struct AdoptConnections {
   std::vector<MovedConnection> connections;
 };
 
+// A reactor with its share of the connections that are dealt out.
+struct DealTarget {
+  Mailbox* mailbox = nullptr;
+  std::uint32_t weight = 0;
+};
+
+// Who gets the connections of shared listeners, in turn by weight, whoever accepts from these. One
+// with a lower version than the last is late, and has no effect. Reported as kDone.
+struct DealConnections {
+  std::uint64_t id = 0;
+  std::uint64_t version = 0;
+  std::vector<DealTarget> targets;
+};
+
 enum class Admission : std::uint8_t {
   kAccept,
   kReset,  // accept, then RST: the client knows at once
 };
 
-// What becomes of new connections. Reported as kDone.
+// What becomes of new connections and of datagrams. Reported as kDone.
 struct SetAdmission {
   std::uint64_t id = 0;
   Admission admission = Admission::kAccept;
   // Listeners carry a filter (AttachSynDrop) that accepted connections inherit: take it off them.
   bool detach_filter = false;
+  // Datagrams that come are counted and not answered.
+  bool drop_datagrams = false;
 };
 
 // Close all connections politely, idle ones first, spread evenly over `spread`: all that was
@@ -143,9 +164,17 @@ struct CloseSome {
   bool reset = false;
 };
 
+// From here on these limits hold, for the connections that are there too. Answered by an empty
+// slice.
+struct SetLimits {
+  std::uint64_t id = 0;
+  SliceBox* reply = nullptr;
+  Limits limits;
+};
+
 using Command = std::variant<Stop, AdoptListeners, HandOverListeners, MoveConnections,
-                             AdoptConnections, SetAdmission, CloseConnections, CancelClose,
-                             ReadConnections, InspectConnection, CloseSome>;
+                             AdoptConnections, DealConnections, SetAdmission, CloseConnections,
+                             CancelClose, ReadConnections, InspectConnection, CloseSome, SetLimits>;
 
 enum class ReportKind : std::uint8_t {
   kDone,

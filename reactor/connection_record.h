@@ -2,7 +2,6 @@
 // and in the events of a watch.
 #pragma once
 
-#include <array>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -16,21 +15,10 @@
 #include "reactor/clock.h"
 #include "reactor/connection.h"
 #include "reactor/counters.h"
+#include "reactor/endpoint.h"
+#include "reactor/service.h"
 
 namespace echogw {
-
-// One end of a connection. IPv4 in an IPv6 socket is given as IPv4.
-struct Endpoint {
-  std::uint8_t family = 0;  // AF_INET, AF_INET6; 0 when it could not be read
-  std::uint16_t port = 0;
-  std::array<std::uint8_t, 16> address{};  // in network order; 4 bytes for AF_INET
-
-  // "1.2.3.4:5" or "[::1]:5"; "?" when it could not be read.
-  [[nodiscard]] std::string ToString() const;
-};
-
-[[nodiscard]] Endpoint PeerOf(int fd);
-[[nodiscard]] Endpoint LocalOf(int fd);
 
 // Where a connection was when it was read: good for as long as it stays there.
 struct ConnectionRef {
@@ -41,8 +29,16 @@ struct ConnectionRef {
 
 struct ConnectionRecord {
   ConnectionRef ref;
+  // The client: whom a proxy speaks for, if it does, and then the proxy itself; else the latter has
+  // no family.
   Endpoint peer;
+  Endpoint proxied_by;
   Endpoint local;
+  std::string local_path;  // of a unix socket, as "unix:PATH"; else empty
+  ServiceMode mode = ServiceMode::kEcho;
+  // "TLSv1.3" and the cipher's name; empty without TLS, or before the end of its handshake.
+  std::string tls_version;
+  std::string tls_cipher;
   Nanos age = 0;   // to 10 ms
   Nanos idle = 0;  // to 1 ms
   std::uint64_t received_bytes = 0;

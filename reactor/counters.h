@@ -11,6 +11,7 @@
 
 #include "reactor/counter.h"
 #include "reactor/histogram.h"
+#include "reactor/udp_counters.h"
 
 namespace echogw {
 
@@ -24,17 +25,53 @@ enum class CloseReason : std::uint8_t {
   kDrainForced,  // closed by us with RST
   kAdminClosed,  // one that an operator closed: all echoed, then FIN
   kAdminReset,   // one that an operator closed with RST
+  // Closed by a limit: all echoed, then FIN; with RST if the peer does not end it then.
+  kIdleTimeout,       // it was not ready for anything for Limits::idle_timeout
+  kMaxAge,            // Limits::max_age
+  kNoFirstByte,       // it sent nothing for Limits::first_byte_timeout
+  kProxyHeader,       // the PROXY header is missing or wrong
+  kHandshakeTimeout,  // what comes before payload did not come in time
+  kTlsError,          // the handshake failed, or TLS after it
 };
-inline constexpr std::size_t kCloseReasons = 8;
+inline constexpr std::size_t kCloseReasons = 14;
 
 // Why a connection that the kernel had accepted was turned away.
 enum class RejectReason : std::uint8_t {
   kFdLimitSelect,  // the descriptor is not below FD_SETSIZE
-  kTableFull,      // ReactorOptions::connections_max
+  kTableFull,      // Limits::max_connections
   kPollerError,    // the poller could not watch it
   kDraining,       // the gateway refuses new connections
+  kTotalLimit,     // Limits::max_connections_total
+  kClientLimit,    // Limits::max_connections_per_client
+  kAcceptRate,     // Limits::accept_rate, unless they wait
 };
-inline constexpr std::size_t kRejectReasons = 4;
+inline constexpr std::size_t kRejectReasons = 7;
+
+// What became of connections at an address that wants a PROXY header.
+enum class ProxyOutcome : std::uint8_t {
+  kV1,         // a header of version 1
+  kV2,         // one of version 2
+  kLocal,      // one in which the proxy speaks for itself
+  kAbsent,     // none where it is optional: served without
+  kMissing,    // none where it is required; this and the rest are closed
+  kMalformed,  // one that breaks a rule
+  kTooLong,    // one over the limits of proxy_protocol.h
+  kChecksum,   // one whose CRC32C is wrong
+  kTimedOut,   // none, or not all of it, in time
+};
+inline constexpr std::size_t kProxyOutcomes = 9;
+
+// Why the TLS of a connection failed, in the handshake but for kAlert and kOther.
+enum class TlsFailure : std::uint8_t {
+  kNotTls,    // the client does not speak TLS
+  kVersion,   // it speaks no version that we do
+  kCipher,    // no cipher in common
+  kAlert,     // it sent an alert, as when it does not trust the certificate
+  kClosed,    // it went away
+  kTimedOut,  // it took too long
+  kOther,
+};
+inline constexpr std::size_t kTlsFailures = 7;
 
 // Why accept() failed.
 enum class AcceptError : std::uint8_t { kFdLimit, kMemory, kOther };
@@ -64,11 +101,17 @@ struct CounterSnapshot {
   std::uint64_t wakeups = 0;
   std::uint64_t loop_busy_ns = 0;
   std::uint64_t loop_wait_ns = 0;
+  std::uint64_t loop_spin_ns = 0;  // of loop_wait_ns
   std::array<std::uint64_t, kAcceptErrors> accept_errors{};
+  std::uint64_t accept_rate_waits = 0;
+  std::array<std::uint64_t, kProxyOutcomes> proxy_headers{};
+  std::uint64_t tls_handshakes = 0;
+  std::array<std::uint64_t, kTlsFailures> tls_failures{};
   std::uint64_t accepted_from_adopted = 0;
   std::uint64_t loop_stalls = 0;
   std::uint64_t loop_longest_ns = 0;
   std::uint64_t pending_bytes = 0;
+  UdpSnapshot udp;
   HistogramSnapshot<kDurationBuckets> turn_ns;
   HistogramSnapshot<kDurationBuckets> echo_ns;
   HistogramSnapshot<kBatchBuckets> wakeup_events;
@@ -110,13 +153,19 @@ struct alignas(128) Counters {
   std::array<Counter, kCloseReasons> connections_closed;
   std::array<Counter, kRejectReasons> connections_rejected;
   std::array<Counter, kAcceptErrors> accept_errors;
+  Counter accept_rate_waits;  // pauses of accepting because of Limits::accept_rate
+  std::array<Counter, kProxyOutcomes> proxy_headers;
+  Counter tls_handshakes;  // that succeeded
+  std::array<Counter, kTlsFailures> tls_failures;
   Counter accepted_from_adopted;
   Counter partial_writes;
   Counter loop_stalls;
   Counter loop_longest_ns;
+  Counter loop_spin_ns;
   Counter pending_bytes;
   Histogram<kBatchBuckets> accept_batch;    // connections accepted from a listener in one turn
   Histogram<kLifetimeBuckets> lifetime_ms;  // of connections that ended here
+  UdpCounters udp;
 
   [[nodiscard]] CounterSnapshot Read() const noexcept;
 };

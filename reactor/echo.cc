@@ -3,40 +3,12 @@
 #include <cerrno>
 #include <cstring>
 
+#include "reactor/upper_case.h"
+
 namespace echogw {
 namespace {
 
-CloseReason ReasonFor(int error) {
-  switch (error) {
-    case ECONNRESET:
-    case EPIPE:
-      return CloseReason::kPeerReset;
-    case ETIMEDOUT:
-    case EHOSTUNREACH:
-    case ENETUNREACH:
-    case ENETDOWN:
-      return CloseReason::kTimedOut;
-    default:
-      return CloseReason::kIoError;
-  }
-}
-
 EchoResult Close(CloseReason reason) { return {EchoOutcome::kClose, reason}; }
-
-// ASCII only, whatever the locale; simple enough for the compiler to vectorise.
-void UpperCase(std::span<std::byte> bytes) {
-  for (std::byte& b : bytes) {
-    const auto c = std::to_integer<unsigned>(b);
-    const unsigned is_lower = (c - 'a') < 26U ? 0x20U : 0U;
-    b = static_cast<std::byte>(c ^ is_lower);
-  }
-}
-
-void CountWrite(Connection& c, const EchoContext& context, std::size_t bytes) {
-  c.sent_bytes += bytes;
-  context.counters.sent_bytes.Add(bytes);
-  context.counters.writes.Add(1);
-}
 
 void Hold(Connection& c, const EchoContext& context, std::span<const std::byte> rest) {
   const std::uint8_t size_class = BufferPool::ClassFor(rest.size());
@@ -54,7 +26,7 @@ EchoResult FlushPending(Connection& c, const EchoContext& context) {
   while (c.pending_bytes() > 0) {
     const IoResult w =
         context.io.Write(c.fd, std::span(c.pending + c.pending_begin, c.pending_bytes()));
-    if (w.status == IoStatus::kError) return Close(ReasonFor(w.error));
+    if (w.status == IoStatus::kError) return Close(CloseReasonFor(w.error));
     if (w.status == IoStatus::kWouldBlock) return {EchoOutcome::kBlocked, {}};
     CountWrite(c, context, w.bytes);
     context.counters.pending_bytes.Subtract(w.bytes);
@@ -65,6 +37,46 @@ EchoResult FlushPending(Connection& c, const EchoContext& context) {
 }
 
 }  // namespace
+
+CloseReason CloseReasonFor(int error) {
+  switch (error) {
+    case ECONNRESET:
+    case EPIPE:
+      return CloseReason::kPeerReset;
+    case ETIMEDOUT:
+    case EHOSTUNREACH:
+    case ENETUNREACH:
+    case ENETDOWN:
+      return CloseReason::kTimedOut;
+    default:
+      return CloseReason::kIoError;
+  }
+}
+
+void CountRead(Connection& c, const EchoContext& context, std::size_t bytes) {
+  c.received_bytes += bytes;
+  context.counters.received_bytes.Add(bytes);
+  context.counters.reads.Add(1);
+  context.counters.read_bytes.Record(bytes);
+}
+
+void CountWrite(Connection& c, const EchoContext& context, std::size_t bytes) {
+  c.sent_bytes += bytes;
+  context.counters.sent_bytes.Add(bytes);
+  context.counters.writes.Add(1);
+}
+
+EchoResult WriteOrHold(Connection& c, const EchoContext& context,
+                       std::span<const std::byte> bytes) {
+  const IoResult w = context.io.Write(c.fd, bytes);
+  if (w.status == IoStatus::kError) [[unlikely]]
+    return Close(CloseReasonFor(w.error));
+  if (w.bytes > 0) CountWrite(c, context, w.bytes);
+  if (w.bytes == bytes.size()) [[likely]]
+    return {EchoOutcome::kIdle, {}};
+  Hold(c, context, bytes.subspan(w.bytes));
+  return {EchoOutcome::kBlocked, {}};
+}
 
 void DropPending(Connection& c, const EchoContext& context) {
   if (!c.has_pending()) return;
@@ -91,24 +103,16 @@ EchoResult EchoTurn(Connection& c, bool to_the_end, const EchoContext& context) 
       case IoStatus::kEof:
         return Close(CloseReason::kPeerClosed);
       case IoStatus::kError:
-        return Close(ReasonFor(r.error));
+        return Close(CloseReasonFor(r.error));
     }
-    c.received_bytes += r.bytes;
-    context.counters.received_bytes.Add(r.bytes);
-    context.counters.reads.Add(1);
-    context.counters.read_bytes.Record(r.bytes);
+    CountRead(c, context, r.bytes);
     const std::span<std::byte> message = context.scratch.first(r.bytes);
     if (context.transform == Transform::kUpper) [[unlikely]]
       UpperCase(message);
 
-    const IoResult w = context.io.Write(c.fd, message);
-    if (w.status == IoStatus::kError) [[unlikely]]
-      return Close(ReasonFor(w.error));
-    if (w.bytes > 0) CountWrite(c, context, w.bytes);
-    if (w.bytes < r.bytes) [[unlikely]] {
-      Hold(c, context, message.subspan(w.bytes));
-      return {EchoOutcome::kBlocked, {}};
-    }
+    const EchoResult written = WriteOrHold(c, context, message);
+    if (written.outcome != EchoOutcome::kIdle) [[unlikely]]
+      return written;
     if (r.bytes < context.scratch.size() && !to_the_end) return {EchoOutcome::kIdle, {}};
     moved += r.bytes;
     if (moved >= context.turn_bytes) return {EchoOutcome::kMore, {}};
@@ -128,7 +132,7 @@ EchoResult DiscardTurn(Connection& c, const EchoContext& context) {
       case IoStatus::kEof:
         return Close(c.admin_closed ? CloseReason::kAdminClosed : CloseReason::kDrained);
       case IoStatus::kError:
-        return Close(ReasonFor(r.error));
+        return Close(CloseReasonFor(r.error));
     }
   }
   return {EchoOutcome::kMore, {}};

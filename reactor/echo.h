@@ -29,7 +29,9 @@ struct EchoContext {
 enum class EchoOutcome : std::uint8_t {
   kIdle,     // nothing to read at the moment: wait until it is readable
   kBlocked,  // the client takes no more: wait until it is writable; nothing is read until then
+  kStalled,  // the client takes no more, but what it sends goes on being read
   kMore,     // the turn is used up: come back after the others
+  kPaused,   // its rate is used up: nothing is read until its timer ends. Not from this file
   kClose,    // it is over, for `reason`; the caller closes
 };
 
@@ -48,6 +50,18 @@ struct EchoResult {
 // After our FIN: reads and throws away, at most one turn's worth. kClose once the client has sent
 // its FIN or is gone.
 [[nodiscard]] EchoResult DiscardTurn(Connection& c, const EchoContext& context);
+
+// ---- for what is served beside echo ----
+
+[[nodiscard]] CloseReason CloseReasonFor(int error);
+
+void CountRead(Connection& c, const EchoContext& context, std::size_t bytes);
+void CountWrite(Connection& c, const EchoContext& context, std::size_t bytes);
+
+// Writes; what the client does not take is held. Nothing must be held before. kIdle when all is
+// written.
+[[nodiscard]] EchoResult WriteOrHold(Connection& c, const EchoContext& context,
+                                     std::span<const std::byte> bytes);
 
 // Frees the pending block, if there is one, and what it holds.
 void DropPending(Connection& c, const EchoContext& context);

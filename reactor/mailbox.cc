@@ -27,10 +27,19 @@ bool Mailbox::Post(Command&& command) {
 }
 
 bool Mailbox::Post(Command&& command, Counter& posted, std::uint64_t n) {
+  return PostWithin(kCommandsMax, std::move(command), posted, n);
+}
+
+bool Mailbox::PostBeyond(Command&& command) {
+  Counter unused;
+  return PostWithin(SIZE_MAX, std::move(command), unused, 1);
+}
+
+bool Mailbox::PostWithin(std::size_t most, Command&& command, Counter& posted, std::uint64_t n) {
   bool was_empty = false;
   {
     const std::scoped_lock lock(mutex_);
-    if (!open_ || commands_.size() >= kCommandsMax) return false;
+    if (!open_ || commands_.size() >= most) return false;
     posted.Add(n);
     was_empty = commands_.empty();
     commands_.push_back(std::move(command));

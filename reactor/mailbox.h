@@ -36,6 +36,9 @@ class Mailbox {
   // counts at the other end counts later. `posted` is the caller's.
   [[nodiscard]] bool Post(Command&& command, Counter& posted, std::uint64_t n);
 
+  // The same, whether or not there is room: for what is rare and must arrive. False when closed.
+  [[nodiscard]] bool PostBeyond(Command&& command);
+
   // Watched by the reactor's poller.
   [[nodiscard]] int event_fd() const noexcept { return event_.get(); }
 
@@ -50,6 +53,8 @@ class Mailbox {
   [[nodiscard]] std::vector<Command> Close();
 
  private:
+  [[nodiscard]] bool PostWithin(std::size_t most, Command&& command, Counter& posted,
+                                std::uint64_t n);
   explicit Mailbox(UniqueFd event) : event_(std::move(event)) {}
 
   UniqueFd event_;

@@ -29,7 +29,8 @@ Reactor::Reactor(const ReactorOptions& options, const ReactorDeps& deps,
       edge_(poller_->edge_triggered()),
       scratch_(options.buffer_bytes),
       echo_{deps.io, pool_, deps.counters, scratch_, options.turn_bytes, options.transform},
-      events_(options.events_max) {}
+      events_(options.events_max),
+      spin_(options.spin.count()) {}
 
 Reactor::~Reactor() = default;
 
@@ -37,6 +38,7 @@ void Reactor::Enter() {
   loop_.Bind();
   loop_.Assert();
   now_ = deps_.clock.Now();
+  TakeLimits(options_.limits);
 }
 
 void Reactor::Run() {
@@ -49,7 +51,7 @@ bool Reactor::Turn(Nanos wait_max) {
   loop_.Assert();
   if (stopped_) return false;
   const Nanos slept_at = now_;
-  const std::size_t n = poller_->Wait(events_, WaitTime(wait_max));
+  const std::size_t n = Wait(wait_max);
   now_ = deps_.clock.Now();
   const Nanos woke_at = now_;
   ++turn_;
@@ -67,12 +69,15 @@ bool Reactor::Turn(Nanos wait_max) {
       counters.echo_ns.Record(static_cast<std::uint64_t>(deps_.clock.Now() - woke_at));
     }
   }
+  if (now_ >= next_timer_at_) [[unlikely]]
+    RunTimers();
   if (!queue_.empty()) RunQueue();
   if (mail_) ReadMail();
   if (move_job_) RunMoveJob();
   if (close_job_) RunCloseJob();
   if (now_ >= resume_accepting_at_) ResumeAccepting();
   if (now_ >= retry_unwatched_at_) RetryUnwatched();
+  if (now_ >= next_handshake_at_) EndHandshakes();
   if (stopped_) CloseAll();
 
   now_ = deps_.clock.Now();
@@ -83,9 +88,19 @@ bool Reactor::Turn(Nanos wait_max) {
   return !stopped_;
 }
 
+std::size_t Reactor::Wait(Nanos wait_max) {
+  const Nanos timeout = WaitTime(wait_max);
+  if (!spin_.enabled()) [[likely]]
+    return poller_->Wait(events_, timeout);
+  const auto [n, spun] = spin_.Wait(*poller_, deps_.clock, events_, now_, timeout);
+  deps_.counters.loop_spin_ns.Add(static_cast<std::uint64_t>(spun));
+  return n;
+}
+
 Nanos Reactor::WaitTime(Nanos wait_max) const {
   if (!queue_.empty()) return 0;
-  Nanos until = std::min(resume_accepting_at_, retry_unwatched_at_);
+  Nanos until = std::min(std::min(resume_accepting_at_, retry_unwatched_at_),
+                         std::min(next_timer_at_, next_handshake_at_));
   if (move_job_) until = std::min(until, move_job_->next_slice_at);
   if (close_job_) until = std::min(until, close_job_->next_at);
   if (until == kNever) return wait_max;
@@ -122,7 +137,9 @@ void Reactor::Dispatch(const epoll_event& event) {
     return;
   }
   WatchedListener& w = listeners_[token.index];
-  if (w.taken && !accepting_paused_) OnListener(w, token.index);
+  if (!w.watched) return;
+  if (w.listener.datagrams) return OnDatagrams(w);
+  OnListener(w, token.index);
 }
 
 void Reactor::OnConnection(Connection& c, Token token, std::uint32_t events) {
@@ -137,7 +154,13 @@ void Reactor::OnConnection(Connection& c, Token token, std::uint32_t events) {
     return;
   }
   // Edges that came while it was blocked are used up: read until the kernel has no more.
-  Settle(c, token, EchoTurn(c, blocked || (events & kMoreFollows) != 0, echo_));
+  Settle(c, token, TurnOf(c, token, blocked || (events & kMoreFollows) != 0, events));
+}
+
+EchoResult Reactor::TurnOf(Connection& c, Token token, bool to_the_end, std::uint32_t events) {
+  if (c.has_extra) [[unlikely]]
+    return SpecialTurn(c, token, to_the_end, events);
+  return EchoTurn(c, to_the_end, echo_);
 }
 
 void Reactor::Settle(Connection& c, Token token, EchoResult result) {
@@ -153,8 +176,14 @@ void Reactor::Settle(Connection& c, Token token, EchoResult result) {
     case EchoOutcome::kBlocked:
       WatchFor(c, token, edge_, true);
       return;
+    case EchoOutcome::kStalled:
+      WatchFor(c, token, true, true);
+      return;
     case EchoOutcome::kMore:
       Enqueue(c, token);
+      return;
+    case EchoOutcome::kPaused:
+      if (!edge_) WatchFor(c, token, false, false);
       return;
     case EchoOutcome::kClose:
       CloseConnection(c, token, result.reason);
@@ -185,23 +214,27 @@ void Reactor::RunQueue() {
     Connection* c = table_.Find(token);
     if (c == nullptr) continue;
     c->queued = false;
-    Settle(*c, token, c->fin_sent ? DiscardTurn(*c, echo_) : EchoTurn(*c, true, echo_));
+    Settle(*c, token, c->fin_sent ? DiscardTurn(*c, echo_) : TurnOf(*c, token, true, 0));
   }
   queue_turn_.clear();
 }
 
-void Reactor::CloseConnection(Connection& c, Token token, CloseReason reason) {
+void Reactor::CloseConnection(Connection& c, Token token, CloseReason reason, bool reset) {
+  if (c.has_extra) reason = EndLimits(c, token.index, reason);
+  timers_.Cancel(token.index);
   if (deps_.log.Enabled(LogLevel::kDebug)) [[unlikely]] {
     deps_.log.Write(
         LogLevel::kDebug,
         absl::StrCat("reactor ", options_.id, " closes fd ", c.fd, ": ", CloseReasonName(reason),
                      ", received ", c.received_bytes, " bytes, sent ", c.sent_bytes));
   }
-  if (deps_.events.watched()) [[unlikely]]
+  if (deps_.events.watched()) [[unlikely]] {
+    if (c.has_extra) TellOpened(c, token.index);
     Tell(c, token.index, false, reason);
+  }
   DropPending(c, echo_);
   if (!c.unwatched) poller_->Closing(c.fd);
-  if (reason == CloseReason::kDrainForced || reason == CloseReason::kAdminReset) {
+  if (reset || reason == CloseReason::kDrainForced || reason == CloseReason::kAdminReset) {
     deps_.io.Reset(c.fd);
   } else {
     deps_.io.Close(c.fd);
@@ -212,7 +245,8 @@ void Reactor::CloseConnection(Connection& c, Token token, CloseReason reason) {
   table_.Erase(token);
   deps_.counters.connections_closed[static_cast<std::size_t>(reason)].Add(1);
   deps_.counters.connections_active.Subtract(1);
-  if (accepting_paused_) resume_accepting_at_ = now_;  // there is a descriptor again
+  // There is a descriptor again.
+  if (accepting_paused_ && !AwaitsAcceptToken()) resume_accepting_at_ = now_;
 }
 
 void Reactor::RetryUnwatched() {
@@ -239,8 +273,13 @@ void Reactor::CloseAll() {
   }
   // Connections that were on their way here count as arrived, and end here.
   for (Command& command : deps_.mailbox.Close()) {
+    if (auto* limits = std::get_if<SetLimits>(&command)) limits->reply->Push({.id = limits->id});
     auto* adopt = std::get_if<AdoptConnections>(&command);
     if (adopt == nullptr) continue;
+    for (MovedConnection& moved : adopt->connections) {
+      const auto extra = moved.TakeExtra();
+      if (extra != nullptr && extra->counted) deps_.gate.Leave(extra->client);
+    }
     const std::size_t n = adopt->connections.size();
     deps_.counters.connections_moved_in.Add(n);
     deps_.counters.connections_closed[static_cast<std::size_t>(CloseReason::kDrainForced)].Add(n);

@@ -16,14 +16,18 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <queue>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "reactor/buffer_pool.h"
 #include "reactor/clock.h"
 #include "reactor/command.h"
+#include "reactor/connection_gate.h"
 #include "reactor/connection_record.h"
 #include "reactor/counters.h"
 #include "reactor/echo.h"
@@ -34,6 +38,11 @@
 #include "reactor/poller.h"
 #include "reactor/slot_table.h"
 #include "reactor/socket_io.h"
+#include "reactor/spinning_wait.h"
+#include "reactor/timer_wheel.h"
+#include "reactor/tls_context.h"
+#include "reactor/udp_echo.h"
+#include "reactor/udp_socket.h"
 
 namespace echogw {
 
@@ -43,9 +52,12 @@ struct ReactorDeps {
   Mailbox& mailbox;
   Outbox& outbox;
   EventRing& events;
+  ConnectionGate& gate;
   SocketIo& io;
   Clock& clock;
   LogSink& log;
+  // Of the addresses with TLS; null if there is none.
+  TlsContext* tls = nullptr;
 };
 
 class Reactor {
@@ -72,6 +84,7 @@ class Reactor {
   struct WatchedListener {
     Listener listener;
     bool taken = false;
+    bool watched = false;  // by the poller
     // Accepts in a row that the last turns made worthwhile, and the turn it was last ready.
     std::uint32_t batch = 1;
     std::uint64_t ready_turn = 0;
@@ -104,8 +117,13 @@ class Reactor {
   void WatchFor(Connection& c, Token token, bool read, bool write) ECHOGW_ON(loop_);
   void Enqueue(Connection& c, Token token) ECHOGW_ON(loop_);
   void RunQueue() ECHOGW_ON(loop_);
-  void CloseConnection(Connection& c, Token token, CloseReason reason) ECHOGW_ON(loop_);
+  void CloseConnection(Connection& c, Token token, CloseReason reason, bool reset = false)
+      ECHOGW_ON(loop_);
   void RetryUnwatched() ECHOGW_ON(loop_);
+  // `events` led to it; 0 if none did.
+  [[nodiscard]] EchoResult TurnOf(Connection& c, Token token, bool to_the_end, std::uint32_t events)
+      ECHOGW_ON(loop_);
+  [[nodiscard]] std::size_t Wait(Nanos wait_max) ECHOGW_ON(loop_);
   [[nodiscard]] Nanos WaitTime(Nanos wait_max) const ECHOGW_ON(loop_);
   void CountTurn(Nanos begun, Nanos ended) ECHOGW_ON(loop_);
   void CloseAll() ECHOGW_ON(loop_);
@@ -116,9 +134,29 @@ class Reactor {
   void Reject(int fd, RejectReason reason) ECHOGW_ON(loop_);
   void OnAcceptError(int error) ECHOGW_ON(loop_);
   void PauseAccepting(const char* why) ECHOGW_ON(loop_);
+  // False if no listener was watched before.
+  bool LeaveListeners(Nanos until) ECHOGW_ON(loop_);
   void ResumeAccepting() ECHOGW_ON(loop_);
   [[nodiscard]] bool WatchListener(std::uint32_t index) ECHOGW_ON(loop_);
+  void UnwatchListener(WatchedListener& w) ECHOGW_ON(loop_);
   void AddListener(const Listener& listener) ECHOGW_ON(loop_);
+
+  // reactor_deal.cc
+  void Deal(Token token) ECHOGW_ON(loop_);
+  [[nodiscard]] Mailbox* NextInDeal() ECHOGW_ON(loop_);
+
+  // reactor_sessions.cc
+  void BeginSession(Connection& c, Token token, const Service& service) ECHOGW_ON(loop_);
+  void ResumeSession(Connection& c, Token token) ECHOGW_ON(loop_);
+  [[nodiscard]] EchoResult SessionTurn(Connection& c, Token token, Session& session,
+                                       const EchoContext& context) ECHOGW_ON(loop_);
+  void TellOpened(Connection& c, std::uint32_t index) ECHOGW_ON(loop_);
+  void AwaitHandshake(Token token, Nanos deadline) ECHOGW_ON(loop_);
+  void EndHandshakes() ECHOGW_ON(loop_);
+
+  // reactor_udp.cc
+  void PrepareForDatagrams() ECHOGW_ON(loop_);
+  void OnDatagrams(const WatchedListener& w) ECHOGW_ON(loop_);
 
   // reactor_commands.cc
   void ReadMail() ECHOGW_ON(loop_);
@@ -127,12 +165,14 @@ class Reactor {
   void Do(HandOverListeners& command) ECHOGW_ON(loop_);
   void Do(MoveConnections& command) ECHOGW_ON(loop_);
   void Do(AdoptConnections& command) ECHOGW_ON(loop_);
+  void Do(DealConnections& command) ECHOGW_ON(loop_);
   void Do(SetAdmission& command) ECHOGW_ON(loop_);
   void Do(CloseConnections& command) ECHOGW_ON(loop_);
   void Do(CancelClose& command) ECHOGW_ON(loop_);
   void Do(ReadConnections& command) ECHOGW_ON(loop_);
   void Do(InspectConnection& command) ECHOGW_ON(loop_);
   void Do(CloseSome& command) ECHOGW_ON(loop_);
+  void Do(SetLimits& command) ECHOGW_ON(loop_);
   void RunMoveJob() ECHOGW_ON(loop_);
   void EndMoveJob() ECHOGW_ON(loop_);
   [[nodiscard]] bool MayMove(const Connection& c) const ECHOGW_ON(loop_);
@@ -147,10 +187,32 @@ class Reactor {
   void Answer(const Report& report) ECHOGW_ON(loop_);
 
   // reactor_connections.cc
-  [[nodiscard]] ConnectionRecord RecordOf(const Connection& c, std::uint32_t index) const
+  [[nodiscard]] ConnectionRecord RecordOf(const Connection& c, std::uint32_t index)
       ECHOGW_ON(loop_);
   [[nodiscard]] Connection* FindRef(const ConnectionRef& ref) ECHOGW_ON(loop_);
   void Tell(const Connection& c, std::uint32_t index, bool opened, CloseReason reason)
+      ECHOGW_ON(loop_);
+
+  // reactor_limits.cc
+  struct Due {
+    Nanos at = kNever;
+    CloseReason reason = CloseReason::kIdleTimeout;
+  };
+  void TakeLimits(const Limits& limits) ECHOGW_ON(loop_);
+  // Puts one that came by accept or by a move, or was there before, under the limits in force.
+  void Regulate(Connection& c, Token token) ECHOGW_ON(loop_);
+  [[nodiscard]] ConnectionExtra& ExtraFor(Token token) ECHOGW_ON(loop_);
+  [[nodiscard]] std::optional<RejectReason> Refusal(int fd, ClientKey& client) ECHOGW_ON(loop_);
+  [[nodiscard]] bool MayAccept() ECHOGW_ON(loop_);
+  [[nodiscard]] bool AwaitsAcceptToken() const ECHOGW_ON(loop_);
+  [[nodiscard]] EchoResult SpecialTurn(Connection& c, Token token, bool to_the_end,
+                                       std::uint32_t events) ECHOGW_ON(loop_);
+  void Resume(Connection& c, Token token) ECHOGW_ON(loop_);
+  [[nodiscard]] Due NextDue(const Connection& c, bool paused) const ECHOGW_ON(loop_);
+  void Arm(const Connection& c, std::uint32_t index) ECHOGW_ON(loop_);
+  void RunTimers() ECHOGW_ON(loop_);
+  void OnTimer(Connection& c, Token token) ECHOGW_ON(loop_);
+  [[nodiscard]] CloseReason EndLimits(const Connection& c, std::uint32_t index, CloseReason reason)
       ECHOGW_ON(loop_);
 
   LoopThread loop_;
@@ -164,6 +226,7 @@ class Reactor {
   EchoContext echo_;
   SlotTable table_ ECHOGW_OF(loop_);
   std::vector<epoll_event> events_ ECHOGW_OF(loop_);
+  SpinningWait spin_ ECHOGW_OF(loop_);
 
   // Connections with more to do, as packed tokens; each at most once (Connection::queued).
   std::vector<std::uint64_t> queue_ ECHOGW_OF(loop_);
@@ -171,13 +234,38 @@ class Reactor {
   std::vector<std::uint64_t> unwatched_ ECHOGW_OF(loop_);
   Nanos retry_unwatched_at_ ECHOGW_OF(loop_) = kNever;
 
+  // Deadlines of connections that wait for what comes before payload, the next one on top. One that
+  // has it meanwhile, or is gone, is found out when its time comes.
+  using Handshake = std::pair<Nanos, std::uint64_t>;  // deadline, packed token
+  std::priority_queue<Handshake, std::vector<Handshake>, std::greater<>> handshakes_
+      ECHOGW_OF(loop_);
+  Nanos next_handshake_at_ ECHOGW_OF(loop_) = kNever;
+
   std::vector<WatchedListener> listeners_ ECHOGW_OF(loop_);
+  struct DealSeat {
+    DealTarget target;
+    std::int64_t credit = 0;
+  };
+  std::vector<DealSeat> deal_ ECHOGW_OF(loop_);
+  std::uint64_t deal_version_ ECHOGW_OF(loop_) = 0;
   Admission admission_ ECHOGW_OF(loop_) = Admission::kAccept;
   bool detach_filter_ ECHOGW_OF(loop_) = false;
   bool accepting_paused_ ECHOGW_OF(loop_) = false;
   Nanos resume_accepting_at_ ECHOGW_OF(loop_) = kNever;
   Nanos accept_pause_ ECHOGW_OF(loop_) = 0;
   Nanos next_pause_log_at_ ECHOGW_OF(loop_) = 0;
+
+  Limits limits_ ECHOGW_OF(loop_);
+  // Empty unless a limit needs it.
+  TimerWheel timers_ ECHOGW_OF(loop_);
+  Nanos next_timer_at_ ECHOGW_OF(loop_) = kNever;
+  // When it may use the token of the accept rate that it has; kNever: it has none.
+  Nanos accept_token_at_ ECHOGW_OF(loop_) = kNever;
+
+  // Null until the first UDP socket comes.
+  KernelDatagramIo datagram_io_;
+  std::unique_ptr<UdpEcho> udp_ ECHOGW_OF(loop_);
+  bool drop_datagrams_ ECHOGW_OF(loop_) = false;
 
   std::optional<MoveJob> move_job_ ECHOGW_OF(loop_);
   std::optional<CloseJob> close_job_ ECHOGW_OF(loop_);

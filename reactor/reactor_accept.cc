@@ -19,12 +19,15 @@ void Reactor::OnListener(WatchedListener& w, std::uint32_t /*index*/) {
   const Listener listener = w.listener;
   std::uint32_t accepted = 0;
   for (const std::uint32_t most = w.batch; accepted < most; ++accepted) {
+    if (limits_.accept_rate != 0 && !MayAccept()) [[unlikely]]
+      break;
     const int fd = deps_.io.Accept(listener.fd);
     if (fd < 0) {
       OnAcceptError(-fd);
       break;
     }
     accept_pause_ = 0;
+    accept_token_at_ = kNever;
     Admit(fd, listener);
   }
   deps_.counters.accept_batch.Record(accepted);
@@ -33,11 +36,14 @@ void Reactor::OnListener(WatchedListener& w, std::uint32_t /*index*/) {
 void Reactor::Admit(int fd, const Listener& listener) {
   if (detach_filter_) DetachFilter(fd);
   if (admission_ == Admission::kReset) return Reject(fd, RejectReason::kDraining);
-  if (table_.size() >= options_.connections_max) return Reject(fd, RejectReason::kTableFull);
+  if (table_.size() >= limits_.max_connections) return Reject(fd, RejectReason::kTableFull);
+  ClientKey client;
+  if (const auto refused = Refusal(fd, client)) return Reject(fd, *refused);
   const Token token = table_.Insert(fd);
   Connection& c = *table_.Find(token);
   if (const int error = poller_->Add(fd, token.Pack(), InterestOf(c), edge_); error != 0) {
     table_.Erase(token);
+    if (limits_.counts()) deps_.gate.Leave(client);
     return Reject(fd, error == ERANGE ? RejectReason::kFdLimitSelect : RejectReason::kPollerError);
   }
   c.address_index = listener.address_index;
@@ -48,13 +54,23 @@ void Reactor::Admit(int fd, const Listener& listener) {
   c.arrived_at_ms = static_cast<std::uint32_t>(now_ / kNanosPerMilli);
   c.active_at_ms = c.arrived_at_ms;
   counters.connections_active.Add(1);
+  if (limits_.counts()) {
+    ConnectionExtra& extra = ExtraFor(token);
+    extra.counted = true;
+    extra.client = client;
+  }
+  Regulate(c, token);
   if (listener.slot != options_.id) counters.accepted_from_adopted.Add(1);
-  if (deps_.events.watched()) [[unlikely]]
+  if (!listener.service.plain()) [[unlikely]]
+    BeginSession(c, token, listener.service);
+  else if (deps_.events.watched()) [[unlikely]]
     Tell(c, token.index, true, CloseReason::kPeerClosed);
   if (deps_.log.Enabled(LogLevel::kDebug)) [[unlikely]] {
     deps_.log.Write(LogLevel::kDebug, absl::StrCat("reactor ", options_.id, " accepts ",
-                                                   PeerName(fd), " as fd ", fd));
+                                                   PeerOf(fd).ToString(), " as fd ", fd));
   }
+  if (listener.shared) [[unlikely]]
+    Deal(token);
 }
 
 void Reactor::Reject(int fd, RejectReason reason) {
@@ -106,12 +122,7 @@ void Reactor::PauseAccepting(const char* why) {
   accept_pause_ = accept_pause_ == 0
                       ? options_.accept_pause_min.count()
                       : std::min<Nanos>(accept_pause_ * 2, options_.accept_pause_max.count());
-  resume_accepting_at_ = now_ + accept_pause_;
-  if (accepting_paused_) return;
-  accepting_paused_ = true;
-  for (const WatchedListener& w : listeners_) {
-    if (w.taken) poller_->Remove(w.listener.fd);
-  }
+  if (!LeaveListeners(now_ + accept_pause_)) return;
   // In a shortage every connection that closes leads here again.
   if (now_ < next_pause_log_at_ || !deps_.log.Enabled(LogLevel::kWarning)) return;
   next_pause_log_at_ = now_ + kPauseLogInterval;
@@ -119,25 +130,42 @@ void Reactor::PauseAccepting(const char* why) {
                   absl::StrCat("reactor ", options_.id, " pauses accepting: ", why));
 }
 
+bool Reactor::LeaveListeners(Nanos until) {
+  resume_accepting_at_ = until;
+  if (accepting_paused_) return false;
+  accepting_paused_ = true;
+  for (WatchedListener& w : listeners_) {
+    if (!w.listener.datagrams) UnwatchListener(w);
+  }
+  return true;
+}
+
 void Reactor::ResumeAccepting() {
   resume_accepting_at_ = kNever;
   if (!accepting_paused_) return;
   accepting_paused_ = false;
   for (std::uint32_t i = 0; i < listeners_.size(); ++i) {
-    if (listeners_[i].taken && !WatchListener(i)) {
-      // The poller has no room: all of them wait once more.
-      for (std::uint32_t j = 0; j < i; ++j) {
-        if (listeners_[j].taken) poller_->Remove(listeners_[j].listener.fd);
-      }
-      accepting_paused_ = true;
-      resume_accepting_at_ = now_ + options_.accept_pause_max.count();
-      return;
+    WatchedListener& w = listeners_[i];
+    if (!w.taken || w.watched || WatchListener(i)) continue;
+    // The poller has no room: all of them wait once more.
+    for (WatchedListener& other : listeners_) {
+      if (!other.listener.datagrams) UnwatchListener(other);
     }
+    accepting_paused_ = true;
+    resume_accepting_at_ = now_ + options_.accept_pause_max.count();
+    return;
   }
 }
 
 bool Reactor::WatchListener(std::uint32_t index) {
-  return poller_->Add(listeners_[index].listener.fd, Token{index, 0}.Pack(), EPOLLIN, false) == 0;
+  WatchedListener& w = listeners_[index];
+  w.watched = poller_->Add(w.listener.fd, Token{index, 0}.Pack(), EPOLLIN, false) == 0;
+  return w.watched;
+}
+
+void Reactor::UnwatchListener(WatchedListener& w) {
+  if (w.watched) poller_->Remove(w.listener.fd);
+  w.watched = false;
 }
 
 void Reactor::AddListener(const Listener& listener) {
@@ -145,13 +173,11 @@ void Reactor::AddListener(const Listener& listener) {
                            [](const WatchedListener& w) { return !w.taken; });
   if (free == listeners_.end()) free = listeners_.insert(listeners_.end(), WatchedListener{});
   *free = WatchedListener{.listener = listener, .taken = true};
-  if (accepting_paused_) return;  // watched when accepting resumes
+  if (listener.datagrams) PrepareForDatagrams();
+  // While accepting is paused, a listener is watched when it resumes.
+  if (accepting_paused_ && !listener.datagrams) return;
   if (WatchListener(static_cast<std::uint32_t>(free - listeners_.begin()))) return;
-  // No room in the poller. Pausing takes all of them out and tries again later; this one is not in
-  // yet, so it must not be taken out.
-  free->taken = false;
   PauseAccepting("its poller has no room");
-  free->taken = true;
 }
 
 }  // namespace echogw

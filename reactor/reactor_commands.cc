@@ -41,7 +41,7 @@ void Reactor::Do(HandOverListeners& command) {
   std::vector<std::vector<Listener>> given(command.targets.size());
   for (WatchedListener& w : listeners_) {
     if (!w.taken || (command.slot && w.listener.slot != *command.slot)) continue;
-    if (!accepting_paused_) poller_->Remove(w.listener.fd);
+    UnwatchListener(w);
     w.taken = false;
     given[w.listener.slot % given.size()].push_back(w.listener);
   }
@@ -57,6 +57,7 @@ void Reactor::Do(HandOverListeners& command) {
 void Reactor::Do(SetAdmission& command) {
   admission_ = command.admission;
   detach_filter_ = command.detach_filter;
+  drop_datagrams_ = command.drop_datagrams;
   Answer({.id = command.id});
 }
 
@@ -77,6 +78,7 @@ bool Reactor::MayMove(const Connection& c) const {
 // Takes a connection out of this reactor, descriptor open, pending bytes and all.
 MovedConnection Reactor::Detach(Connection& c, Token token) {
   if (!c.unwatched) poller_->Remove(c.fd);
+  timers_.Cancel(token.index);
   deps_.counters.pending_bytes.Subtract(c.pending_bytes());
   auto extra = table_.TakeExtra(token.index);
   MovedConnection out(c, std::move(extra));
@@ -98,8 +100,11 @@ void Reactor::Attach(MovedConnection arrived) {
   if (auto extra = arrived.TakeExtra(); extra != nullptr) table_.SetExtra(token, std::move(extra));
   c.watch_write = c.has_pending();
   c.watch_read = edge_ || !c.has_pending();
+  if (c.has_extra) ResumeSession(c, token);
   deps_.counters.pending_bytes.Add(c.pending_bytes());
   deps_.counters.connections_active.Add(1);
+  if (c.has_extra) table_.ExtraOf(token.index)->paused_until = 0;  // watched anew, as above
+  Regulate(c, token);
   if (poller_->Add(c.fd, token.Pack(), InterestOf(c), edge_) == 0) return;
   // The poller has no room at the moment. The connection is kept and tried again.
   c.unwatched = true;
@@ -195,7 +200,7 @@ void Reactor::Do(CloseConnections& command) {
 void Reactor::BeginCloseOf(Connection& c, Token token) {
   if (c.closing) return;
   c.closing = true;
-  if (!c.has_pending()) Settle(c, token, EchoTurn(c, true, echo_));
+  if (!c.has_pending()) Settle(c, token, TurnOf(c, token, true, 0));
 }
 
 void Reactor::ResetAllLeft() {
@@ -250,11 +255,13 @@ void Reactor::EndCloseJob() {
 
 void Reactor::Do(CancelClose& command) {
   if (close_job_) {
-    // Those that have our FIN cannot be taken back, and what an operator closed is none of the
-    // drain's; the others live on.
+    // Those that have our FIN cannot be taken back, and what an operator or a limit closed is none
+    // of the drain's; the others live on.
     for (std::uint32_t i = 0; i < table_.capacity(); ++i) {
       Connection* c = table_.InSlot(i);
-      if (c != nullptr && !c->fin_sent && !c->admin_closed) c->closing = false;
+      if (c == nullptr || c->fin_sent || c->admin_closed) continue;
+      c->closing = false;
+      if (limits_.times()) Arm(*c, i);
     }
     EndCloseJob();
   }

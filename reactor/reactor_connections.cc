@@ -45,12 +45,22 @@ TcpInfo ReadTcpInfo(int fd) {
 
 }  // namespace
 
-ConnectionRecord Reactor::RecordOf(const Connection& c, std::uint32_t index) const {
+ConnectionRecord Reactor::RecordOf(const Connection& c, std::uint32_t index) {
   const auto now_ms = static_cast<std::uint32_t>(now_ / kNanosPerMilli);
   const auto now_cs = static_cast<std::uint32_t>(now_ / kNanosPerCenti);
+  const ConnectionExtra* extra = table_.ExtraOf(index);
+  const Session* session = extra == nullptr ? nullptr : extra->session.get();
+  const bool proxied = session != nullptr && session->client().family != 0;
+  const TlsStream* tls = session == nullptr ? nullptr : session->tls();
+  const Endpoint peer = PeerOf(c.fd);
   return {.ref = {.id = c.id, .slot = options_.id, .index = index},
-          .peer = PeerOf(c.fd),
+          .peer = proxied ? session->client() : peer,
+          .proxied_by = proxied ? peer : Endpoint{},
           .local = LocalOf(c.fd),
+          .local_path = peer.family == AF_UNIX ? LocalNameOf(c.fd) : std::string(),
+          .mode = session == nullptr ? ServiceMode::kEcho : session->service().mode,
+          .tls_version = tls == nullptr ? "" : tls->version(),
+          .tls_cipher = tls == nullptr ? "" : tls->cipher(),
           .age = Nanos{Elapsed(now_cs, c.opened_at_cs)} * kNanosPerCenti,
           .idle = Nanos{Elapsed(now_ms, c.active_at_ms)} * kNanosPerMilli,
           .received_bytes = c.received_bytes,

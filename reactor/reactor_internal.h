@@ -22,6 +22,11 @@ inline constexpr Nanos kCloseTick = 5 * kNanosPerMilli;
 // How long to wait before asking again what had no room: a poller, another reactor's mailbox.
 inline constexpr Nanos kRetryPause = 5 * kNanosPerMilli;
 
+// Accepting that waits for its rate waits at least so long, so that it is not woken for each.
+inline constexpr Nanos kAcceptRatePause = 2 * kNanosPerMilli;
+// Timers that end in one turn; each may cost some system calls.
+inline constexpr int kTimersPerTurn = 128;
+
 // A pause of accepting is logged at most this often.
 inline constexpr Nanos kPauseLogInterval = kNanosPerSecond;
 
@@ -61,6 +66,18 @@ inline const char* CloseReasonName(CloseReason reason) {
       return "closed by an operator";
     case CloseReason::kAdminReset:
       return "reset by an operator";
+    case CloseReason::kIdleTimeout:
+      return "idle for too long";
+    case CloseReason::kMaxAge:
+      return "too old";
+    case CloseReason::kNoFirstByte:
+      return "it sent nothing";
+    case CloseReason::kProxyHeader:
+      return "no or a wrong PROXY header";
+    case CloseReason::kHandshakeTimeout:
+      return "nothing to serve in time";
+    case CloseReason::kTlsError:
+      return "TLS failed";
   }
   return "?";
 }

@@ -12,42 +12,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "reactor/socket_setup.h"
+#include "reactor/unix_listener.h"
 
 namespace echogw {
 namespace {
-
-struct SocketAddress {
-  sockaddr_storage storage{};
-  socklen_t length = 0;
-
-  [[nodiscard]] const sockaddr* get() const {
-    return static_cast<const sockaddr*>(static_cast<const void*>(&storage));
-  }
-  [[nodiscard]] sockaddr* get() { return static_cast<sockaddr*>(static_cast<void*>(&storage)); }
-  [[nodiscard]] int family() const { return storage.ss_family; }
-};
-
-absl::StatusOr<SocketAddress> Parse(const ListenAddress& address) {
-  SocketAddress out;
-  sockaddr_in v4{};
-  sockaddr_in6 v6{};
-  if (::inet_pton(AF_INET, address.host.c_str(), &v4.sin_addr) == 1) {
-    v4.sin_family = AF_INET;
-    v4.sin_port = htons(address.port);
-    out.length = sizeof(v4);
-    std::memcpy(&out.storage, &v4, sizeof(v4));
-    return out;
-  }
-  if (::inet_pton(AF_INET6, address.host.c_str(), &v6.sin6_addr) == 1) {
-    v6.sin6_family = AF_INET6;
-    v6.sin6_port = htons(address.port);
-    out.length = sizeof(v6);
-    std::memcpy(&out.storage, &v6, sizeof(v6));
-    return out;
-  }
-  return absl::InvalidArgumentError(
-      absl::StrCat("'", address.host, "' is not a numeric IPv4 or IPv6 address"));
-}
 
 ListenAddress FromKernel(const SocketAddress& from, bool dual_stack) {
   std::array<char, INET6_ADDRSTRLEN> text{};
@@ -66,11 +34,6 @@ ListenAddress FromKernel(const SocketAddress& from, bool dual_stack) {
   }
   out.host = text.data();
   return out;
-}
-
-absl::Status SetOption(int fd, int level, int name, int value, const char* what) {
-  if (::setsockopt(fd, level, name, &value, sizeof(value)) == 0) return absl::OkStatus();
-  return absl::ErrnoToStatus(errno, what);
 }
 
 absl::StatusOr<UniqueFd> MakeSocket(const SocketAddress& to, const ListenAddress& address) {
@@ -96,25 +59,62 @@ absl::Status BindTo(int fd, const SocketAddress& to, const ListenAddress& addres
 }  // namespace
 
 std::string ListenAddress::ToString() const {
+  if (is_unix()) return absl::StrCat("unix:", unix_path);
   if (host.find(':') == std::string::npos) return absl::StrCat(host, ":", port);
   return absl::StrCat("[", host, "]:", port);
+}
+
+std::string ListenAddress::Spec() const {
+  return service.plain() ? ToString() : absl::StrCat(service.ToString(), "@", ToString());
+}
+
+absl::StatusOr<SocketAddress> ParseAddress(const ListenAddress& address) {
+  SocketAddress out;
+  sockaddr_in v4{};
+  sockaddr_in6 v6{};
+  if (::inet_pton(AF_INET, address.host.c_str(), &v4.sin_addr) == 1) {
+    v4.sin_family = AF_INET;
+    v4.sin_port = htons(address.port);
+    out.length = sizeof(v4);
+    std::memcpy(&out.storage, &v4, sizeof(v4));
+    return out;
+  }
+  if (::inet_pton(AF_INET6, address.host.c_str(), &v6.sin6_addr) == 1) {
+    v6.sin6_family = AF_INET6;
+    v6.sin6_port = htons(address.port);
+    out.length = sizeof(v6);
+    std::memcpy(&out.storage, &v6, sizeof(v6));
+    return out;
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("'", address.host, "' is not a numeric IPv4 or IPv6 address"));
+}
+
+absl::Status SetOption(int fd, int level, int name, int value, const char* what) {
+  if (::setsockopt(fd, level, name, &value, sizeof(value)) == 0) return absl::OkStatus();
+  return absl::ErrnoToStatus(errno, what);
+}
+
+absl::Status SetBuffers(int fd, int receive_bytes, int send_bytes) {
+  absl::Status s;
+  if (receive_bytes > 0) s = SetOption(fd, SOL_SOCKET, SO_RCVBUF, receive_bytes, "SO_RCVBUF");
+  if (s.ok() && send_bytes > 0) {
+    s = SetOption(fd, SOL_SOCKET, SO_SNDBUF, send_bytes, "SO_SNDBUF");
+  }
+  return s;
 }
 
 absl::Status SetInheritedOptions(int fd, const ListenOptions& options) {
   // Urgent bytes are echoed in their place; otherwise they would be missing from what is read.
   absl::Status s = SetOption(fd, SOL_SOCKET, SO_OOBINLINE, 1, "SO_OOBINLINE");
   if (s.ok() && options.tcp_nodelay) s = SetOption(fd, IPPROTO_TCP, TCP_NODELAY, 1, "TCP_NODELAY");
-  if (s.ok() && options.receive_buffer_bytes > 0) {
-    s = SetOption(fd, SOL_SOCKET, SO_RCVBUF, options.receive_buffer_bytes, "SO_RCVBUF");
-  }
-  if (s.ok() && options.send_buffer_bytes > 0) {
-    s = SetOption(fd, SOL_SOCKET, SO_SNDBUF, options.send_buffer_bytes, "SO_SNDBUF");
-  }
+  if (s.ok()) s = SetBuffers(fd, options.receive_buffer_bytes, options.send_buffer_bytes);
   return s;
 }
 
 absl::StatusOr<UniqueFd> BindListener(const ListenAddress& address, const ListenOptions& options) {
-  auto to = Parse(address);
+  if (address.is_unix()) return BindUnixListener(address.unix_path, options.unix_mode);
+  auto to = ParseAddress(address);
   if (!to.ok()) return to.status();
   auto fd = MakeSocket(*to, address);
   if (!fd.ok()) return fd.status();
@@ -131,8 +131,8 @@ absl::Status Listen(int fd, const ListenOptions& options, const ListenAddress& a
 }
 
 absl::Status CheckPortIsFree(const ListenAddress& address) {
-  if (address.port == 0) return absl::OkStatus();
-  auto to = Parse(address);
+  if (address.is_unix() || address.port == 0) return absl::OkStatus();
+  auto to = ParseAddress(address);
   if (!to.ok()) return to.status();
   auto fd = MakeSocket(*to, address);
   if (!fd.ok()) return fd.status();

@@ -8,18 +8,26 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "reactor/service.h"
 #include "reactor/unique_fd.h"
 
 namespace echogw {
 
-// A numeric address to listen on. `host` is an IPv4 or IPv6 address without brackets.
+// A numeric address to listen on, or a unix socket. `host` is an IPv4 or IPv6 address without
+// brackets.
 struct ListenAddress {
   std::string host;
   std::uint16_t port = 0;   // 0: the kernel chooses
   bool dual_stack = false;  // for "::" only: IPv4 clients are served as well
+  Service service;
+  std::string unix_path = {};  // if not empty, this alone is the address
 
-  // "1.2.3.4:7000" or "[::1]:7000".
+  [[nodiscard]] bool is_unix() const { return !unix_path.empty(); }
+
+  // "1.2.3.4:7000", "[::1]:7000" or "unix:/run/echo.sock".
   [[nodiscard]] std::string ToString() const;
+  // The same, behind the words of its service: "discard@1.2.3.4:7009".
+  [[nodiscard]] std::string Spec() const;
 };
 
 struct ListenOptions {
@@ -29,6 +37,8 @@ struct ListenOptions {
   bool tcp_nodelay = true;
   int receive_buffer_bytes = 0;  // 0: the kernel's choice
   int send_buffer_bytes = 0;
+  // Of the file of a unix socket: who may write may connect.
+  unsigned unix_mode = 0666;
 };
 
 // A bound SO_REUSEPORT socket that does not listen yet. Errors: InvalidArgument for an address that

@@ -1,6 +1,6 @@
-// Where the kernel sends new connections of a reuseport group: an unprivileged classic BPF program,
-// attached to any one member and replaced atomically for the whole group. In-flight handshakes stay
-// with the listener that has them. Any thread.
+// Where the kernel sends new connections, or datagrams, of a reuseport group: an unprivileged
+// classic BPF program, attached to any one member and replaced atomically for the whole group.
+// In-flight handshakes stay with the listener that has them. Any thread.
 #pragma once
 
 #include <cstdint>
@@ -14,6 +14,10 @@ namespace echogw {
 // hash over all members if no weight is above 0, so that is InvalidArgument. Other errors are those
 // of setsockopt, ENOMEM and EPERM among them.
 [[nodiscard]] absl::Status AttachSteering(int listener, std::span<const std::uint32_t> weights);
+
+// The same for a group of UDP sockets, but that all datagrams of one flow (the address and port of
+// the sender, the port here) go to one slot, and so stay in order; the weights are shares of flows.
+[[nodiscard]] absl::Status AttachFlowSteering(int socket, std::span<const std::uint32_t> weights);
 
 // Back to the kernel's hash. Not an error when nothing is attached.
 [[nodiscard]] absl::Status DetachSteering(int listener);

@@ -57,7 +57,10 @@ grpc::ServerUnaryReactor* AdminService::GetConnection(grpc::CallbackServerContex
     const auto detail = connections_.GetConnection(id);
     if (detail.ok()) {
       ToProto(detail->info, *response->mutable_connection());
-      ToProto(detail->tcp, *response->mutable_tcp());
+      // The kernel has none of a unix socket.
+      if (!detail->info.peer.starts_with("unix:")) {
+        ToProto(detail->tcp, *response->mutable_tcp());
+      }
     }
     return detail.status();
   });

@@ -68,12 +68,9 @@ absl::StatusOr<std::unique_ptr<SocketLock>> AdminServer::Reserve(const AdminAddr
   return std::unique_ptr<SocketLock>();
 }
 
-absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(const AdminAddress& address,
-                                                                std::unique_ptr<SocketLock> lock,
-                                                                std::size_t connections_max,
-                                                                AdminService& service,
-                                                                AdminAccess& access,
-                                                                AdminCalls& calls, LogSink& log) {
+absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(
+    const AdminAddress& address, std::unique_ptr<SocketLock> lock, std::size_t connections_max,
+    AdminService& service, AdminAccess& access, AdminCalls& calls, LogSink& log) {
   if (auto status = CheckEvents(); !status.ok()) return status;
   PrepareGrpc();
   grpc::ServerBuilder builder;

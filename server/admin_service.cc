@@ -9,6 +9,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "server/grpc_status.h"
+#include "server/limit_fields.h"
 #include "server/requests.h"
 #include "server/stats_message.h"
 #include "server/watch_stream.h"
@@ -23,6 +24,7 @@ constexpr std::chrono::milliseconds kOperationPoll(20);
 std::string OperatorsWord(const std::string& method) {
   if (method == "SetSteering") return "steer";
   if (method == "CloseConnections") return "close";
+  if (method == "SetLimits") return "limits";
   if (method == "SetLogLevel") return "log-level";
   return absl::AsciiStrToLower(method);
 }
@@ -77,6 +79,7 @@ grpc::ServerUnaryReactor* AdminService::GetInfo(grpc::CallbackServerContext* con
                                                 const pb::GetInfoRequest* /*request*/,
                                                 pb::GetInfoResponse* response) {
   const bool steering_active = control_.Stats().steering_active;
+  ToProto(control_.GetLimits(), *response->mutable_limits());
   const std::lock_guard lock(info_mutex_);
   response->set_version(info_.build.version);
   response->set_revision(info_.build.revision);
@@ -87,6 +90,7 @@ grpc::ServerUnaryReactor* AdminService::GetInfo(grpc::CallbackServerContext* con
   response->set_poller(info_.poller);
   response->set_transform(info_.transform);
   for (const std::string& address : info_.listen_addresses) response->add_listen_addresses(address);
+  for (const std::string& address : info_.udp_addresses) response->add_udp_addresses(address);
   response->set_admin_address(info_.admin_address);
   response->set_metrics_address(info_.metrics_address);
   response->mutable_config()->insert(info_.config.begin(), info_.config.end());

@@ -97,6 +97,14 @@ class AdminService final : public pb::Admin::CallbackService {
   grpc::ServerWriteReactor<pb::WatchOperationResponse>* WatchOperation(
       grpc::CallbackServerContext* context, const pb::WatchOperationRequest* request) override;
 
+  // admin_limits.cc
+  grpc::ServerUnaryReactor* GetLimits(grpc::CallbackServerContext* context,
+                                      const pb::GetLimitsRequest* request,
+                                      pb::GetLimitsResponse* response) override;
+  grpc::ServerUnaryReactor* SetLimits(grpc::CallbackServerContext* context,
+                                      const pb::SetLimitsRequest* request,
+                                      pb::SetLimitsResponse* response) override;
+
   // admin_connections.cc
   grpc::ServerUnaryReactor* ListConnections(grpc::CallbackServerContext* context,
                                             const pb::ListConnectionsRequest* request,

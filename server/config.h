@@ -46,6 +46,10 @@ struct AdminAccessOptions {
 struct Config {
   std::vector<ListenAddress> listen;
   ListenOptions listen_options;
+  // PEM files of the addresses with TLS; empty: there is none.
+  std::string tls_cert;
+  std::string tls_key;
+  std::vector<ListenAddress> listen_udp;  // empty: off
   bool allow_shared_port = false;
 
   std::uint32_t reactors = 1;

@@ -12,6 +12,8 @@
 #include "absl/strings/str_cat.h"
 #include "server/access/access_config.h"
 #include "server/config_values.h"
+#include "server/limit_keys.h"
+#include "server/protocol_config.h"
 
 namespace echogw {
 namespace {
@@ -29,6 +31,8 @@ constexpr std::uint64_t kBufferMax = std::uint64_t{16} * 1024 * 1024;
 constexpr std::uint64_t kLogFileMin = 4096;
 constexpr std::uint64_t kLogFileMax = std::uint64_t{1} << 40U;
 constexpr std::uint64_t kLogFilesMax = 1000;
+// Longer than any wait that is worth polling through.
+constexpr std::uint64_t kSpinMicrosMax = 100'000;
 // listen(2) takes an int; the kernel caps it at net.core.somaxconn.
 constexpr std::uint64_t kBacklogMax = 1U << 20U;
 
@@ -55,26 +59,39 @@ absl::Status ApplyLogLevel(const Values& values, const Machine&, Config& config)
   return Assign(ParseWord(values[0], words), config.log.console);
 }
 
-absl::Status ApplyListen(const Values& values, const Machine& machine, Config& config) {
-  config.listen.clear();
+template <typename Parse>
+absl::StatusOr<std::vector<ListenAddress>> ListenAddresses(const Values& values,
+                                                           const Machine& machine, Parse parse) {
+  std::vector<ListenAddress> out;
   for (const std::string& text : values) {
-    auto address = ParseHostPort(text);
+    absl::StatusOr<ListenAddress> address = parse(text);
     if (!address.ok()) return address.status();
     // ":PORT" is every address the machine has; "[::]:PORT" insists on IPv6.
-    if (address->host.empty()) address->host = machine.has_ipv6 ? "::" : "0.0.0.0";
+    if (address->host.empty() && !address->is_unix()) {
+      address->host = machine.has_ipv6 ? "::" : "0.0.0.0";
+    }
     address->dual_stack = address->host == "::";
-    for (const ListenAddress& other : config.listen) {
+    for (const ListenAddress& other : out) {
       const auto wild = [](const ListenAddress& a) { return a.dual_stack || a.host == "0.0.0.0"; };
       const bool clash = other.host == address->host || (wild(other) && wild(*address));
-      if (address->port != 0 && other.port == address->port && clash) {
+      const bool same_path = address->is_unix() && other.unix_path == address->unix_path;
+      if (same_path || (address->port != 0 && other.port == address->port && clash)) {
         return absl::InvalidArgumentError(
             absl::StrCat("'", text, "' covers the same address as ", other.ToString()));
       }
     }
-    config.listen.push_back(*std::move(address));
+    out.push_back(*std::move(address));
   }
-  if (config.listen.empty()) return absl::InvalidArgumentError("needs at least one address");
-  return absl::OkStatus();
+  return out;
+}
+
+absl::Status ApplyListen(const Values& values, const Machine& machine, Config& config) {
+  if (values.empty()) return absl::InvalidArgumentError("needs at least one address");
+  return Assign(ListenAddresses(values, machine, ParseListen), config.listen);
+}
+
+absl::Status ApplyListenUdp(const Values& values, const Machine& machine, Config& config) {
+  return Assign(ListenAddresses(values, machine, ParseHostPort), config.listen_udp);
 }
 
 absl::Status ApplyReactors(const Values& values, const Machine& machine, Config& config) {
@@ -155,10 +172,15 @@ absl::Status DrainTime(const Values& values, std::chrono::nanoseconds& to) {
 
 std::vector<ConfigKey> NetworkKeys() {
   return {
-      {"listen", "Network", "HOST:PORT", ":7000",
-       "Address to echo on; repeatable. ':PORT' and '[::]:PORT' serve IPv6 and IPv4, "
-       "port 0 lets the kernel choose",
+      {"listen", "Network", "[WORD+...@]HOST:PORT|unix:PATH", ":7000",
+       "Address to serve; repeatable. ':PORT' and '[::]:PORT' serve IPv6 and IPv4, port 0 lets the "
+       "kernel choose. Words: echo (default), discard, chargen, banner; tls; proxy or "
+       "proxy-optional "
+       "where connections begin with a PROXY header",
        Kind::kList, ApplyListen},
+      {"listen-udp", "Network", "HOST:PORT", "",
+       "Address to echo datagrams on; repeatable, as listen; empty: none", Kind::kList,
+       ApplyListenUdp},
       {"backlog", "Network", "N", "4096", "Connections that may wait to be accepted", Kind::kNumber,
        [](const Values& v, const Machine&, Config& c) {
          return Assign(ParseUnsigned(v[0], 1, kBacklogMax), c.listen_options.backlog);
@@ -207,6 +229,16 @@ std::vector<ConfigKey> ReactorKeys() {
                                                     {"select", PollerKind::kSelect}}),
                        c.reactor.poller);
        }},
+      {"spin-us", "Reactors", "N", "0",
+       "Microseconds, up to 100000, that a reactor polls for more work before it sleeps, as long "
+       "as "
+       "that pays; 0: it sleeps at once",
+       Kind::kNumber,
+       [](const Values& v, const Machine&, Config& c) {
+         const auto spin = ParseUnsigned(v[0], 0, kSpinMicrosMax);
+         if (spin.ok()) c.reactor.spin = std::chrono::microseconds(*spin);
+         return spin.status();
+       }},
       {"transform", "Reactors", "none|upper", "none",
        "Reply with the same bytes, or with ASCII letters in upper case", Kind::kText,
        [](const Values& v, const Machine&, Config& c) {
@@ -217,12 +249,6 @@ std::vector<ConfigKey> ReactorKeys() {
       {"buffer-size", "Reactors", "SIZE", "64KiB",
        "Most that one read takes, and that is held for a client that does not read", Kind::kText,
        ApplyBuffer},
-      {"max-connections", "Reactors", "N", "1048576", "Most connections of one reactor",
-       Kind::kNumber,
-       [](const Values& v, const Machine&, Config& c) {
-         return Assign(ParseUnsigned(v[0], 1, ReactorOptions().connections_max),
-                       c.reactor.connections_max);
-       }},
       {"stall-threshold", "Reactors", "TIME", "100ms",
        "A turn of an event loop longer than this is counted and logged as a stall", Kind::kText,
        [](const Values& v, const Machine&, Config& c) {
@@ -312,8 +338,8 @@ std::vector<ConfigKey> DrainKeys() {
 
 std::vector<ConfigKey> AllKeys() {
   std::vector<ConfigKey> all;
-  for (auto&& keys :
-       {NetworkKeys(), ReactorKeys(), AdminKeys(), AdminAccessKeys(), LogKeys(), DrainKeys()}) {
+  for (auto&& keys : {NetworkKeys(), ProtocolKeys(), ReactorKeys(), LimitKeys(), AdminKeys(),
+                      AdminAccessKeys(), LogKeys(), DrainKeys()}) {
     all.insert(all.end(), keys.begin(), keys.end());
   }
   return all;

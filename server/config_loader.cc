@@ -17,6 +17,7 @@
 #include "server/config_file.h"
 #include "server/config_keys.h"
 #include "server/config_values.h"
+#include "server/protocol_config.h"
 
 namespace echogw {
 namespace {
@@ -107,6 +108,9 @@ absl::Status CheckPorts(const Config& config) {
   };
   const bool admin_tcp = config.admin.unix_path.empty();
   for (const ListenAddress& listen : config.listen) {
+    if (listen.is_unix() && listen.unix_path == config.admin.unix_path) {
+      return clash("admin", config.admin.tcp, "listen", listen);
+    }
     if (admin_tcp && Overlap(config.admin.tcp, listen)) {
       return clash("admin", config.admin.tcp, "listen", listen);
     }
@@ -122,6 +126,7 @@ absl::Status CheckPorts(const Config& config) {
 
 std::string Meaning(const Setting& setting, const Config& config) {
   if (setting.values.empty() || setting.values.front() != "auto") return "";
+  if (setting.key == "instance") return config.reactor.instance;
   if (setting.key == "reactors") return absl::StrCat(config.reactors);
   if (setting.key == "cpus") return config.cpus.empty() ? "none" : FormatCpuList(config.cpus);
   return "";
@@ -182,6 +187,7 @@ absl::StatusOr<LoadedConfig> LoadConfig(const KeyValues& flags, const Environmen
     loaded.settings.push_back(std::move(setting));
   }
   if (auto status = CheckPorts(loaded.config); !status.ok()) return status;
+  if (auto status = CheckProtocols(loaded.config); !status.ok()) return status;
   if (auto status = CheckAdminAccess(loaded.config); !status.ok()) return status;
   // What "auto" means may depend on keys that come later in the table.
   for (Setting& setting : loaded.settings) {

@@ -177,6 +177,17 @@ absl::StatusOr<bool> ParseSwitch(const std::string& text) {
   return absl::InvalidArgumentError(absl::StrCat("'", text, "' is not on or off"));
 }
 
+absl::StatusOr<unsigned> ParseFileMode(const std::string& text) {
+  constexpr unsigned kModeMax = 0777;
+  unsigned mode = 0;
+  const bool digits =
+      !text.empty() && text.size() <= 4 && text.find_first_not_of("01234567") == std::string::npos;
+  for (const char c : text) mode = mode * 8 + static_cast<unsigned>(c - '0');
+  if (digits && mode <= kModeMax) return mode;
+  return absl::InvalidArgumentError(
+      absl::StrCat("'", text, "' is not a file mode such as 0600 or 0660"));
+}
+
 absl::StatusOr<std::vector<int>> ParseCpuList(const std::string& text) {
   std::set<int> seen;
   std::vector<int> cpus;

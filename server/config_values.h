@@ -46,6 +46,9 @@ namespace echogw {
 // on, off, true or false.
 [[nodiscard]] absl::StatusOr<bool> ParseSwitch(const std::string& text);
 
+// "0600"; octal, at most 0777.
+[[nodiscard]] absl::StatusOr<unsigned> ParseFileMode(const std::string& text);
+
 // "0-3,6"; no CPU twice.
 [[nodiscard]] absl::StatusOr<std::vector<int>> ParseCpuList(const std::string& text);
 

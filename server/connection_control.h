@@ -22,7 +22,11 @@ struct ConnectionInfo {
   std::uint32_t reactor = 0;
   ConnectionState state = ConnectionState::kOpen;
   std::string peer;
+  std::string proxied_by;  // empty: by nobody
   std::string local;
+  ServiceMode mode = ServiceMode::kEcho;
+  std::string tls_version;
+  std::string tls_cipher;
   std::chrono::nanoseconds age{0};
   std::chrono::nanoseconds idle{0};
   std::uint64_t received_bytes = 0;

@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "reactor/counters.h"
+#include "reactor/limits.h"
 
 namespace echogw {
 
@@ -46,6 +47,15 @@ struct ListenerStats {
   std::uint64_t drops = 0;
 };
 
+struct UdpSocketStats {
+  std::string address;
+  std::uint32_t slot = 0;
+  std::uint32_t owner = 0;
+  std::uint32_t queue_bytes = 0;
+  std::uint32_t queue_limit_bytes = 0;
+  std::uint64_t drops = 0;
+};
+
 struct ReactorStats {
   std::uint32_t id = 0;
   int cpu = -1;
@@ -53,6 +63,7 @@ struct ReactorStats {
   CounterSnapshot counters;
   std::uint32_t steering_weight = 0;
   std::vector<ListenerStats> listeners;
+  std::vector<UdpSocketStats> udp_sockets;  // empty: UDP is off, or another reactor has them
 };
 
 struct GatewayStats {
@@ -158,6 +169,28 @@ struct DrainRequest {
   std::chrono::nanoseconds spread = std::chrono::seconds(5);
 };
 
+// New values of some limits.
+struct LimitsChange {
+  // Only the fields that are named count.
+  Limits values;
+  std::vector<std::uint64_t Limits::*> numbers;
+  std::vector<Nanos Limits::*> times;
+  std::optional<AcceptExcess> accept_excess;
+  bool dry_run = false;
+
+  [[nodiscard]] Limits AppliedTo(Limits limits) const {
+    for (const auto field : numbers) limits.*field = values.*field;
+    for (const auto field : times) limits.*field = values.*field;
+    limits.accept_excess = accept_excess.value_or(limits.accept_excess);
+    return limits;
+  }
+};
+
+struct ChangedLimits {
+  Limits before;
+  Limits after;
+};
+
 class Control {
  public:
   Control() = default;
@@ -184,6 +217,10 @@ class Control {
 
   // Complete on return.
   virtual absl::StatusOr<GatewayState> Undrain(std::optional<std::uint32_t> reactor) = 0;
+
+  // Those in force. A change is complete on return, whatever operation is under way.
+  [[nodiscard]] virtual Limits GetLimits() const = 0;
+  virtual absl::StatusOr<ChangedLimits> SetLimits(const LimitsChange& change) = 0;
 
   // `id` 0 is the newest. NotFound when there is none such, or it was too long ago.
   [[nodiscard]] virtual absl::StatusOr<Operation> GetOperation(std::uint64_t id) const = 0;

@@ -26,6 +26,35 @@ void ToProto(const ListenerStats& from, pb::Listener& to) {
   to.set_drops(from.drops);
 }
 
+void ToProto(const UdpSocketStats& from, pb::UdpSocket& to) {
+  to.set_address(from.address);
+  to.set_slot(from.slot);
+  to.set_owner(from.owner);
+  to.set_queue_bytes(from.queue_bytes);
+  to.set_queue_limit_bytes(from.queue_limit_bytes);
+  to.set_drops(from.drops);
+}
+
+void ToProto(const UdpSnapshot& from, pb::UdpCounters& to) {
+  to.set_received_datagrams(from.received_datagrams);
+  to.set_sent_datagrams(from.sent_datagrams);
+  to.set_received_bytes(from.received_bytes);
+  to.set_sent_bytes(from.sent_bytes);
+  to.set_receives(from.receives);
+  to.set_sends(from.sends);
+  to.set_receive_errors(from.receive_errors);
+  const auto dropped = [&](UdpDrop reason) {
+    return from.dropped[static_cast<std::size_t>(reason)];
+  };
+  pb::DroppedDatagrams& drops = *to.mutable_dropped();
+  drops.set_would_block(dropped(UdpDrop::kWouldBlock));
+  drops.set_send_error(dropped(UdpDrop::kSendError));
+  drops.set_truncated(dropped(UdpDrop::kTruncated));
+  drops.set_service_port(dropped(UdpDrop::kServicePort));
+  drops.set_group_address(dropped(UdpDrop::kGroupAddress));
+  drops.set_draining(dropped(UdpDrop::kDraining));
+}
+
 void ToProto(const KernelCounters& from, pb::KernelCounters& to) {
   to.set_listen_overflows(from.listen_overflows);
   to.set_listen_drops(from.listen_drops);
@@ -131,11 +160,20 @@ void ToProto(const CounterSnapshot& from, pb::Counters& to) {
   closed.set_drain_forced(Closed(from, CloseReason::kDrainForced));
   closed.set_admin_closed(Closed(from, CloseReason::kAdminClosed));
   closed.set_admin_reset(Closed(from, CloseReason::kAdminReset));
+  closed.set_idle_timeout(Closed(from, CloseReason::kIdleTimeout));
+  closed.set_max_age(Closed(from, CloseReason::kMaxAge));
+  closed.set_no_first_byte(Closed(from, CloseReason::kNoFirstByte));
+  closed.set_proxy_header(Closed(from, CloseReason::kProxyHeader));
+  closed.set_handshake_timeout(Closed(from, CloseReason::kHandshakeTimeout));
+  closed.set_tls_error(Closed(from, CloseReason::kTlsError));
   pb::RejectedConnections& rejected = *to.mutable_connections_rejected();
   rejected.set_fd_limit_select(Rejected(from, RejectReason::kFdLimitSelect));
   rejected.set_table_full(Rejected(from, RejectReason::kTableFull));
   rejected.set_poller_error(Rejected(from, RejectReason::kPollerError));
   rejected.set_draining(Rejected(from, RejectReason::kDraining));
+  rejected.set_total_limit(Rejected(from, RejectReason::kTotalLimit));
+  rejected.set_client_limit(Rejected(from, RejectReason::kClientLimit));
+  rejected.set_accept_rate(Rejected(from, RejectReason::kAcceptRate));
   to.set_connections_moved_in(from.connections_moved_in);
   to.set_connections_moved_out(from.connections_moved_out);
   to.set_received_bytes(from.received_bytes);
@@ -147,13 +185,41 @@ void ToProto(const CounterSnapshot& from, pb::Counters& to) {
   to.set_wakeups(from.wakeups);
   to.set_loop_busy_nanoseconds(from.loop_busy_ns);
   to.set_loop_wait_nanoseconds(from.loop_wait_ns);
+  to.set_loop_spin_nanoseconds(from.loop_spin_ns);
   to.set_accept_errors_fd(Failed(from, AcceptError::kFdLimit));
   to.set_accept_errors_memory(Failed(from, AcceptError::kMemory));
   to.set_accept_errors_other(Failed(from, AcceptError::kOther));
+  to.set_accept_rate_waits(from.accept_rate_waits);
   to.set_accepted_from_adopted(from.accepted_from_adopted);
   to.set_loop_stalls(from.loop_stalls);
   to.set_loop_longest_nanoseconds(from.loop_longest_ns);
   to.set_pending_bytes(from.pending_bytes);
+  const auto headers = [&from](ProxyOutcome o) {
+    return from.proxy_headers[static_cast<std::size_t>(o)];
+  };
+  pb::ProxyHeaders& proxy = *to.mutable_proxy_headers();
+  proxy.set_v1(headers(ProxyOutcome::kV1));
+  proxy.set_v2(headers(ProxyOutcome::kV2));
+  proxy.set_local(headers(ProxyOutcome::kLocal));
+  proxy.set_absent(headers(ProxyOutcome::kAbsent));
+  proxy.set_missing(headers(ProxyOutcome::kMissing));
+  proxy.set_malformed(headers(ProxyOutcome::kMalformed));
+  proxy.set_too_long(headers(ProxyOutcome::kTooLong));
+  proxy.set_checksum(headers(ProxyOutcome::kChecksum));
+  proxy.set_timed_out(headers(ProxyOutcome::kTimedOut));
+  to.set_tls_handshakes(from.tls_handshakes);
+  const auto failures = [&from](TlsFailure f) {
+    return from.tls_failures[static_cast<std::size_t>(f)];
+  };
+  pb::TlsFailures& tls = *to.mutable_tls_failures();
+  tls.set_not_tls(failures(TlsFailure::kNotTls));
+  tls.set_version(failures(TlsFailure::kVersion));
+  tls.set_cipher(failures(TlsFailure::kCipher));
+  tls.set_alert(failures(TlsFailure::kAlert));
+  tls.set_closed(failures(TlsFailure::kClosed));
+  tls.set_timed_out(failures(TlsFailure::kTimedOut));
+  tls.set_other(failures(TlsFailure::kOther));
+  ToProto(from.udp, *to.mutable_udp());
 }
 
 void ToProto(const ReactorStats& from, pb::Reactor& to) {
@@ -163,6 +229,7 @@ void ToProto(const ReactorStats& from, pb::Reactor& to) {
   ToProto(from.counters, *to.mutable_counters());
   to.set_steering_weight(from.steering_weight);
   for (const ListenerStats& listener : from.listeners) ToProto(listener, *to.add_listeners());
+  for (const UdpSocketStats& socket : from.udp_sockets) ToProto(socket, *to.add_udp_sockets());
 }
 
 void ToProto(const Operation& from, pb::Operation& to) {

@@ -96,10 +96,17 @@ absl::Status Gateway::StartAll() {
   // A passed socket has a descriptor of its own beside the one that its slot uses.
   const auto budget = BudgetDescriptors(
       {.reactors = options.reactors + static_cast<std::uint32_t>(2 * options.inherited.size()),
-       .listen_addresses = static_cast<std::uint32_t>(options.listen.size())});
+       .listen_addresses =
+           static_cast<std::uint32_t>(options.listen.size() + options.listen_udp.size())});
   if (!budget.ok()) return budget.status();
   auto lock = AdminServer::Reserve(loaded_.config.admin);
   if (!lock.ok()) return lock.status();
+  for (const ListenAddress& address : options.listen) {
+    if (!address.is_unix()) continue;
+    auto held = SocketLock::Acquire(address.unix_path);
+    if (!held.ok()) return held.status();
+    data_locks_.push_back(*std::move(held));
+  }
   if (loaded_.config.metrics) {
     if (auto free = CheckPortIsFree(*loaded_.config.metrics); !free.ok()) return free;
   }
@@ -115,6 +122,12 @@ absl::Status Gateway::StartAll() {
 
   reactor_log_ = std::make_unique<ReactorLog>(*log_, events_);
   options.descriptor_ceiling = budget->ceiling;
+  if (!loaded_.config.tls_cert.empty()) {
+    auto tls = DataTls::Create(loaded_.config.tls_cert, loaded_.config.tls_key, *log_);
+    if (!tls.ok()) return tls.status();
+    data_tls_ = *std::move(tls);
+    options.tls = &data_tls_->context();
+  }
   auto pool = ReactorPool::Create(options, *reactor_log_);
   if (!pool.ok()) return pool.status();
   pool_ = *std::move(pool);
@@ -183,6 +196,7 @@ GatewayInfo Gateway::Info() const {
   info.poller = Name(loaded_.config.reactor.poller);
   info.transform = loaded_.config.reactor.transform == Transform::kUpper ? "upper" : "none";
   info.listen_addresses = listen_addresses();
+  info.udp_addresses = pool_->udp_addresses();
   info.metrics_address = metrics_address();
   for (const Setting& setting : loaded_.settings) {
     info.config[setting.key] = absl::StrJoin(setting.values, ",");
@@ -245,12 +259,14 @@ void Gateway::LogStart() const {
   const auto reactors = std::count_if(stats.begin(), stats.end(), [](const ReactorStats& r) {
     return r.state == ReactorState::kServing;
   });
+  const std::vector<std::string> udp = pool_->udp_addresses();
   log_->Write(LogLevel::kInfo,
               absl::StrCat(VersionLine(), ": ", reactors, " reactors on ",
                            config.cpus.empty() ? std::string("any CPU")
                                                : absl::StrCat("CPUs ", FormatCpuList(config.cpus)),
                            ", ", Name(config.reactor.poller), ", ", limit.rlim_cur,
-                           " descriptors, listening on ", absl::StrJoin(listen_addresses(), " ")));
+                           " descriptors, listening on ", absl::StrJoin(listen_addresses(), " "),
+                           udp.empty() ? "" : ", UDP on ", absl::StrJoin(udp, " ")));
 }
 
 std::vector<std::string> Gateway::listen_addresses() const { return pool_->listen_addresses(); }
@@ -265,6 +281,9 @@ std::string Gateway::Announcement() const {
   std::string out;
   for (const std::string& address : listen_addresses()) {
     absl::StrAppend(&out, "listening on ", address, "\n");
+  }
+  for (const std::string& address : pool_->udp_addresses()) {
+    absl::StrAppend(&out, "udp on ", address, "\n");
   }
   absl::StrAppend(&out, "admin on ", admin_address(), "\n");
   if (metrics_ != nullptr) {

@@ -21,12 +21,14 @@
 #include "server/admin_service.h"
 #include "server/config_loader.h"
 #include "server/control.h"
+#include "server/data_tls.h"
 #include "server/event_log.h"
 #include "server/grpc_log.h"
 #include "server/logging.h"
 #include "server/metrics_server.h"
 #include "server/pool/reactor_pool.h"
 #include "server/service_link.h"
+#include "server/socket_lock.h"
 
 namespace echogw {
 
@@ -55,7 +57,7 @@ class Gateway {
   [[nodiscard]] std::vector<std::string> listen_addresses() const;
   [[nodiscard]] std::string admin_address() const;
   [[nodiscard]] std::string metrics_address() const;  // empty: off
-  // One "listening on ..." a line, then the others, then "ready".
+  // One "listening on ..." a line, then "udp on ...", then the others, then "ready".
   [[nodiscard]] std::string Announcement() const;
 
   [[nodiscard]] Control& control() { return *pool_; }
@@ -98,6 +100,9 @@ class Gateway {
   std::unique_ptr<Logging> log_;
   std::unique_ptr<LogSink> reactor_log_;
   std::unique_ptr<GrpcLogRedirect> grpc_log_;
+  std::unique_ptr<DataTls> data_tls_;
+  // Of the unix sockets of the data plane; held until the pool has removed them.
+  std::vector<std::unique_ptr<SocketLock>> data_locks_;
   std::unique_ptr<ReactorPool> pool_;
   std::unique_ptr<AdminAccess> access_;
   std::unique_ptr<AdminCalls> calls_;

@@ -19,6 +19,7 @@ struct GatewayInfo {
   std::string transform;
   // With the ports in use.
   std::vector<std::string> listen_addresses;
+  std::vector<std::string> udp_addresses;
   std::string admin_address;
   std::string metrics_address;  // empty: off
   // The configuration in force by key.

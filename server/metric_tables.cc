@@ -27,6 +27,10 @@ const std::vector<ReactorMetric>& ReactorMetrics() {
       {"echogw_connections_accepted_from_adopted_total",
        "Connections accepted from the listener of a parked reactor.", MetricType::Counter,
        [](const CounterSnapshot& c) { return Number(c.accepted_from_adopted); }},
+      {"echogw_accept_rate_waits_total", "Times that accepting waited because of the accept rate.",
+       MetricType::Counter, [](const CounterSnapshot& c) { return Number(c.accept_rate_waits); }},
+      {"echogw_tls_handshakes_total", "TLS handshakes that succeeded.", MetricType::Counter,
+       [](const CounterSnapshot& c) { return Number(c.tls_handshakes); }},
       {"echogw_received_bytes_total", "Payload read from clients.", MetricType::Counter,
        [](const CounterSnapshot& c) { return Number(c.received_bytes); }},
       {"echogw_sent_bytes_total", "Payload written to clients.", MetricType::Counter,
@@ -46,12 +50,35 @@ const std::vector<ReactorMetric>& ReactorMetrics() {
        MetricType::Counter, [](const CounterSnapshot& c) { return Seconds(c.loop_busy_ns); }},
       {"echogw_loop_wait_seconds_total", "Time that the event loop waited for events.",
        MetricType::Counter, [](const CounterSnapshot& c) { return Seconds(c.loop_wait_ns); }},
+      {"echogw_loop_spin_seconds_total",
+       "Time of that wait in which the event loop polled without blocking (--spin-us).",
+       MetricType::Counter, [](const CounterSnapshot& c) { return Seconds(c.loop_spin_ns); }},
       {"echogw_loop_stalls_total", "Turns of the event loop longer than the stall threshold.",
        MetricType::Counter, [](const CounterSnapshot& c) { return Number(c.loop_stalls); }},
       {"echogw_loop_longest_seconds", "The longest turn of the event loop yet.", MetricType::Gauge,
        [](const CounterSnapshot& c) { return Seconds(c.loop_longest_ns); }},
       {"echogw_pending_bytes", "Bytes held for clients that do not read.", MetricType::Gauge,
        [](const CounterSnapshot& c) { return Number(c.pending_bytes); }},
+  };
+  return metrics;
+}
+
+const std::vector<ReactorMetric>& UdpMetrics() {
+  static const std::vector<ReactorMetric> metrics = {
+      {"echogw_udp_received_datagrams_total", "Datagrams received.", MetricType::Counter,
+       [](const CounterSnapshot& c) { return Number(c.udp.received_datagrams); }},
+      {"echogw_udp_sent_datagrams_total", "Datagrams sent back.", MetricType::Counter,
+       [](const CounterSnapshot& c) { return Number(c.udp.sent_datagrams); }},
+      {"echogw_udp_received_bytes_total", "Payload of datagrams received.", MetricType::Counter,
+       [](const CounterSnapshot& c) { return Number(c.udp.received_bytes); }},
+      {"echogw_udp_sent_bytes_total", "Payload of datagrams sent back.", MetricType::Counter,
+       [](const CounterSnapshot& c) { return Number(c.udp.sent_bytes); }},
+      {"echogw_udp_receives_total", "System calls that received a batch of datagrams.",
+       MetricType::Counter, [](const CounterSnapshot& c) { return Number(c.udp.receives); }},
+      {"echogw_udp_sends_total", "System calls that sent a batch of datagrams.",
+       MetricType::Counter, [](const CounterSnapshot& c) { return Number(c.udp.sends); }},
+      {"echogw_udp_receive_errors_total", "System calls to receive datagrams that failed.",
+       MetricType::Counter, [](const CounterSnapshot& c) { return Number(c.udp.receive_errors); }},
   };
   return metrics;
 }

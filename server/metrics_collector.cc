@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "server/limit_fields.h"
 #include "server/metric_histograms.h"
 #include "server/metric_tables.h"
 #include "server/process_stats.h"
@@ -80,6 +81,15 @@ void AddByReason(const GatewayStats& stats, const char* name, const char* help, 
   }
 }
 
+void AddEach(const GatewayStats& stats, const std::vector<ReactorMetric>& metrics, Families& to) {
+  for (const ReactorMetric& metric : metrics) {
+    MetricFamily& family = AddFamily(to, metric.name, metric.help, metric.type);
+    for (const ReactorStats& reactor : stats.reactors) {
+      AddValue(family, ReactorLabel(reactor), metric.value(reactor.counters));
+    }
+  }
+}
+
 void AddReactors(const GatewayStats& stats, Families& to) {
   MetricFamily& info = AddFamily(to, "echogw_reactor_info", "The CPU and the state of a reactor.",
                                  MetricType::Gauge);
@@ -89,12 +99,7 @@ void AddReactors(const GatewayStats& stats, Families& to) {
     labels.push_back({"state", Name(reactor.state)});
     AddValue(info, std::move(labels), 1);
   }
-  for (const ReactorMetric& metric : ReactorMetrics()) {
-    MetricFamily& family = AddFamily(to, metric.name, metric.help, metric.type);
-    for (const ReactorStats& reactor : stats.reactors) {
-      AddValue(family, ReactorLabel(reactor), metric.value(reactor.counters));
-    }
-  }
+  AddEach(stats, ReactorMetrics(), to);
   AddByReason(stats, "echogw_connections_closed_total", "Connections that ended, by reason.",
               "reason", kCloseReasonNames, &CounterSnapshot::connections_closed, to);
   AddByReason(stats, "echogw_connections_rejected_total",
@@ -102,6 +107,11 @@ void AddReactors(const GatewayStats& stats, Families& to) {
               kRejectReasonNames, &CounterSnapshot::connections_rejected, to);
   AddByReason(stats, "echogw_accept_errors_total", "Failed accepts, by kind of error.", "error",
               kAcceptErrorNames, &CounterSnapshot::accept_errors, to);
+  AddByReason(stats, "echogw_proxy_headers_total",
+              "Connections at addresses that want a PROXY header, by what became of it.", "result",
+              kProxyOutcomeNames, &CounterSnapshot::proxy_headers, to);
+  AddByReason(stats, "echogw_tls_failures_total", "Connections whose TLS failed, by reason.",
+              "reason", kTlsFailureNames, &CounterSnapshot::tls_failures, to);
   MetricFamily& weight =
       AddFamily(to, "echogw_steering_weight",
                 "The share of new connections of a reactor, out of the sum of all weights.",
@@ -111,19 +121,26 @@ void AddReactors(const GatewayStats& stats, Families& to) {
   }
 }
 
+// A value of each socket of the reactors' lists `sockets`.
+template <typename Socket, typename Value>
+void AddSockets(const GatewayStats& stats, std::vector<Socket> ReactorStats::*sockets,
+                const char* name, const char* help, MetricType type, Value value, Families& to) {
+  MetricFamily& family = AddFamily(to, name, help, type);
+  // One that changes hands during the snapshot may be seen with both owners; a series that comes
+  // twice would cost the whole scrape.
+  std::set<std::pair<std::string, std::uint32_t>> seen;
+  for (const ReactorStats& reactor : stats.reactors) {
+    for (const Socket& socket : reactor.*sockets) {
+      if (!seen.emplace(socket.address, socket.slot).second) continue;
+      AddValue(family, {{"address", socket.address}, {"slot", absl::StrCat(socket.slot)}},
+               static_cast<double>(value(socket)));
+    }
+  }
+}
+
 void AddListeners(const GatewayStats& stats, Families& to) {
   const auto add = [&](const char* name, const char* help, MetricType type, auto value) {
-    MetricFamily& family = AddFamily(to, name, help, type);
-    // A listener that changes hands during the snapshot may be seen with both owners; a series that
-    // comes twice would cost the whole scrape.
-    std::set<std::pair<std::string, std::uint32_t>> seen;
-    for (const ReactorStats& reactor : stats.reactors) {
-      for (const ListenerStats& listener : reactor.listeners) {
-        if (!seen.emplace(listener.address, listener.slot).second) continue;
-        AddValue(family, {{"address", listener.address}, {"slot", absl::StrCat(listener.slot)}},
-                 static_cast<double>(value(listener)));
-      }
-    }
+    AddSockets(stats, &ReactorStats::listeners, name, help, type, value, to);
   };
   add("echogw_listener_accept_queue_depth", "Connections that wait to be accepted.",
       MetricType::Gauge, [](const ListenerStats& l) { return l.accept_queue; });
@@ -132,6 +149,40 @@ void AddListeners(const GatewayStats& stats, Families& to) {
   add("echogw_listener_drops_total",
       "Handshakes and connections that the kernel dropped at the listener.", MetricType::Counter,
       [](const ListenerStats& l) { return l.drops; });
+}
+
+void AddLimits(const Limits& limits, Families& to) {
+  MetricFamily& family =
+      AddFamily(to, "echogw_limit", "The limits in force; 0 is none.", MetricType::Gauge);
+  for (const LimitValue& limit : LimitValues(limits)) {
+    AddValue(family, {{"limit", limit.name}}, limit.value);
+  }
+}
+
+void AddUdp(const GatewayStats& stats, Families& to) {
+  const bool on = std::any_of(stats.reactors.begin(), stats.reactors.end(),
+                              [](const ReactorStats& r) { return !r.udp_sockets.empty(); });
+  if (!on) return;
+  AddEach(stats, UdpMetrics(), to);
+  MetricFamily& dropped =
+      AddFamily(to, "echogw_udp_dropped_datagrams_total",
+                "Datagrams that were received and not sent back, by reason.", MetricType::Counter);
+  for (const ReactorStats& reactor : stats.reactors) {
+    for (std::size_t i = 0; i < kUdpDrops; ++i) {
+      Labels labels = ReactorLabel(reactor);
+      labels.push_back({"reason", kUdpDropNames[i]});
+      AddValue(dropped, std::move(labels), static_cast<double>(reactor.counters.udp.dropped[i]));
+    }
+  }
+  const auto add = [&](const char* name, const char* help, MetricType type, auto value) {
+    AddSockets(stats, &ReactorStats::udp_sockets, name, help, type, value, to);
+  };
+  add("echogw_udp_socket_queue_bytes", "Memory of the datagrams that wait to be read.",
+      MetricType::Gauge, [](const UdpSocketStats& s) { return s.queue_bytes; });
+  add("echogw_udp_socket_queue_limit_bytes", "Most memory of datagrams that may wait to be read.",
+      MetricType::Gauge, [](const UdpSocketStats& s) { return s.queue_limit_bytes; });
+  add("echogw_udp_socket_drops_total", "Datagrams that the kernel dropped at the socket.",
+      MetricType::Counter, [](const UdpSocketStats& s) { return s.drops; });
 }
 
 void AddLog(const LogCounts& counts, Families& to) {
@@ -199,7 +250,9 @@ std::vector<prometheus::MetricFamily> MetricsCollector::Collect() const {
     AddGateway(stats, build_, families);
     AddReactors(stats, families);
     AddListeners(stats, families);
+    AddUdp(stats, families);
     AddHistograms(stats, families);
+    AddLimits(control_.GetLimits(), families);
     AddLog(log_counts_(), families);
     AddRefused(refused_(), families);
     AddAdminCalls(admin_calls_(), families);

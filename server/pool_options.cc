@@ -36,7 +36,14 @@ std::vector<ListenAddress> Addresses(const LoadedConfig& loaded,
       out.push_back(address);
     }
   };
-  for (const InheritedListener& listener : passed) add(listener.address);
+  for (const InheritedListener& listener : passed) {
+    ListenAddress address = listener.address;
+    // What is served there is for the configuration to say.
+    for (const ListenAddress& named : loaded.config.listen) {
+      if (Same(named, address)) address.service = named.service;
+    }
+    add(address);
+  }
   const bool by_default =
       std::any_of(loaded.settings.begin(), loaded.settings.end(),
                   [](const Setting& s) { return s.key == "listen" && s.source == "default"; });
@@ -57,6 +64,9 @@ PoolOptions ToPoolOptions(const LoadedConfig& loaded,
   options.reactor = config.reactor;
   options.listen = Addresses(loaded, passed);
   options.listen_options = config.listen_options;
+  options.listen_udp = config.listen_udp;
+  options.udp_options = {.receive_buffer_bytes = config.listen_options.receive_buffer_bytes,
+                         .send_buffer_bytes = config.listen_options.send_buffer_bytes};
   options.inherited = passed;
   options.steering = config.steering;
   options.allow_shared_port = config.allow_shared_port;

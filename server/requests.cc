@@ -16,26 +16,6 @@ absl::Status Bad(const std::string& field, const std::string& why) {
   return absl::InvalidArgumentError(absl::StrCat(field, ": ", why));
 }
 
-// Reads a field that is set; one that is not keeps what `to` holds.
-absl::Status ReadTime(const std::string& field, const google::protobuf::Duration& from,
-                      nanoseconds min, nanoseconds max, nanoseconds& to) {
-  constexpr std::int32_t kNanosMax = 999'999'999;
-  const bool same_sign =
-      from.seconds() == 0 || from.nanos() == 0 || (from.seconds() < 0) == (from.nanos() < 0);
-  if (from.nanos() < -kNanosMax || from.nanos() > kNanosMax || !same_sign) {
-    return Bad(field, "is not a well-formed duration");
-  }
-  if (from.seconds() < 0 || from.nanos() < 0) return Bad(field, "must not be negative");
-  // Compared in absl's time, which has room for every value of the message.
-  const absl::Duration value = absl::Seconds(from.seconds()) + absl::Nanoseconds(from.nanos());
-  if (value < absl::FromChrono(min) || value > absl::FromChrono(max)) {
-    return Bad(field, absl::StrCat("must be from ", absl::FormatDuration(absl::FromChrono(min)),
-                                   " to ", absl::FormatDuration(absl::FromChrono(max))));
-  }
-  to = absl::ToChronoNanoseconds(value);
-  return absl::OkStatus();
-}
-
 absl::Status CheckReactor(const std::string& field, std::uint32_t reactor) {
   if (reactor < kReactorsMax) return absl::OkStatus();
   return Bad(field, absl::StrCat(reactor, " is not a reactor from 0 to ", kReactorsMax - 1));
@@ -96,6 +76,25 @@ absl::Status CheckScope(const pb::DrainRequest& from) {
 }
 
 }  // namespace
+
+absl::Status ReadTime(const std::string& field, const google::protobuf::Duration& from,
+                      nanoseconds min, nanoseconds max, nanoseconds& to) {
+  constexpr std::int32_t kNanosMax = 999'999'999;
+  const bool same_sign =
+      from.seconds() == 0 || from.nanos() == 0 || (from.seconds() < 0) == (from.nanos() < 0);
+  if (from.nanos() < -kNanosMax || from.nanos() > kNanosMax || !same_sign) {
+    return Bad(field, "is not a well-formed duration");
+  }
+  if (from.seconds() < 0 || from.nanos() < 0) return Bad(field, "must not be negative");
+  // Compared in absl's time, which has room for every value of the message.
+  const absl::Duration value = absl::Seconds(from.seconds()) + absl::Nanoseconds(from.nanos());
+  if (value < absl::FromChrono(min) || value > absl::FromChrono(max)) {
+    return Bad(field, absl::StrCat("must be from ", absl::FormatDuration(absl::FromChrono(min)),
+                                   " to ", absl::FormatDuration(absl::FromChrono(max))));
+  }
+  to = absl::ToChronoNanoseconds(value);
+  return absl::OkStatus();
+}
 
 absl::StatusOr<ResizeRequest> FromProto(const pb::ResizeRequest& from) {
   ResizeRequest to;

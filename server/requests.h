@@ -46,6 +46,12 @@ struct SteeringRequest {
 [[nodiscard]] absl::StatusOr<std::optional<std::uint32_t>> FromProto(
     const pb::UndrainRequest& from);
 
+// A field that is set, within [min, max].
+[[nodiscard]] absl::Status ReadTime(const std::string& field,
+                                    const google::protobuf::Duration& from,
+                                    std::chrono::nanoseconds min, std::chrono::nanoseconds max,
+                                    std::chrono::nanoseconds& to);
+
 // An age or idle time in a filter: not negative. One that is not set keeps what `to` holds.
 [[nodiscard]] absl::Status ReadAge(const std::string& field, const google::protobuf::Duration& from,
                                    std::chrono::nanoseconds& to);

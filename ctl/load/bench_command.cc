@@ -13,6 +13,7 @@
 #include "ctl/load/load_commands.h"
 #include "ctl/load/load_run.h"
 #include "ctl/load/report.h"
+#include "ctl/load/udp_bench.h"
 #include "ctl/option_set.h"
 #include "ctl/units.h"
 
@@ -42,10 +43,11 @@ class BenchCommand : public Command {
             "  echogwctl bench 127.0.0.1:7000 -c 1000 -s 4KiB -p 16 -t 2\n"
             "  echogwctl bench 127.0.0.1:7000 -r 20000 -d 30s     # fixed rate, true latency\n"
             "  echogwctl bench 127.0.0.1:7000 --churn -c 16       # connect, echo, close\n"
-            "  echogwctl bench 127.0.0.1:7000 --messages 100000 -o json",
+            "  echogwctl bench 127.0.0.1:7000 --messages 100000 -o json\n"
+            "  echogwctl bench 127.0.0.1:7000 --udp -c 8 -p 4     # datagrams, losses counted",
             "",
             {{0, "every message came back as it was sent"},
-             {1, "there were errors; the report counts them"},
+             {1, "there were errors, or datagrams were lost; the report counts them"},
              {3, "the endpoint cannot be reached"}}};
   }
 
@@ -66,12 +68,18 @@ class BenchCommand : public Command {
                  "rate: as fast as answers come)");
     options.Count("-t,--threads", &threads_, {1, kThreadsMax}, "Client threads (1)");
     options.Flag("--churn", &churn_, "A new connection for each message");
+    options.Flag("--udp", &udp_,
+                 "Datagrams: --connections are sockets, --size is 8 to 65507 bytes");
+    options.Time("--answer-timeout", &answer_timeout_,
+                 "With --udp: a datagram without an answer for this long is lost (1s)",
+                 std::chrono::milliseconds(1));
     options.Time("--warmup", &warmup_, "Run this long before measuring (0s)");
     options.Flag("--progress", &progress_,
                  "A line a second on the error stream even if that is no terminal");
   }
 
   ExitCode Run(CommandContext& context) override {
+    if (udp_) return RunUdp(context);
     LoadOptions load;
     if (absl::Status status = MakeLoad(&load); !status.ok()) return FailLoad(context, status);
     auto run = LoadRun::Start(load);
@@ -91,6 +99,47 @@ class BenchCommand : public Command {
   }
 
  private:
+  ExitCode RunUdp(CommandContext& context) const {
+    UdpLoadOptions load;
+    if (absl::Status status = MakeUdpLoad(&load); !status.ok()) return FailLoad(context, status);
+    return RunUdpBench(context, load, progress_ || context.err_is_terminal);
+  }
+
+  absl::Status MakeUdpLoad(UdpLoadOptions* load) const {
+    if (churn_ || rate_ > 0) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(churn_ ? "--churn" : "--rate", ": not with --udp"));
+    }
+    if (size_ < UdpLoadOptions::kBytesMin || size_ > UdpLoadOptions::kBytesMax) {
+      return absl::InvalidArgumentError(absl::StrCat("--size: a datagram of --udp has ",
+                                                     UdpLoadOptions::kBytesMin, " to ",
+                                                     UdpLoadOptions::kBytesMax, " bytes"));
+    }
+    load->sockets = connections_;
+    load->message_bytes = size_;
+    load->depth = depth_.value_or(1);
+    load->duration = duration_.value_or(messages_ > 0 ? Duration::zero() : kDefaultDuration);
+    load->warmup = warmup_;
+    load->messages = messages_;
+    load->answer_timeout = answer_timeout_;
+    load->threads = threads_;
+    if (absl::Status status = CheckSizes(load->depth); !status.ok()) return status;
+    return common_.Prepare(connections_, load);
+  }
+
+  // What every thread and every place for an unanswered message needs.
+  absl::Status CheckSizes(std::uint64_t depth) const {
+    if (threads_ > connections_) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("--threads: ", threads_, " threads need as many --connections"));
+    }
+    if (rate_ == 0 && connections_ > kTimesMax / depth) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("--depth: --connections times --depth is over ", kTimesMax));
+    }
+    return absl::OkStatus();
+  }
+
   absl::Status MakeLoad(LoadOptions* load) const {
     load->mode = churn_ ? LoadMode::kChurn : LoadMode::kStream;
     load->connections = connections_;
@@ -104,14 +153,7 @@ class BenchCommand : public Command {
     if (churn_ && depth_.value_or(1) > 1) {
       return absl::InvalidArgumentError("--depth: --churn sends one message a connection");
     }
-    if (threads_ > connections_) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("--threads: ", threads_, " threads need as many --connections"));
-    }
-    if (rate_ == 0 && connections_ > kTimesMax / load->depth) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("--depth: --connections times --depth is over ", kTimesMax));
-    }
+    if (absl::Status status = CheckSizes(load->depth); !status.ok()) return status;
     return common_.Prepare(connections_, load);
   }
 
@@ -242,6 +284,8 @@ class BenchCommand : public Command {
   double rate_ = 0;
   std::uint64_t threads_ = 1;
   bool churn_ = false;
+  bool udp_ = false;
+  Duration answer_timeout_ = std::chrono::seconds(1);
   Duration warmup_{0};
   bool progress_ = false;
 };

@@ -38,7 +38,7 @@ void CommonLoadOptions::AddTo(OptionSet& options) {
             where_ = *std::move(where);
             return absl::OkStatus();
           },
-          "The echo endpoint, as in 127.0.0.1:7000 or [::1]:7000")
+          "The echo endpoint, as in 127.0.0.1:7000, [::1]:7000 or unix:/run/echo.sock")
       .Required();
   options.Time("--connect-timeout", &connect_timeout_, "Give up a connect after this time (5s)",
                std::chrono::milliseconds(1));
@@ -53,6 +53,11 @@ void CommonLoadOptions::AddTo(OptionSet& options) {
       "Connect from this many addresses in turn, 127.0.0.1 on; each has some 28,000 source "
       "ports of its own (1; more only for a target in 127.0.0.0/8)");
   options.Count("--seed", &seed_, {}, "Seed of the bytes that are sent (1)");
+  options.Flag("--tls", &tls_, "Connect by TLS; a connection is open after its handshake");
+  options.Text("--tls-ca", &tls_ca_, "Trust these CAs (PEM) with --tls (those of the machine)");
+  options.Flag("--tls-insecure", &tls_insecure_, "With --tls trust any certificate");
+  options.Flag("--banner", &banner_,
+               "The endpoint sends a line first, as echogw's banner@ does: it is skipped");
 }
 
 absl::Status CommonLoadOptions::Prepare(std::uint64_t connections, LoadOptions* load) const {
@@ -66,6 +71,27 @@ absl::Status CommonLoadOptions::Prepare(std::uint64_t connections, LoadOptions* 
   load->cpus = cpus_;
   load->connect_timeout = connect_timeout_;
   load->stall_timeout = stall_timeout_;
+  load->seed = seed_;
+  load->banner = banner_;
+  if (!tls_ && (tls_insecure_ || !tls_ca_.empty())) {
+    return absl::InvalidArgumentError("--tls-ca and --tls-insecure need --tls");
+  }
+  if (!tls_) return absl::OkStatus();
+  auto tls = TlsSettings::Create(tls_ca_, tls_insecure_, where_.host);
+  if (!tls.ok()) return tls.status();
+  load->tls = *std::move(tls);
+  return absl::OkStatus();
+}
+
+absl::Status CommonLoadOptions::Prepare(std::uint64_t sockets, UdpLoadOptions* load) const {
+  if (absl::Status status = RaiseFileLimit(sockets); !status.ok()) return status;
+  const absl::StatusOr<Endpoint> target = ResolveUdpEndpoint(where_);
+  if (!target.ok()) return target.status();
+  auto sources = SourceAddresses(*target, source_addresses_);
+  if (!sources.ok()) return sources.status();
+  load->target = *target;
+  load->sources = *std::move(sources);
+  load->cpus = cpus_;
   load->seed = seed_;
   return absl::OkStatus();
 }
@@ -82,6 +108,7 @@ ExitCode FailToConnect(CommandContext& context, const std::string& endpoint,
   const ErrorLog::Detail& first = errors.details().front();
   std::string reason(ErrorKindName(first.kind));
   if (first.error != 0) absl::StrAppend(&reason, " ", ErrnoName(first.error));
+  if (!first.text.empty()) absl::StrAppend(&reason, ": ", first.text);
   if (first.kind == ErrorKind::kClientLimit) {
     return Fail(context, ExitCode::kRefused,
                 absl::StrCat("cannot even begin to connect to ", endpoint, ": ", reason,

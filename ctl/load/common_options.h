@@ -12,6 +12,7 @@
 #include "ctl/load/endpoint.h"
 #include "ctl/load/error_log.h"
 #include "ctl/load/options.h"
+#include "ctl/load/udp_load.h"
 #include "ctl/option_set.h"
 
 namespace echogw {
@@ -27,6 +28,9 @@ class CommonLoadOptions {
   // none of several that answers.
   [[nodiscard]] absl::Status Prepare(std::uint64_t connections, LoadOptions* load) const;
 
+  // The same for a load of datagrams.
+  [[nodiscard]] absl::Status Prepare(std::uint64_t sockets, UdpLoadOptions* load) const;
+
   // The target as it was written.
   [[nodiscard]] const std::string& target() const { return target_; }
 
@@ -36,6 +40,10 @@ class CommonLoadOptions {
   std::vector<int> cpus_;
   std::uint64_t source_addresses_ = 1;
   std::uint64_t seed_ = 1;
+  bool tls_ = false;
+  std::string tls_ca_;
+  bool tls_insecure_ = false;
+  bool banner_ = false;
   Duration connect_timeout_ = std::chrono::seconds(5);
   Duration stall_timeout_ = std::chrono::seconds(10);
 };

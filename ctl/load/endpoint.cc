@@ -5,6 +5,7 @@
 #include <netdb.h>
 #include <poll.h>
 #include <sys/resource.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -57,9 +58,34 @@ bool AllDigits(std::string_view text) {
   return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
 }
 
+// In the resolver's order; at least one.
+absl::StatusOr<std::vector<Endpoint>> LookUp(const HostPort& where, int type) {
+  addrinfo hints{};
+  hints.ai_family = AF_UNSPEC;
+  hints.ai_socktype = type;
+  addrinfo* found = nullptr;
+  const int result = getaddrinfo(where.host.c_str(), where.port.c_str(), &hints, &found);
+  if (result != 0) {
+    return absl::UnavailableError(absl::StrCat("cannot find the address of '", where.host,
+                                               "': ", gai_strerror(result), "; check the name"));
+  }
+  const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owner(found, &freeaddrinfo);
+  std::vector<Endpoint> out;
+  for (const addrinfo* entry = found; entry != nullptr; entry = entry->ai_next) {
+    Endpoint endpoint;
+    std::memcpy(&endpoint.address, entry->ai_addr, entry->ai_addrlen);
+    endpoint.length = entry->ai_addrlen;
+    out.push_back(endpoint);
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string Endpoint::ToString() const {
+  if (family() == AF_UNIX) {
+    return absl::StrCat("unix:", reinterpret_cast<const sockaddr_un*>(&address)->sun_path);
+  }
   char host[INET6_ADDRSTRLEN] = "";
   const std::uint16_t port = PortOf(address);
   if (family() == AF_INET) {
@@ -73,10 +99,19 @@ std::string Endpoint::ToString() const {
 }
 
 absl::StatusOr<HostPort> ParseHostPort(std::string_view text) {
+  constexpr std::string_view kUnix = "unix:";
+  if (text.substr(0, kUnix.size()) == kUnix) {
+    const std::string_view path = text.substr(kUnix.size());
+    if (!path.empty() && path.size() < sizeof(sockaddr_un::sun_path)) {
+      return HostPort{.host = "", .port = "", .unix_path = std::string(path)};
+    }
+    return absl::InvalidArgumentError(
+        absl::StrCat("'", std::string(text), "' has no path of 1 to 107 bytes; write unix:PATH"));
+  }
   const absl::Status bad = absl::InvalidArgumentError(
       absl::StrCat("'", std::string(text),
                    "' is not an address; write HOST:PORT or [IPV6]:PORT with a port from 1 to "
-                   "65535"));
+                   "65535, or unix:PATH"));
   const std::size_t colon = text.rfind(':');
   if (colon == std::string_view::npos) return bad;
   std::string_view host = text.substr(0, colon);
@@ -93,28 +128,31 @@ absl::StatusOr<HostPort> ParseHostPort(std::string_view text) {
 }
 
 absl::StatusOr<Endpoint> ResolveEndpoint(const HostPort& where, std::chrono::nanoseconds timeout) {
-  addrinfo hints{};
-  hints.ai_family = AF_UNSPEC;
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* found = nullptr;
-  const int result = getaddrinfo(where.host.c_str(), where.port.c_str(), &hints, &found);
-  if (result != 0) {
-    return absl::UnavailableError(absl::StrCat("cannot find the address of '", where.host,
-                                               "': ", gai_strerror(result), "; check the name"));
+  if (!where.unix_path.empty()) {
+    Endpoint endpoint;
+    auto* address = reinterpret_cast<sockaddr_un*>(&endpoint.address);
+    address->sun_family = AF_UNIX;
+    std::memcpy(address->sun_path, where.unix_path.c_str(), where.unix_path.size() + 1);
+    endpoint.length = sizeof(sockaddr_un);
+    return endpoint;
   }
-  const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owner(found, &freeaddrinfo);
+  auto found = LookUp(where, SOCK_STREAM);
+  if (!found.ok()) return found.status();
+  if (found->size() == 1) return found->front();
   int error = 0;
-  Endpoint endpoint;
-  for (const addrinfo* entry = found; entry != nullptr; entry = entry->ai_next) {
-    std::memcpy(&endpoint.address, entry->ai_addr, entry->ai_addrlen);
-    endpoint.length = entry->ai_addrlen;
-    if (found->ai_next == nullptr) return endpoint;
+  for (const Endpoint& endpoint : *found) {
     error = TryConnect(endpoint, timeout);
     if (error == 0) return endpoint;
   }
   return absl::UnavailableError(absl::StrCat("no address of '", where.host, "' answers on port ",
                                              where.port,
                                              ", the last one with: ", std::strerror(error)));
+}
+
+absl::StatusOr<Endpoint> ResolveUdpEndpoint(const HostPort& where) {
+  auto found = LookUp(where, SOCK_DGRAM);
+  if (!found.ok()) return found.status();
+  return found->front();
 }
 
 absl::StatusOr<std::vector<sockaddr_in>> SourceAddresses(const Endpoint& target,

@@ -17,23 +17,24 @@
 
 namespace echogw {
 
-// One numeric address, IPv4 or IPv6. A value.
+// One numeric address, IPv4 or IPv6, or the path of a unix socket. A value.
 struct Endpoint {
   sockaddr_storage address{};
   socklen_t length = 0;
 
   [[nodiscard]] int family() const { return address.ss_family; }
   [[nodiscard]] const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&address); }
-  // "127.0.0.1:7000" or "[::1]:7000".
+  // "127.0.0.1:7000", "[::1]:7000" or "unix:/run/echo.sock".
   [[nodiscard]] std::string ToString() const;
 };
 
 struct HostPort {
   std::string host;
   std::string port;
+  std::string unix_path = {};  // if not empty, this alone counts
 };
 
-// Takes HOST:PORT, [IPV6]:PORT; INVALID_ARGUMENT for the rest, with what to type.
+// Takes HOST:PORT, [IPV6]:PORT and unix:PATH; INVALID_ARGUMENT for the rest, with what to type.
 [[nodiscard]] absl::StatusOr<HostPort> ParseHostPort(std::string_view text);
 
 // Looks the name up. A name with several addresses ("localhost") is tried in the resolver's order,
@@ -41,6 +42,9 @@ struct HostPort {
 // is taken; a single address is not tried. UNAVAILABLE when nothing is found or nobody answers.
 [[nodiscard]] absl::StatusOr<Endpoint> ResolveEndpoint(const HostPort& where,
                                                        std::chrono::nanoseconds timeout);
+
+// The same for datagrams, but that the first address is taken: there is nothing to connect to.
+[[nodiscard]] absl::StatusOr<Endpoint> ResolveUdpEndpoint(const HostPort& where);
 
 // `count` source addresses for connections to `target`: 127.0.0.1, 127.0.0.2 and on. Empty for a
 // count of 1, which leaves the choice to the kernel. INVALID_ARGUMENT for more when the target is

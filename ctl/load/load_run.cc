@@ -1,47 +1,12 @@
 #include "ctl/load/load_run.h"
 
-#include <pthread.h>
-#include <sched.h>
-
-#include <cerrno>
 #include <system_error>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "ctl/load/thread_share.h"
 
 namespace echogw {
-
-namespace {
-
-// Part `i` of `n` of a total, so that the parts differ by at most one and add up.
-std::uint64_t PartOf(std::uint64_t total, std::size_t i, std::size_t n) {
-  return total / n + (i < total % n ? 1 : 0);
-}
-
-absl::Status CheckCpus(const std::vector<int>& cpus) {
-  cpu_set_t allowed;
-  CPU_ZERO(&allowed);
-  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) {
-    return absl::ErrnoToStatus(errno, "sched_getaffinity");
-  }
-  for (const int cpu : cpus) {
-    if (cpu < 0 || cpu >= CPU_SETSIZE || !CPU_ISSET(static_cast<std::size_t>(cpu), &allowed)) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("this process may not run on CPU ", cpu, "; see 'taskset -p $$'"));
-    }
-  }
-  return absl::OkStatus();
-}
-
-// The calling thread only. The CPU was checked; one that went offline since leaves it unpinned.
-void PinToCpu(int cpu) {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  CPU_SET(static_cast<std::size_t>(cpu), &set);
-  pthread_setaffinity_np(pthread_self(), sizeof set, &set);
-}
-
-}  // namespace
 
 LoadRun::LoadRun(LoadOptions options)
     : options_(std::move(options)), pattern_(options_.seed), gate_(options_.threads) {}
@@ -86,7 +51,7 @@ absl::Status LoadRun::StartThreads() {
     }
     try {
       threads_.emplace_back([this, cpu, part = parts_[i].get()] {
-        if (cpu >= 0) PinToCpu(cpu);
+        if (cpu >= 0) PinThisThread(cpu);
         part->Run();
         const std::lock_guard lock(mutex_);
         --running_;

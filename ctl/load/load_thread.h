@@ -17,6 +17,7 @@
 #include <atomic>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -87,6 +88,10 @@ class LoadThread {
     LoadTime connect_began;
     LoadTime cycle_began;
     LoadTime last_progress;
+    // Null: plain TCP, or not connected yet.
+    std::unique_ptr<TlsClient> tls;
+    // A banner is due and has not come to its end.
+    bool in_banner = false;
   };
 
   // load_thread.cc: the phases of a run, and everything that happens by time.
@@ -111,10 +116,17 @@ class LoadThread {
   void Handle(Connection& connection, std::uint32_t events);
   void Connect(Connection& connection, LoadTime now, LoadTime cycle_began);
   [[nodiscard]] int OpenSocket(Connection& connection);
+  // False until the handshake is done, if there is one.
+  [[nodiscard]] bool Shake(Connection& connection);
   void OnConnected(Connection& connection);
+  // As recv(2) and send(2).
+  [[nodiscard]] ssize_t Receive(Connection& connection);
+  [[nodiscard]] static ssize_t Transmit(Connection& connection, const char* from, std::size_t size);
+  // The number of bytes of the banner among the first `size` of the buffer.
+  [[nodiscard]] std::size_t SkipBanner(Connection& connection, std::size_t size) const;
   void Read(Connection& connection, bool until_empty);
   // False when the connection is no longer open.
-  [[nodiscard]] bool Consume(Connection& connection, std::size_t size);
+  [[nodiscard]] bool Consume(Connection& connection, const char* bytes, std::size_t size);
   void CompleteMessage(Connection& connection, LoadTime now);
   void Send(Connection& connection);
   void IssueStream(Connection& connection, LoadTime now);

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 
 #include "absl/strings/str_format.h"
 #include "ctl/load/load_thread.h"
@@ -51,7 +52,7 @@ void LoadThread::Handle(Connection& connection, std::uint32_t events) {
       Fail(connection, KindOfConnectError(error), error);
       return;
     }
-    if ((events & EPOLLOUT) == 0) return;
+    if ((events & EPOLLOUT) == 0 || !Shake(connection)) return;
     OnConnected(connection);
     if (connection.state != State::kOpen) return;
   }
@@ -62,11 +63,13 @@ void LoadThread::Handle(Connection& connection, std::uint32_t events) {
 
 // The socket of the connection, bound and watched; or the errno of what failed.
 int LoadThread::OpenSocket(Connection& connection) {
-  connection.fd =
-      socket(options_.target.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
+  const bool unix_socket = options_.target.family() == AF_UNIX;
+  connection.fd = socket(options_.target.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
+                         unix_socket ? 0 : IPPROTO_TCP);
   if (connection.fd < 0) return errno;
   const int on = 1;
-  if (setsockopt(connection.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0) return errno;
+  if (!unix_socket && setsockopt(connection.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) != 0)
+    return errno;
   if (!options_.sources.empty()) {
     // The port is chosen by connect(), which may share it between destinations; bind() alone
     // would take a port of the whole address.
@@ -106,12 +109,48 @@ void LoadThread::Connect(Connection& connection, LoadTime now, LoadTime cycle_be
   if (error != EINPROGRESS) Fail(connection, KindOfConnectError(error), error);
 }
 
+bool LoadThread::Shake(Connection& connection) {
+  if (options_.tls == nullptr) return true;
+  if (connection.tls == nullptr) {
+    connection.tls = std::make_unique<TlsClient>(*options_.tls, connection.fd);
+  }
+  switch (connection.tls->Handshake()) {
+    case TlsClient::Shake::kDone:
+      return true;
+    case TlsClient::Shake::kGoOn:
+      return false;
+    case TlsClient::Shake::kFailed:
+      break;
+  }
+  Fail(connection, ErrorKind::kConnect, EPROTO, connection.tls->error());
+  return false;
+}
+
+ssize_t LoadThread::Receive(Connection& connection) {
+  if (connection.tls != nullptr) return connection.tls->Receive(buffer_.data(), buffer_.size());
+  return recv(connection.fd, buffer_.data(), buffer_.size(), 0);
+}
+
+ssize_t LoadThread::Transmit(Connection& connection, const char* from, std::size_t size) {
+  if (connection.tls != nullptr) return connection.tls->Send(from, size);
+  return send(connection.fd, from, size, MSG_NOSIGNAL);
+}
+
+std::size_t LoadThread::SkipBanner(Connection& connection, std::size_t size) const {
+  if (!connection.in_banner) return 0;
+  const void* end = std::memchr(buffer_.data(), '\n', size);
+  if (end == nullptr) return size;
+  connection.in_banner = false;
+  return static_cast<std::size_t>(static_cast<const char*>(end) - buffer_.data()) + 1;
+}
+
 void LoadThread::OnConnected(Connection& connection) {
   const LoadTime now = LoadClock::now();
   const std::chrono::nanoseconds took = now - connection.connect_began;
   --connecting_;
   ++open_;
   connection.state = State::kOpen;
+  connection.in_banner = options_.banner;
   connection.last_progress = now;
   ++result_.connects;
   if (!churn() || (IsMeasured(connection.connect_began) && !stopping_)) {
@@ -126,13 +165,14 @@ void LoadThread::OnConnected(Connection& connection) {
 
 void LoadThread::Read(Connection& connection, bool until_empty) {
   for (;;) {
-    const ssize_t size = recv(connection.fd, buffer_.data(), buffer_.size(), 0);
+    const ssize_t size = Receive(connection);
     if (size > 0) {
       const auto got = static_cast<std::size_t>(size);
-      if (!Consume(connection, got)) return;
+      const std::size_t banner = SkipBanner(connection, got);
+      if (got > banner && !Consume(connection, buffer_.data() + banner, got - banner)) return;
       // Edge-triggered: what comes after a short read is a new event. A FIN or an error that was
       // reported with this event is not.
-      if (got < buffer_.size() && !until_empty) return;
+      if (got < buffer_.size() && !until_empty && connection.tls == nullptr) return;
       continue;
     }
     if (size == 0) {
@@ -145,14 +185,14 @@ void LoadThread::Read(Connection& connection, bool until_empty) {
   }
 }
 
-bool LoadThread::Consume(Connection& connection, std::size_t size) {
-  if (const auto wrong = pattern_.Compare(connection.receive_phase, buffer_.data(), size)) {
+bool LoadThread::Consume(Connection& connection, const char* bytes, std::size_t size) {
+  if (const auto wrong = pattern_.Compare(connection.receive_phase, bytes, size)) {
     result_.wrong_bytes += wrong->count;
     connection.received_bytes += wrong->first;
     result_.verified_bytes += wrong->first;
     Fail(connection, ErrorKind::kWrongBytes, 0,
          absl::StrFormat("expected 0x%02x, got 0x%02x, %u wrong in %u bytes", wrong->expected,
-                         static_cast<unsigned char>(buffer_[wrong->first]), wrong->count, size));
+                         static_cast<unsigned char>(bytes[wrong->first]), wrong->count, size));
     return false;
   }
   if (size > connection.sent_bytes - connection.received_bytes) {
@@ -231,8 +271,7 @@ void LoadThread::Send(Connection& connection) {
   while (connection.sent_bytes < wanted) {
     const std::size_t size =
         std::min<std::uint64_t>(wanted - connection.sent_bytes, Pattern::kContiguous);
-    const ssize_t sent =
-        send(connection.fd, pattern_.At(connection.send_phase), size, MSG_NOSIGNAL);
+    const ssize_t sent = Transmit(connection, pattern_.At(connection.send_phase), size);
     if (sent < 0) {
       if (errno == EINTR) continue;
       // EAGAIN: the next EPOLLOUT goes on. A reset is also reported to the reading side, which may
@@ -256,6 +295,7 @@ void LoadThread::BeginFinish(Connection& connection) {
   ++finishing_;
   connection.state = State::kFinishing;
   connection.last_progress = LoadClock::now();
+  if (connection.tls != nullptr) connection.tls->End();
   if (shutdown(connection.fd, SHUT_WR) != 0) Fail(connection, KindOfIoError(errno), errno);
 }
 
@@ -286,6 +326,7 @@ void LoadThread::Fail(Connection& connection, ErrorKind kind, int error, std::st
 
 // Ends the connection; a churn slot is ready for the next one.
 void LoadThread::Close(Connection& connection) {
+  connection.tls.reset();
   if (connection.fd >= 0) close(connection.fd);
   connection.fd = -1;
   if (connection.state == State::kConnecting) --connecting_;

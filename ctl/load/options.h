@@ -4,9 +4,11 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "ctl/load/endpoint.h"
+#include "ctl/load/tls_client.h"
 
 namespace echogw {
 
@@ -52,6 +54,10 @@ struct LoadOptions {
   // lost FIN is found. Without it, a connection is closed when its last byte came.
   bool await_fin = false;
   std::uint64_t seed = 1;
+  // Null: plain TCP. A connection is open once the handshake is done.
+  std::shared_ptr<const TlsSettings> tls = nullptr;
+  // The first line that the server sends is its banner, and no echo.
+  bool banner = false;
 };
 
 }  // namespace echogw

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "absl/strings/str_cat.h"
+#include "ctl/field_sum.h"
 #include "ctl/proto_document.h"
 
 namespace echogw {
@@ -34,14 +35,10 @@ bool IsSettled(const GetStatsResponse& stats, std::uint64_t active) {
 
 }  // namespace
 
-std::uint64_t ClosedTotal(const admin::v1::ClosedConnections& closed) {
-  return closed.peer_closed() + closed.peer_reset() + closed.timed_out() + closed.io_error() +
-         closed.drained() + closed.drain_forced() + closed.admin_closed() + closed.admin_reset();
-}
+std::uint64_t ClosedTotal(const admin::v1::ClosedConnections& closed) { return FieldSum(closed); }
 
 std::uint64_t RejectedTotal(const admin::v1::RejectedConnections& rejected) {
-  return rejected.fd_limit_select() + rejected.table_full() + rejected.poller_error() +
-         rejected.draining();
+  return FieldSum(rejected);
 }
 
 bool IsBalanced(const Counters& counters) {
@@ -121,14 +118,21 @@ Document LedgerDocument(const GetStatsResponse& before, const GetStatsResponse& 
       {{"connections_active", to.connections_active()},
        {"connections_accepted", to.connections_accepted() - from.connections_accepted()},
        {"connections_closed",
-        Document::Object({{"peer_closed", closed_to.peer_closed() - closed_from.peer_closed()},
-                          {"peer_reset", closed_to.peer_reset() - closed_from.peer_reset()},
-                          {"timed_out", closed_to.timed_out() - closed_from.timed_out()},
-                          {"io_error", closed_to.io_error() - closed_from.io_error()},
-                          {"drained", closed_to.drained() - closed_from.drained()},
-                          {"drain_forced", closed_to.drain_forced() - closed_from.drain_forced()},
-                          {"admin_closed", closed_to.admin_closed() - closed_from.admin_closed()},
-                          {"admin_reset", closed_to.admin_reset() - closed_from.admin_reset()}})},
+        Document::Object(
+            {{"peer_closed", closed_to.peer_closed() - closed_from.peer_closed()},
+             {"peer_reset", closed_to.peer_reset() - closed_from.peer_reset()},
+             {"timed_out", closed_to.timed_out() - closed_from.timed_out()},
+             {"io_error", closed_to.io_error() - closed_from.io_error()},
+             {"drained", closed_to.drained() - closed_from.drained()},
+             {"drain_forced", closed_to.drain_forced() - closed_from.drain_forced()},
+             {"admin_closed", closed_to.admin_closed() - closed_from.admin_closed()},
+             {"admin_reset", closed_to.admin_reset() - closed_from.admin_reset()},
+             {"idle_timeout", closed_to.idle_timeout() - closed_from.idle_timeout()},
+             {"max_age", closed_to.max_age() - closed_from.max_age()},
+             {"no_first_byte", closed_to.no_first_byte() - closed_from.no_first_byte()},
+             {"proxy_header", closed_to.proxy_header() - closed_from.proxy_header()},
+             {"handshake_timeout", closed_to.handshake_timeout() - closed_from.handshake_timeout()},
+             {"tls_error", closed_to.tls_error() - closed_from.tls_error()}})},
        {"connections_rejected",
         RejectedTotal(to.connections_rejected()) - RejectedTotal(from.connections_rejected())},
        {"connections_moved_in", to.connections_moved_in() - from.connections_moved_in()},

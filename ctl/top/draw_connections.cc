@@ -93,15 +93,19 @@ void DrawTitles(CellGrid& grid, int y) {
 using Pairs = std::vector<std::pair<const char*, std::string>>;
 
 Pairs ConnectionFacts(const Connection& c) {
-  return {{"Peer", c.peer()},
-          {"Local", c.local()},
-          {"Reactor", absl::StrCat(c.reactor())},
-          {"State", ConnectionStateText(c.state())},
-          {"Age", HumanDuration(FromProto(c.age()))},
-          {"Idle", HumanDuration(FromProto(c.idle()))},
-          {"Received", HumanBytes(c.received_bytes())},
-          {"Sent", HumanBytes(c.sent_bytes())},
-          {"Unread", HumanBytes(c.pending_bytes())}};
+  Pairs facts = {{"Peer", c.peer()}};
+  if (!c.proxied_by().empty()) facts.emplace_back("Proxied by", c.proxied_by());
+  const Pairs rest = {{"Local", c.local()},
+                      {"Mode", c.mode()},
+                      {"Reactor", absl::StrCat(c.reactor())},
+                      {"State", ConnectionStateText(c.state())},
+                      {"Age", HumanDuration(FromProto(c.age()))},
+                      {"Idle", HumanDuration(FromProto(c.idle()))},
+                      {"Received", HumanBytes(c.received_bytes())},
+                      {"Sent", HumanBytes(c.sent_bytes())},
+                      {"Unread", HumanBytes(c.pending_bytes())}};
+  facts.insert(facts.end(), rest.begin(), rest.end());
+  return facts;
 }
 
 std::string Microseconds(std::uint64_t count) {

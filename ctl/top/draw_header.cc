@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "ctl/field_sum.h"
 #include "ctl/proto_document.h"
 #include "ctl/top/draw.h"
 #include "ctl/units.h"
@@ -108,11 +109,7 @@ struct Fact {
   Style style = Style::kWarn;
 };
 
-std::uint64_t Rejected(const Counters& total) {
-  const auto& rejected = total.connections_rejected();
-  return rejected.fd_limit_select() + rejected.table_full() + rejected.poller_error() +
-         rejected.draining();
-}
+std::uint64_t Rejected(const Counters& total) { return FieldSum(total.connections_rejected()); }
 
 // What goes wrong, if anything does, since the gateway started.
 std::vector<Fact> Facts(const TopModel& model) {

@@ -16,7 +16,6 @@ using Values = std::vector<std::string>;
 using Kind = ConfigKey::Kind;
 
 constexpr char kGroup[] = "Admin access";
-constexpr unsigned kModeMax = 0777;
 
 ConfigKey FileKey(const std::string& name, const std::string& help,
                   absl::Status (*apply)(const Values&, const Machine&, Config&)) {
@@ -32,16 +31,9 @@ absl::Status SetNames(const Values& values, std::vector<std::string>& to) {
 }
 
 absl::Status SetMode(const Values& values, const Machine& /*machine*/, Config& config) {
-  const std::string& text = values[0];
-  unsigned mode = 0;
-  const bool digits =
-      !text.empty() && text.size() <= 4 && text.find_first_not_of("01234567") == std::string::npos;
-  for (const char c : text) mode = mode * 8 + static_cast<unsigned>(c - '0');
-  if (!digits || mode > kModeMax) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("'", text, "' is not a file mode such as 0600 or 0660"));
-  }
-  config.admin_access.unix_mode = mode;
+  auto mode = ParseFileMode(values[0]);
+  if (!mode.ok()) return mode.status();
+  config.admin_access.unix_mode = *mode;
   return absl::OkStatus();
 }
 

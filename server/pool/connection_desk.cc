@@ -25,7 +25,11 @@ ConnectionInfo InfoOf(const ConnectionRecord& record) {
                    : record.pending_bytes > 0 ? ConnectionState::kBlocked
                                               : ConnectionState::kOpen,
           .peer = record.peer.ToString(),
-          .local = record.local.ToString(),
+          .proxied_by = record.proxied_by.family == 0 ? "" : record.proxied_by.ToString(),
+          .local = record.local_path.empty() ? record.local.ToString() : record.local_path,
+          .mode = record.mode,
+          .tls_version = record.tls_version,
+          .tls_cipher = record.tls_cipher,
           .age = std::chrono::nanoseconds(record.age),
           .idle = std::chrono::nanoseconds(record.idle),
           .received_bytes = record.received_bytes,

@@ -45,7 +45,7 @@ ReactorPool::Outcome ReactorPool::DrainReactor(const DrainRequest& request, std:
   Phase(id, "steer");
   retiring_.erase(reactor);  // it is the operator's from here on
   slots_.SetState(reactor, ReactorState::kDraining);
-  slots_.ApplySteering();
+  Steer();
   Phase(id, "park-listeners");
   if (!HandOver(reactor, others)) {
     TakeBack({reactor});
@@ -119,7 +119,9 @@ ReactorPool::Outcome ReactorPool::DrainGateway(const DrainRequest& request, std:
   Phase(id, "closing");
   SetState(GatewayState::kClosing);
   // A connection that is accepted from here on could only be closed again.
-  Admit(Admission::kReset, request.refuse == RefuseMode::kSilent);
+  Admit({.admission = Admission::kReset,
+         .detach_filter = request.refuse == RefuseMode::kSilent,
+         .drop_datagrams = request.refuse != RefuseMode::kAccept});
   Outcome outcome = CloseAll(request, begun, id);
   if (cancel_.load()) return Undrained();
   if (!quiet) absl::StrAppend(&outcome.message, "; new connections came to the last");
@@ -159,21 +161,22 @@ absl::Status ReactorPool::Refuse(RefuseMode mode) {
     case RefuseMode::kAccept:
       return absl::OkStatus();
     case RefuseMode::kReset:
-      Admit(Admission::kReset, false);
+      Admit({.admission = Admission::kReset, .drop_datagrams = true});
       return absl::OkStatus();
     case RefuseMode::kSilent:
       // Handshakes that are under way still end in a queue: they are accepted, without the filter.
-      Admit(Admission::kAccept, true);
+      Admit({.detach_filter = true, .drop_datagrams = true});
       return slots_.SetSynDrop(true);
   }
   return absl::InvalidArgumentError("no such mode");
 }
 
-void ReactorPool::Admit(Admission admission, bool detach_filter) {
+void ReactorPool::Admit(const SetAdmission& admission) {
   (void)Ask(slots_.Running(), steady_clock::now() + kAnswerPatience,
             [&](std::uint64_t command, std::uint32_t) -> Command {
-              return SetAdmission{
-                  .id = command, .admission = admission, .detach_filter = detach_filter};
+              SetAdmission set = admission;
+              set.id = command;
+              return set;
             });
 }
 
@@ -222,7 +225,7 @@ void ReactorPool::BackToService() {
       slots_.Running(), steady_clock::now() + kAnswerPatience,
       [](std::uint64_t command, std::uint32_t) -> Command { return CancelClose{.id = command}; });
   (void)slots_.SetSynDrop(false);
-  Admit(Admission::kAccept, false);
+  Admit({});
   SetState(GatewayState::kServing);
 }
 

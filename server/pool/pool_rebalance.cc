@@ -154,7 +154,7 @@ std::uint64_t ReactorPool::CarryOut(const std::vector<PlannedMove>& moves, Nanos
 // The automatic mode is off: only the operator's weights count.
 void ReactorPool::NeutralShares() {
   for (std::uint32_t slot = 0; slot < slots_.count(); ++slot) slots_.SetShare(slot, kNeutralShare);
-  slots_.ApplySteering();
+  Steer();
   shares_set_ = false;
 }
 
@@ -171,7 +171,7 @@ void ReactorPool::AutoTick() {
 
   const std::vector<std::uint32_t> shares = PlanShares(loads);
   for (std::size_t i = 0; i < loads.size(); ++i) slots_.SetShare(loads[i].reactor, shares[i]);
-  slots_.ApplySteering();
+  Steer();
   shares_set_ = true;
 
   ticks_uneven_ = Imbalance(loads) > UnevenAbove(policy) ? ticks_uneven_ + 1 : 0;

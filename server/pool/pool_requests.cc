@@ -214,7 +214,37 @@ absl::StatusOr<std::vector<SteeringWeight>> ReactorPool::SetSteering(
   }
   slots_.SetWeights(result);
   slots_.ApplySteering();
+  if (slots_.shares_listeners()) {
+    // Nobody waits for these: what is dealt by the old weights meanwhile is dealt to reactors that
+    // run.
+    for (const std::uint32_t slot : slots_.Running()) {
+      (void)slots_.Post(slot, slots_.MakeDeal());
+    }
+  }
   return result;
+}
+
+Limits ReactorPool::GetLimits() const { return slots_.limits(); }
+
+absl::StatusOr<ChangedLimits> ReactorPool::SetLimits(const LimitsChange& change) {
+  constexpr std::chrono::seconds kPatience{5};
+  const std::scoped_lock lock(limits_mutex_);
+  ChangedLimits changed{.before = slots_.limits(), .after = {}};
+  changed.after = change.AppliedTo(changed.before);
+  if (change.dry_run || changed.after == changed.before) return changed;
+  const SteadyTime deadline = std::chrono::steady_clock::now() + kPatience;
+  std::size_t late = 0;
+  for (const std::uint64_t id : slots_.SetLimits(changed.after, limits_taken_)) {
+    const auto left = std::max<std::chrono::nanoseconds>(
+        deadline - std::chrono::steady_clock::now(), std::chrono::nanoseconds(0));
+    if (!limits_taken_.WaitFor(id, left)) ++late;
+  }
+  if (late > 0) {
+    log_.Write(
+        LogLevel::kWarning,
+        absl::StrCat(late, " reactors do not answer; they take the new limits when they do"));
+  }
+  return changed;
 }
 
 absl::Status ReactorPool::AwaitEnd(std::uint64_t task) {

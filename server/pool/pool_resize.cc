@@ -71,7 +71,7 @@ ReactorPool::Outcome ReactorPool::Grow(std::uint32_t from, const ResizeRequest& 
   Phase(id, "adopt-listeners");
   Adopt(started);
   Phase(id, "steer");
-  slots_.ApplySteering();
+  Steer();
   return {OperationResult::kSucceeded,
           absl::StrCat("grew from ", from, " to ", request.target, " reactors")};
 }
@@ -160,7 +160,7 @@ ReactorPool::Outcome ReactorPool::Shrink(std::uint32_t from, const ResizeRequest
 
   Phase(id, "steer");
   for (const std::uint32_t slot : ours) slots_.SetState(slot, ReactorState::kDraining);
-  slots_.ApplySteering();
+  Steer();
   if (!options_.fault_close_listeners) {
     Phase(id, "park-listeners");
     for (const std::uint32_t slot : retire) {
@@ -190,7 +190,7 @@ void ReactorPool::TakeBack(const std::vector<std::uint32_t>& slots) {
       slots_.SetState(slot, ReactorState::kServing);
     }
   }
-  slots_.ApplySteering();
+  Steer();
 }
 
 bool ReactorPool::MoveAll(const std::vector<std::uint32_t>& from,
@@ -234,6 +234,16 @@ std::vector<Report> ReactorPool::AwaitMoves(const std::vector<MoveUnderWay>& mov
   }
   for (const Report& r : Await(std::move(ids), Patience(), false)) reports.push_back(r);
   return reports;
+}
+
+void ReactorPool::Steer() {
+  slots_.ApplySteering();
+  if (!slots_.shares_listeners()) return;
+  (void)Ask(slots_.Running(), Patience(), [&](std::uint64_t command, std::uint32_t) -> Command {
+    DealConnections deal = slots_.MakeDeal();
+    deal.id = command;
+    return deal;
+  });
 }
 
 void ReactorPool::AwaitArrivals(const std::vector<std::uint32_t>& reactors) {

@@ -54,7 +54,7 @@ absl::Status ReactorPool::Start() {
   std::vector<std::uint32_t> rest;
   for (std::uint32_t i = options_.reactors; i < slots_.count(); ++i) rest.push_back(i);
   Park(rest);
-  slots_.ApplySteering();
+  Steer();
   SetState(GatewayState::kServing);
   control_ = std::thread(&ReactorPool::ControlLoop, this);
   return absl::OkStatus();
@@ -87,6 +87,8 @@ void ReactorPool::Stop() {
 }
 
 std::vector<std::string> ReactorPool::listen_addresses() const { return slots_.addresses(); }
+
+std::vector<std::string> ReactorPool::udp_addresses() const { return slots_.udp_addresses(); }
 
 void ReactorPool::SetStateObserver(std::function<void(GatewayState)> observer) {
   observer_ = std::move(observer);

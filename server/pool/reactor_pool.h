@@ -46,6 +46,8 @@ class ReactorPool final : public Control {
 
   // "HOST:PORT" of every listen address, with real ports.
   [[nodiscard]] std::vector<std::string> listen_addresses() const;
+  // The same for UDP; may be empty.
+  [[nodiscard]] std::vector<std::string> udp_addresses() const;
 
   // Called with every new state, on the control thread. Set before Start.
   void SetStateObserver(std::function<void(GatewayState)> observer);
@@ -66,6 +68,9 @@ class ReactorPool final : public Control {
   [[nodiscard]] bool auto_rebalance() const override;
   absl::StatusOr<std::vector<SteeringWeight>> SetSteering(
       const std::vector<SteeringWeight>& weights, bool reset) override;
+  [[nodiscard]] Limits GetLimits() const override;
+  absl::StatusOr<ChangedLimits> SetLimits(const LimitsChange& change) override;
+  [[nodiscard]] ConnectionGate& gate() { return slots_.gate(); }
   absl::StatusOr<GatewayState> Undrain(std::optional<std::uint32_t> reactor) override;
   [[nodiscard]] absl::StatusOr<Operation> GetOperation(std::uint64_t id) const override;
 
@@ -141,6 +146,9 @@ class ReactorPool final : public Control {
   // pool_resize.cc
   [[nodiscard]] Outcome Grow(std::uint32_t from, const ResizeRequest& request, std::uint64_t id);
   [[nodiscard]] Outcome Shrink(std::uint32_t from, const ResizeRequest& request, std::uint64_t id);
+  // New connections go to the serving reactors, by weight. Whoever deals connections out knows it
+  // when this returns: none is on its way to a reactor that is about to end.
+  void Steer();
   // Waits until what other reactors have sent to these is counted as theirs, so that whoever sees
   // the end of a move sees its effect.
   void AwaitArrivals(const std::vector<std::uint32_t>& reactors);
@@ -167,7 +175,7 @@ class ReactorPool final : public Control {
   [[nodiscard]] bool AwaitFinished(std::uint32_t reactor, SteadyTime deadline, std::uint64_t id);
   [[nodiscard]] Outcome CloseAll(const DrainRequest& request, SteadyTime begun, std::uint64_t id);
   [[nodiscard]] absl::Status Refuse(RefuseMode mode);
-  void Admit(Admission admission, bool detach_filter);
+  void Admit(const SetAdmission& admission);
   void BackToService();
   // How a drain of the gateway ends that was cancelled.
   [[nodiscard]] Outcome Undrained();
@@ -198,6 +206,10 @@ class ReactorPool final : public Control {
   // thread; it acts on the flag alone.
   std::atomic<bool> cancel_{false};
   std::atomic<bool> stopping_{false};
+
+  // One change of limits at a time. Their answers.
+  std::mutex limits_mutex_;
+  SliceBox limits_taken_;
 
   mutable std::mutex tasks_mutex_;
   std::condition_variable ended_;

@@ -1,6 +1,7 @@
 #include "server/pool/slot.h"
 
 #include <sys/select.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <thread>
@@ -21,10 +22,16 @@ bool SameAddress(const ListenAddress& a, const ListenAddress& b) {
 }  // namespace
 
 SlotSet::SlotSet(const PoolOptions& options, LogSink& log)
-    : options_(options), log_(log), io_(options.descriptor_ceiling), addresses_(options.listen) {}
+    : options_(options),
+      log_(log),
+      io_(options.descriptor_ceiling),
+      addresses_(options.listen),
+      udp_addresses_(options.listen_udp),
+      limits_(options.reactor.limits) {}
 
 SlotSet::~SlotSet() {
   for (const auto& slot : slots_) CHECK(slot->thread == nullptr);
+  for (const std::string& path : unix_files_) ::unlink(path.c_str());
 }
 
 // A listener or mailbox that the poller has no room for would never be heard.
@@ -44,16 +51,23 @@ absl::StatusOr<std::unique_ptr<SlotSet::Slot>> SlotSet::MakeSlot(std::uint32_t i
   slot->owner = index;
   if (!options_.cpus.empty()) slot->cpu = options_.cpus[index % options_.cpus.size()];
   for (ListenAddress& address : addresses_) {
+    if (address.is_unix() && index > 0) {
+      slot->listeners.emplace_back();
+      continue;
+    }
     auto fd = MakeListener(index, address);
     if (!fd.ok()) return fd.status();
+    if (address.is_unix()) unix_files_.push_back(address.unix_path);
     if (absl::Status s = CheckWatchable(fd->get()); !s.ok()) return s;
-    if (index == 0) {
+    if (index == 0 && !address.is_unix()) {
       auto real = LocalAddress(fd->get(), address.dual_stack);
       if (!real.ok()) return real.status();
-      address = *real;
+      real->service = address.service;
+      address = *std::move(real);
     }
     slot->listeners.push_back(std::move(*fd));
   }
+  if (absl::Status s = MakeUdpSockets(*slot, index); !s.ok()) return s;
   return slot;
 }
 
@@ -98,6 +112,7 @@ absl::Status SlotSet::Make(std::uint32_t count) {
   const auto first = static_cast<std::uint32_t>(slots_.size());
   for (std::uint32_t i = 0; i < std::min(first, count); ++i) {
     if (absl::Status s = Reopen(*slots_[i]); !s.ok()) return s;
+    if (absl::Status s = MakeUdpSockets(*slots_[i], i); !s.ok()) return s;
   }
   std::vector<std::unique_ptr<Slot>> made;
   for (std::uint32_t i = first; i < count; ++i) {
@@ -109,6 +124,7 @@ absl::Status SlotSet::Make(std::uint32_t count) {
   // that fails to listen after its predecessors did is the last one in, and leaves first.
   for (std::unique_ptr<Slot>& slot : made) {
     for (std::size_t a = 0; a < addresses_.size(); ++a) {
+      if (!slot->listeners[a].valid()) continue;
       const absl::Status s =
           Listen(slot->listeners[a].get(), options_.listen_options, addresses_[a]);
       if (s.ok()) continue;
@@ -122,6 +138,10 @@ absl::Status SlotSet::Make(std::uint32_t count) {
 
 absl::Status SlotSet::Reopen(Slot& slot) {
   for (std::size_t a = slot.listeners.size(); a < addresses_.size(); ++a) {
+    if (addresses_[a].is_unix()) {
+      slot.listeners.emplace_back();
+      continue;
+    }
     // Only what the fault closed, which is not for inherited ones.
     auto fd = BindListener(addresses_[a], options_.listen_options);
     if (!fd.ok()) return fd.status();
@@ -138,9 +158,14 @@ absl::Status SlotSet::Start(std::uint32_t slot) {
   ReactorOptions options = options_.reactor;
   options.id = slot;
   options.cpu = s.cpu;
-  s.mailbox->Open();
-  auto reactor =
-      Reactor::Create(options, {s.counters, *s.mailbox, outbox_, s.events, io_, clock_, log_});
+  {
+    // Of limits that come later it hears by its mailbox.
+    const std::scoped_lock lock(mutex_);
+    s.mailbox->Open();
+    options.limits = limits_;
+  }
+  auto reactor = Reactor::Create(
+      options, {s.counters, *s.mailbox, outbox_, s.events, gate_, io_, clock_, log_, options_.tls});
   absl::Status status = reactor.status();
   if (status.ok()) {
     s.reactor = std::move(*reactor);
@@ -150,8 +175,12 @@ absl::Status SlotSet::Start(std::uint32_t slot) {
   }
   if (!status.ok()) {
     s.reactor.reset();
-    const std::vector<Command> none = s.mailbox->Close();
-    CHECK(none.empty());
+    // Nobody else knows of it yet.
+    for (const Command& command : s.mailbox->Close()) {
+      const auto* limits = std::get_if<echogw::SetLimits>(&command);
+      CHECK(limits != nullptr);
+      limits->reply->Push({.id = limits->id});
+    }
     return status;
   }
   SetState(slot, ReactorState::kStarting);
@@ -177,6 +206,7 @@ void SlotSet::Close(std::uint32_t slot) {
     }
   }
   slots_[slot]->listeners.clear();
+  slots_[slot]->udp_sockets.clear();
 }
 
 bool SlotSet::Post(std::uint32_t slot, Command&& command) {
@@ -203,7 +233,15 @@ std::vector<Listener> SlotSet::ListenersOf(std::uint32_t slot) const {
   std::vector<Listener> out;
   const Slot& s = At(slot);
   for (std::size_t a = 0; a < s.listeners.size(); ++a) {
-    out.push_back({s.listeners[a].get(), slot, static_cast<std::uint16_t>(a)});
+    if (!s.listeners[a].valid()) continue;
+    out.push_back({s.listeners[a].get(), slot, static_cast<std::uint16_t>(a), addresses_[a].service,
+                   addresses_[a].is_unix()});
+  }
+  for (std::size_t a = 0; a < s.udp_sockets.size(); ++a) {
+    out.push_back({.fd = s.udp_sockets[a].get(),
+                   .slot = slot,
+                   .address_index = static_cast<std::uint16_t>(a),
+                   .datagrams = true});
   }
   return out;
 }
@@ -268,35 +306,62 @@ void SlotSet::SetShare(std::uint32_t slot, std::uint32_t share) {
   At(slot).share = share;
 }
 
-std::vector<std::uint32_t> SlotSet::EffectiveWeights() const {
+std::vector<std::uint32_t> SlotSet::EffectiveWeights(bool with_share) const {
   std::vector<std::uint32_t> weights;
   for (const auto& slot : slots_) {
-    weights.push_back(slot->state == ReactorState::kServing ? slot->weight * slot->share : 0);
+    const std::uint32_t weight = with_share ? slot->weight * slot->share : slot->weight;
+    weights.push_back(slot->state == ReactorState::kServing ? weight : 0);
   }
   return weights;
+}
+
+absl::Status SlotSet::AttachAll() const {
+  const std::vector<std::uint32_t> weights = EffectiveWeights(true);
+  for (std::size_t a = 0; a < addresses_.size(); ++a) {
+    if (addresses_[a].is_unix()) continue;
+    const int listener = slots_[0]->listeners[a].get();
+    if (absl::Status s = AttachSteering(listener, weights); !s.ok()) return s;
+  }
+  const std::vector<std::uint32_t> flow_weights = EffectiveWeights(false);
+  for (const UniqueFd& socket : slots_[0]->udp_sockets) {
+    if (absl::Status s = AttachFlowSteering(socket.get(), flow_weights); !s.ok()) return s;
+  }
+  return absl::OkStatus();
 }
 
 void SlotSet::ApplySteering() {
   const std::scoped_lock lock(mutex_);
   if (!options_.steering) return;
-  const std::vector<std::uint32_t> weights = EffectiveWeights();
-  absl::Status status;
-  for (const UniqueFd& listener : slots_[0]->listeners) {
-    status = AttachSteering(listener.get(), weights);
-    if (!status.ok()) break;
-  }
+  const absl::Status status = AttachAll();
   if (status.ok()) {
     steering_active_ = true;
     return;
   }
   steering_active_ = false;
   for (const UniqueFd& listener : slots_[0]->listeners) {
-    // Whatever stays attached names a slot whose listener somebody accepts from in any case.
+    // Whatever stays attached names a slot whose sockets somebody has in any case.
     (void)DetachSteering(listener.get());
   }
+  for (const UniqueFd& socket : slots_[0]->udp_sockets) (void)DetachSteering(socket.get());
   log_.Write(LogLevel::kWarning,
              absl::StrCat("steering is off, the kernel's hash picks the reactor: ",
                           std::string(status.message())));
+}
+
+bool SlotSet::shares_listeners() const {
+  const std::scoped_lock lock(mutex_);
+  return std::any_of(addresses_.begin(), addresses_.end(),
+                     [](const ListenAddress& address) { return address.is_unix(); });
+}
+
+DealConnections SlotSet::MakeDeal() {
+  const std::scoped_lock lock(mutex_);
+  DealConnections deal{.version = ++deal_version_};
+  const std::vector<std::uint32_t> weights = EffectiveWeights(true);
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    if (weights[i] > 0) deal.targets.push_back({slots_[i]->mailbox.get(), weights[i]});
+  }
+  return deal;
 }
 
 bool SlotSet::steering_active() const {
@@ -307,74 +372,17 @@ bool SlotSet::steering_active() const {
 absl::Status SlotSet::SetSynDrop(bool drop) {
   const std::scoped_lock lock(mutex_);
   for (const auto& slot : slots_) {
-    for (const UniqueFd& listener : slot->listeners) {
+    for (std::size_t a = 0; a < slot->listeners.size(); ++a) {
+      if (addresses_[a].is_unix()) continue;  // there is no SYN
+      const int listener = slot->listeners[a].get();
       if (!drop) {
-        DetachFilter(listener.get());
+        DetachFilter(listener);
         continue;
       }
-      if (absl::Status s = AttachSynDrop(listener.get()); !s.ok()) return s;
+      if (absl::Status s = AttachSynDrop(listener); !s.ok()) return s;
     }
   }
   return absl::OkStatus();
-}
-
-CounterSnapshot SlotSet::Read(std::uint32_t slot) const {
-  const std::scoped_lock lock(mutex_);
-  return At(slot).counters.Read();
-}
-
-std::vector<ReactorStats> SlotSet::Stats() const {
-  const std::scoped_lock lock(mutex_);
-  std::vector<ReactorStats> out(slots_.size());
-  for (std::uint32_t i = 0; i < slots_.size(); ++i) {
-    const Slot& slot = *slots_[i];
-    out[i].id = i;
-    out[i].cpu = slot.cpu;
-    out[i].state = slot.state;
-    out[i].counters = slot.counters.Read();
-    out[i].steering_weight = slot.weight;
-    for (std::size_t a = 0; a < slot.listeners.size(); ++a) {
-      const ListenerQueue queue = ReadListenerQueue(slot.listeners[a].get());
-      out[slot.owner].listeners.push_back({.address = addresses_[a].ToString(),
-                                           .slot = i,
-                                           .owner = slot.owner,
-                                           .accept_queue = queue.depth,
-                                           .accept_queue_limit = queue.limit,
-                                           .drops = queue.drops});
-    }
-  }
-  return out;
-}
-
-std::vector<std::string> SlotSet::addresses() const {
-  const std::scoped_lock lock(mutex_);
-  std::vector<std::string> out;
-  for (const ListenAddress& address : addresses_) out.push_back(address.ToString());
-  return out;
-}
-
-std::uint64_t SlotSet::AcceptedFromAdopted() const {
-  const std::scoped_lock lock(mutex_);
-  std::uint64_t sum = 0;
-  for (const auto& slot : slots_) sum += slot->counters.accepted_from_adopted.value();
-  return sum;
-}
-
-std::uint64_t SlotSet::Accepted() const {
-  const std::scoped_lock lock(mutex_);
-  std::uint64_t sum = 0;
-  for (const auto& slot : slots_) {
-    sum += slot->counters.connections_accepted.value();
-    for (const Counter& rejected : slot->counters.connections_rejected) sum += rejected.value();
-  }
-  return sum;
-}
-
-std::uint64_t SlotSet::Active() const {
-  const std::scoped_lock lock(mutex_);
-  std::uint64_t sum = 0;
-  for (const auto& slot : slots_) sum += slot->counters.connections_active.value();
-  return sum;
 }
 
 }  // namespace echogw

@@ -1,7 +1,7 @@
 // The slots of a pool. A slot has, for the life of the process: a number, a place in the reuseport
-// group of every listen address, a mailbox, and counters. A reactor runs in it, or it is parked and
-// another reactor accepts for its listeners. Listeners are never closed while the gateway serves:
-// that would reset the connections in their queues.
+// group of every listen address and every UDP address, a mailbox, and counters. A reactor runs in
+// it, or it is parked and another reactor accepts for its listeners and reads its UDP sockets.
+// These are never closed while the gateway serves: what is in their queues would be lost.
 //
 // Methods are for the control thread, but for those marked "any thread". A lock guards what these
 // read; the control thread takes it to write.
@@ -18,6 +18,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "reactor/clock.h"
+#include "reactor/connection_gate.h"
 #include "reactor/counters.h"
 #include "reactor/inherited_listener.h"
 #include "reactor/log_sink.h"
@@ -27,6 +28,7 @@
 #include "reactor/reactor_thread.h"
 #include "reactor/socket.h"
 #include "reactor/socket_io.h"
+#include "reactor/udp_socket.h"
 #include "reactor/unique_fd.h"
 #include "server/control.h"
 
@@ -40,6 +42,9 @@ struct PoolOptions {
   ReactorOptions reactor;
   std::vector<ListenAddress> listen;
   ListenOptions listen_options;
+  // Where datagrams are echoed; may be empty.
+  std::vector<ListenAddress> listen_udp;
+  UdpOptions udp_options;
   // Sockets for addresses of `listen`, any number for each, in the order of their listen(): those
   // of the first slots. Their descriptors must outlive the pool, which uses duplicates.
   std::vector<InheritedListener> inherited;
@@ -47,6 +52,8 @@ struct PoolOptions {
   bool steering = true;
   // False: refuse to start on a port that another socket has, even with SO_REUSEPORT.
   bool allow_shared_port = false;
+  // Of addresses with TLS; outlives the pool. Null if there are none.
+  TlsContext* tls = nullptr;
   // Connections get descriptors below this; the rest is left to the control plane.
   int descriptor_ceiling = INT_MAX;
   // A fault for tests: a retired reactor closes its listeners instead of parking them, which loses
@@ -92,9 +99,9 @@ class SlotSet {
   // A number that no other command has.
   [[nodiscard]] std::uint64_t NextCommandId() { return next_command_id_.fetch_add(1); }
 
-  // The listeners of a slot, one per address, as commands carry them.
+  // The listeners and UDP sockets of a slot, one per address, as commands carry them.
   [[nodiscard]] std::vector<Listener> ListenersOf(std::uint32_t slot) const;
-  // Which reactor accepts for a slot's listeners.
+  // Which reactor accepts for a slot's listeners and reads its UDP sockets.
   [[nodiscard]] std::uint32_t owner(std::uint32_t slot) const;
   void SetOwner(std::uint32_t slot, std::uint32_t owner);
 
@@ -113,17 +120,30 @@ class SlotSet {
   // A factor on top of the weight, by the automatic rebalancing.
   void SetShare(std::uint32_t slot, std::uint32_t share);
 
-  // Steers new connections to the serving slots by weight and share. If the kernel refuses, its
+  // Steers new connections to the serving slots by weight and share, and datagrams by weight: a
+  // share changes often, and with every change some flows change hands. If the kernel refuses, its
   // hash is in force for good and steering_active is false. Any thread may call it; one at a time.
   void ApplySteering();
   [[nodiscard]] bool steering_active() const;  // any thread
 
+  // Whether some address has one listener for all reactors, whose connections are dealt out.
+  [[nodiscard]] bool shares_listeners() const;  // any thread
+  // Who gets these at present: the serving slots by weight and share. Any thread.
+  [[nodiscard]] DealConnections MakeDeal();
+
   // Every listener answers no SYN from here on, or answers again.
   [[nodiscard]] absl::Status SetSynDrop(bool drop);
+
+  // In force, for reactors that start later too. Any thread, as the next one.
+  [[nodiscard]] Limits limits() const;
+  // Tells every reactor. Returns the ids of the commands: each is answered by a slice in `replies`.
+  [[nodiscard]] std::vector<std::uint64_t> SetLimits(const Limits& limits, SliceBox& replies);
+  [[nodiscard]] ConnectionGate& gate() { return gate_; }
 
   [[nodiscard]] CounterSnapshot Read(std::uint32_t slot) const;  // any thread
   [[nodiscard]] std::vector<ReactorStats> Stats() const;         // any thread
   [[nodiscard]] std::vector<std::string> addresses() const;      // any thread
+  [[nodiscard]] std::vector<std::string> udp_addresses() const;  // any thread
   [[nodiscard]] std::uint64_t AcceptedFromAdopted() const;       // any thread
   [[nodiscard]] std::uint64_t Accepted() const;                  // any thread
   [[nodiscard]] std::uint64_t Active() const;                    // any thread
@@ -133,7 +153,9 @@ class SlotSet {
     Counters counters;
     EventRing events;
     std::unique_ptr<Mailbox> mailbox;
-    std::vector<UniqueFd> listeners;  // one per address
+    // One per address. A unix socket has a listener in slot 0 alone; elsewhere none is open.
+    std::vector<UniqueFd> listeners;
+    std::vector<UniqueFd> udp_sockets;  // one per UDP address
     std::unique_ptr<Reactor> reactor;
     std::unique_ptr<ReactorThread> thread;
     ReactorState state = ReactorState::kParked;
@@ -149,23 +171,34 @@ class SlotSet {
                                                    const ListenAddress& address) const;
   [[nodiscard]] absl::StatusOr<UniqueFd> MakeListener(std::uint32_t slot,
                                                       const ListenAddress& address) const;
+  // Binds what the slot lacks. Requires mutex_, or that nobody else has the slot.
+  [[nodiscard]] absl::Status MakeUdpSockets(Slot& slot, std::uint32_t index);
+  [[nodiscard]] std::vector<UdpSocketStats> UdpStats(std::uint32_t slot) const;  // requires mutex_
   [[nodiscard]] absl::Status CheckWatchable(int fd) const;
   [[nodiscard]] absl::Status Reopen(Slot& slot);  // requires mutex_
   [[nodiscard]] Slot& At(std::uint32_t slot) const { return *slots_[slot]; }
-  [[nodiscard]] std::vector<std::uint32_t> EffectiveWeights() const;  // requires mutex_
+  // Of slots that serve; 0 of others. Requires mutex_.
+  [[nodiscard]] std::vector<std::uint32_t> EffectiveWeights(bool with_share) const;
+  [[nodiscard]] absl::Status AttachAll() const;  // requires mutex_
 
   const PoolOptions options_;
   LogSink& log_;
   KernelSocketIo io_;
+  ConnectionGate gate_;
   SystemClock clock_;
   Outbox outbox_;
   // Writers: any thread that makes a command. Only uniqueness counts.
   std::atomic<std::uint64_t> next_command_id_{1};
 
   mutable std::mutex mutex_;
-  std::vector<ListenAddress> addresses_;      // under mutex_; real ports once slot 0 exists
+  // Under mutex_; real ports once slot 0 exists.
+  std::vector<ListenAddress> addresses_;
+  std::vector<ListenAddress> udp_addresses_;
   std::vector<std::unique_ptr<Slot>> slots_;  // under mutex_: the shape, not what reactors do
   bool steering_active_ = false;              // under mutex_
+  Limits limits_;                             // under mutex_
+  std::uint64_t deal_version_ = 0;            // under mutex_
+  std::vector<std::string> unix_files_;       // under mutex_; made here, and removed at the end
 };
 
 }  // namespace echogw

@@ -14,37 +14,22 @@ client another one, so at least two are needed, and nothing else should run.
 import argparse
 import json
 import os
-import platform
 import statistics
-import subprocess
 import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import memory  # noqa: E402
-from servers import (BenchError, CpuSampler, find_binary, gateway_server,  # noqa: E402
-                     raw_server)
-
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-CLIENT_GRACE_SECONDS = 60
-
-# name, what it is, options of `echogwctl bench`
-LOADS = [
-    ("c1", "1 connection, 64 B", ["-c", "1", "-s", "64"]),
-    ("c50", "50 connections, 64 B", ["-c", "50", "-s", "64"]),
-    ("c1000", "1,000 connections, 64 B", ["-c", "1000", "-s", "64"]),
-    ("c10000", "10,000 connections, 64 B", ["-c", "10000", "-s", "64"]),
-    ("depth16", "50 connections, 64 B, depth 16", ["-c", "50", "-s", "64", "-p", "16"]),
-    ("bulk", "50 connections, 64 KiB", ["-c", "50", "-s", "65536"]),
-    ("churn", "50 clients, connect-echo-close", ["-c", "50", "-s", "64", "--churn"]),
-]
+from loads import LOADS  # noqa: E402
+from measure import BUILD, check_machine, describe_machine, run_once  # noqa: E402
+from servers import BenchError, find_binary, gateway_server, raw_server  # noqa: E402
 
 
 def parse_arguments():
-    names = [name for name, _, _ in LOADS]
+    names = [load.name for load in LOADS]
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--build", default=os.path.join(ROOT, "build", "release"),
+    parser.add_argument("--build", default=BUILD,
                         help="build folder with the binaries (default: build/release)")
     parser.add_argument("--loads", default=",".join(names),
                         help="which loads, of %(default)s; 'none' for memory alone")
@@ -72,73 +57,8 @@ def parse_arguments():
         parser.error(f"--loads: no load named {', '.join(unknown)}; there are {', '.join(names)}")
     if arguments.rounds < 1 or arguments.duration <= 0 or arguments.warmup < 0:
         parser.error("--rounds and --duration must be positive, --warmup not negative")
-    arguments.loads = [load for load in LOADS if load[0] in wanted]
+    arguments.loads = [load for load in LOADS if load.name in wanted]
     return arguments
-
-
-def check_machine(arguments):
-    allowed = os.sched_getaffinity(0)
-    for option, cpu in (("--server-cpu", arguments.server_cpu),
-                        ("--client-cpu", arguments.client_cpu)):
-        if cpu not in allowed:
-            raise BenchError(f"{option}: CPU {cpu} is not among this process's {sorted(allowed)}")
-    if arguments.server_cpu == arguments.client_cpu:
-        raise BenchError("--server-cpu and --client-cpu must differ")
-    if not os.path.exists("/proc/self/schedstat"):
-        raise BenchError("this kernel has no /proc/PID/schedstat (CONFIG_SCHED_INFO)")
-    if os.getloadavg()[0] > 0.5:
-        print(f"warning: the load average is {os.getloadavg()[0]:.2f}; figures will be noisy",
-              file=sys.stderr)
-
-
-def busy_nanoseconds(cpu):
-    """What a CPU did for anybody, from /proc/stat; resolution 10 ms."""
-    with open("/proc/stat") as file:
-        for line in file:
-            if line.startswith(f"cpu{cpu} "):
-                user, nice, system, _, _, irq, softirq = (int(x) for x in line.split()[1:8])
-                ticks = user + nice + system + irq + softirq
-                return ticks * 1_000_000_000 // os.sysconf("SC_CLK_TCK")
-    raise BenchError(f"/proc/stat has no CPU {cpu}")
-
-
-def run_once(server, client, load_options, arguments):
-    """One client against one server. Returns a dictionary of what was seen."""
-    command = ["taskset", "-c", str(arguments.client_cpu), client, "bench", server.address,
-               *load_options, "-d", f"{arguments.duration:g}s", "--warmup",
-               f"{arguments.warmup:g}s", "--cpu", str(arguments.client_cpu), "-o", "json"]
-    limit = arguments.duration + arguments.warmup + CLIENT_GRACE_SECONDS
-    with CpuSampler(server) as sampler:
-        busy = busy_nanoseconds(arguments.server_cpu)
-        cpu = server.cpu_nanoseconds()
-        try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=limit)
-        except subprocess.TimeoutExpired:
-            raise BenchError(f"the client did not end within {limit:.0f} s: {' '.join(command)}")
-        busy = busy_nanoseconds(arguments.server_cpu) - busy
-        cpu = server.cpu_nanoseconds() - cpu
-    if done.returncode != 0:
-        raise BenchError(f"the client failed against {server.name} ({done.returncode}): "
-                         f"{done.stderr.strip() or done.stdout.strip()}\n  {' '.join(command)}")
-    report = json.loads(done.stdout)
-    start = report["measured_from_monotonic_nanoseconds"]
-    end = start + report["measured_nanoseconds"]
-    spent = sampler.at(end) - sampler.at(start)
-    messages = report["messages"]
-    if messages == 0:
-        raise BenchError(f"no message came back from {server.name} in the measured time")
-    return {
-        "server": server.name,
-        "cpu_nanoseconds": spent,
-        "messages": messages,
-        "measured_nanoseconds": end - start,
-        "nanoseconds_per_message": spent / messages,
-        "messages_per_second": messages * 1e9 / (end - start),
-        "server_cpu_share": spent / (end - start),
-        # What others did on the server's CPU: interrupts, and whoever should not have run.
-        "others_on_server_cpu_nanoseconds": max(0, busy - cpu),
-        "client": report,
-    }
 
 
 def median_spread(values):
@@ -176,7 +96,7 @@ def compare_loads(arguments, start_gateway, start_raw, client):
           f"{arguments.rounds} rounds, {arguments.duration:g} s each)")
     print_row(["load", "echogw", "raw epoll", "ratio", "of pairs", "echogw/s", "raw/s"])
     results = {}
-    for name, title, options in arguments.loads:
+    for load in arguments.loads:
         rounds = []
         for number in range(arguments.rounds):
             pair = {}
@@ -185,30 +105,17 @@ def compare_loads(arguments, start_gateway, start_raw, client):
             order = [("echogw", start_gateway), ("raw", start_raw)]
             for which, start in (order if number % 2 == 0 else reversed(order)):
                 with start() as server:
-                    pair[which] = run_once(server, client, options, arguments)
+                    pair[which] = run_once(server, client, load.options, arguments)
             rounds.append(pair)
         figures = summarise(rounds)
-        results[name] = {"title": title, "summary": figures, "rounds": rounds}
+        results[load.name] = {"title": load.title, "summary": figures, "rounds": rounds}
         ratio = figures["pair_ratio"]
-        print_row([title, spread_text(figures["echogw"]), spread_text(figures["raw"]),
+        print_row([load.title, spread_text(figures["echogw"]), spread_text(figures["raw"]),
                    f"{figures['ratio_of_medians']:.3f}",
                    f"{ratio[0]:.3f} ({ratio[1]:.2f}..{ratio[2]:.2f})",
                    f"{figures['messages_per_second']['echogw']:,.0f}",
                    f"{figures['messages_per_second']['raw']:,.0f}"])
     return results
-
-
-def describe_machine():
-    model = ""
-    with open("/proc/cpuinfo") as file:
-        for line in file:
-            if line.startswith("model name"):
-                model = line.split(":", 1)[1].strip()
-                break
-    with open("/proc/sys/net/ipv4/tcp_congestion_control") as file:
-        congestion = file.read().strip()
-    return {"cpu": model, "cpus": os.cpu_count(), "kernel": platform.release(),
-            "congestion_control": congestion}
 
 
 def verdict(arguments, results, figures):

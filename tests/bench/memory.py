@@ -15,19 +15,32 @@ GRPC_LIBRARIES = ("libgrpc", "libgpr", "libprotobuf", "libabsl", "libupb", "liba
                   "libre2", "libcares", "libssl", "libcrypto")
 
 
+# Few of a source address's ports are taken then: the kernel searches long for one of the last.
+SOURCE_ADDRESSES = ("127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.5", "127.0.0.6", "127.0.0.7")
+IP_BIND_ADDRESS_NO_PORT = 24  # of <linux/in.h>: the port is chosen when the peer is known
+
+
+def _open(address, number):
+    host, port = address.rsplit(":", 1)
+    connection = socket.socket()
+    connection.settimeout(30)
+    connection.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
+    connection.bind((SOURCE_ADDRESSES[number % len(SOURCE_ADDRESSES)], 0))
+    connection.connect((host, int(port)))
+    return connection
+
+
 def _hold(pipe, address):
     """A child process: opens connections and holds them, as the parent says."""
-    host, port = address.rsplit(":", 1)
     held = []
     try:
         while True:
             verb, count = pipe.recv()
             if verb == "open":
                 for _ in range(count):
-                    connection = socket.create_connection((host, int(port)), timeout=30)
-                    held.append(connection)
-            elif verb == "use":
-                for connection in held:
+                    held.append(_open(address, len(held)))
+            elif verb in ("use", "use last"):
+                for connection in (held if verb == "use" else held[-1:]):
                     connection.sendall(MESSAGE)
                     if connection.recv(len(MESSAGE), socket.MSG_WAITALL) != MESSAGE:
                         raise OSError("wrong bytes came back")

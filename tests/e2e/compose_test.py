@@ -72,7 +72,10 @@ class Compose(EndToEnd):
         dockerfile = read(os.path.relpath(build["dockerfile"], "deploy"))
         for argument in build["args"]:
             self.assertRegex(dockerfile, rf"(?m)^ARG {argument}\b")
-        exposed = {int(p) for p in re.search(r"(?m)^EXPOSE (.+)$", dockerfile).group(1).split()}
+        # UDP is not served unless it is asked for.
+        exposed = {int(p.removesuffix("/tcp")) for p
+                   in re.search(r"(?m)^EXPOSE (.+)$", dockerfile).group(1).split()
+                   if not p.endswith("/udp")}
         self.assertEqual(set(ports(self.gateway_service)), exposed)
         # Clients come from anywhere; what tells of them stays on this machine.
         for name, service in self.services.items():

@@ -53,7 +53,8 @@ class BadSettings(ConfigCase):
                 ("--listen", "example.org:7000"), ("--listen", ""), ("--poller", "kqueue"),
                 ("--transform", "lower"), ("--cpus", "4000"), ("--cpus", "1-0"),
                 ("--buffer-size", "1"), ("--buffer-size", "64KB"), ("--log-level", "loud"),
-                ("--stall-threshold", "100"), ("--metrics", "[::1]:0"), ("--admin", "unix:"),
+                ("--stall-threshold", "100"), ("--spin-us", "100001"), ("--spin-us", "50us"),
+                ("--metrics", "[::1]:0"), ("--admin", "unix:"),
                 ("--drain-refuse", "maybe"), ("--backlog", "-1"), ("--steering", "perhaps"),
                 ("--log-file-max-size", "0")):
             with self.subTest(flag=flag, value=value):

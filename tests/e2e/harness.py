@@ -171,7 +171,8 @@ class Gateway(Process):
         self.admin = re.search(r"^admin on (\S+)$", text, re.M).group(1)
         metrics_url = re.search(r"^metrics on http://(\S+)/metrics$", text, re.M)
         self.metrics = metrics_url.group(1) if metrics_url else ""
-        self.address = split_address(self.listen[0])
+        unix = "unix:" in self.listen[0]
+        self.address = None if unix else split_address(self.listen[0])
 
     @property
     def target(self):

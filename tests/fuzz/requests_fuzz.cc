@@ -9,6 +9,7 @@
 
 #include "reactor/check.h"
 #include "reactor/options.h"
+#include "server/limit_fields.h"
 #include "server/requests.h"
 
 namespace echogw {
@@ -70,6 +71,19 @@ void Steer(std::uint8_t format, const std::string& text) {
   }
 }
 
+void Limit(std::uint8_t format, const std::string& text) {
+  pb::SetLimitsRequest message;
+  if (!Parse(format, text, message)) return;
+  const auto change = FromProto(message.limits());
+  if (!change.ok()) return CheckRefused(change.status());
+  const Limits limits = change->AppliedTo(Limits());
+  CHECK(limits.max_connections >= 1 && limits.max_connections <= kReactorConnectionsMax);
+  CHECK(limits.rate <= kRateMax && limits.accept_rate <= kAcceptRateMax);
+  for (const Nanos time : {limits.idle_timeout, limits.max_age, limits.first_byte_timeout}) {
+    CHECK(time == 0 || (time >= kTimeLimitMin && time <= kTimeLimitMax));
+  }
+}
+
 void Watch(std::uint8_t format, const std::string& text) {
   pb::WatchStatsRequest message;
   if (!Parse(format, text, message)) return;
@@ -84,8 +98,8 @@ void Watch(std::uint8_t format, const std::string& text) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size < 2) return 0;
   using Target = void (*)(std::uint8_t, const std::string&);
-  constexpr Target kTargets[] = {echogw::Resize,    echogw::Move,  echogw::Drain,
-                                 echogw::Rebalance, echogw::Steer, echogw::Watch};
+  constexpr Target kTargets[] = {echogw::Resize, echogw::Move,  echogw::Drain, echogw::Rebalance,
+                                 echogw::Steer,  echogw::Watch, echogw::Limit};
   kTargets[data[0] % std::size(kTargets)](data[1], std::string(data + 2, data + size));
   return 0;
 }

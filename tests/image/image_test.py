@@ -113,7 +113,7 @@ class Contents(ImageCase):
         self.assertEqual(config["User"], "65532:65532")
         self.assertEqual(config["Entrypoint"], ["echogw"])
         self.assertEqual(config["StopSignal"], "SIGTERM")
-        self.assertEqual(sorted(config["ExposedPorts"]), ["7000/tcp", "7002/tcp"])
+        self.assertEqual(sorted(config["ExposedPorts"]), ["7000/tcp", "7000/udp", "7002/tcp"])
         self.assertEqual(config["Labels"]["org.opencontainers.image.revision"], REVISION)
         self.assertIn("echogwctl health", image["Healthcheck"]["Test"][1])
 

@@ -31,16 +31,20 @@ TestReactor::TestReactor(const TestReactorOptions& options) : id_(options.reacto
                          .mailbox = *mailbox_,
                          .outbox = outbox_,
                          .events = events_,
+                         .gate = options.gate != nullptr ? *options.gate : own_gate_,
                          .io = options.io != nullptr ? *options.io : kernel_io_,
                          .clock = options.clock != nullptr ? *options.clock : system_clock_,
-                         .log = options.log != nullptr ? *options.log : log_};
+                         .log = options.log != nullptr ? *options.log : log_,
+                         .tls = options.tls};
   auto reactor = Reactor::Create(options.reactor, deps);
   EXPECT_TRUE(reactor.ok()) << reactor.status();
   CHECK(reactor.ok());
   reactor_ = std::move(*reactor);
   if (options.deaf) return;
   listener_ = std::make_unique<TestListener>(options.listen);
-  Post(AdoptListeners{.id = 0, .listeners = {listener_->On(id_)}});
+  Listener listener = listener_->On(id_);
+  listener.service = options.service;
+  Post(AdoptListeners{.id = 0, .listeners = {listener}});
 }
 
 TestReactor::~TestReactor() { Finish(); }

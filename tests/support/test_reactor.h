@@ -33,7 +33,12 @@ struct TestReactorOptions {
   // Null: the kernel's, the machine's, one that records warnings.
   SocketIo* io = nullptr;
   Clock* clock = nullptr;
+  TlsContext* tls = nullptr;
   LogSink* log = nullptr;
+  // Null: one of its own.
+  ConnectionGate* gate = nullptr;
+  // Of its own listener.
+  Service service;
   // Without a listener of its own.
   bool deaf = false;
 };
@@ -90,6 +95,7 @@ class TestReactor {
   Counters counters_;
   Outbox outbox_;
   EventRing events_;
+  ConnectionGate own_gate_;
   std::unique_ptr<Mailbox> mailbox_;
   std::unique_ptr<TestListener> listener_;
   std::unique_ptr<Reactor> reactor_;

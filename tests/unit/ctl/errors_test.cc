@@ -46,6 +46,8 @@ std::vector<std::vector<std::string>> AllCalls() {
           {"close", "--port", "7000", "--yes"},
           {"events"},
           {"events", "--watch"},
+          {"limits"},
+          {"limits", "set", "--rate", "1k"},
           {"log-level"}};
 }
 

@@ -1,5 +1,5 @@
-// Goal: `events` shows the history and goes on from it without a gap; `log-level` sends and shows
-// what was asked for.
+// Goal: `events` shows the history and goes on from it without a gap; `limits` and `log-level` send
+// and show what was asked for.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -100,6 +100,47 @@ TEST_F(Events, WatchAsDocumentsIsOfOneKind) {
   EXPECT_THAT(run.out, testing::StartsWith("{\"events\": [{\"id\": 7, "));
   EXPECT_THAT(run.out, HasSubstr("\n{\"events\": [{\"id\": 8, "));
   EXPECT_THAT(run.out, testing::EndsWith("}], \"dropped\": 0}\n"));
+}
+
+TEST_F(Events, LimitsAreShownAsPeopleReadThem) {
+  admin::v1::Limits& now = *gateway_.limits.mutable_limits();
+  now.set_max_connections(1'048'576);
+  now.set_rate_bytes_per_second(1 << 20);
+  now.mutable_idle_timeout()->set_seconds(90);
+  now.set_accept_excess(admin::v1::ACCEPT_EXCESS_RESET);
+  const CliRun run = Ask({"limits"});
+  EXPECT_EQ(run.code, 0);
+  EXPECT_EQ(run.out,
+            "LIMIT                         IN FORCE\n"
+            "max-connections                1048576\n"
+            "max-connections-total             none\n"
+            "max-connections-per-client        none\n"
+            "accept-rate                       none\n"
+            "accept-burst                      none\n"
+            "rate                        1.00 MiB/s\n"
+            "idle-timeout                     1m30s\n"
+            "max-age                           none\n"
+            "first-byte-timeout                none\n"
+            "output-buffer                     none\n"
+            "accept-excess                    reset\n");
+  EXPECT_THAT(Ask({"limits", "-o", "json"}).out, HasSubstr("\"idle_timeout\": \"90s\""));
+}
+
+TEST_F(Events, OnlyLimitsThatAreNamedAreSent) {
+  gateway_.limits.mutable_limits()->set_accept_rate(500);
+  const CliRun run = Ask({"limits", "set", "--accept-rate", "500", "--max-age", "0", "--rate",
+                          "2MiB", "--idle-timeout", "1500ms", "--dry-run"});
+  EXPECT_EQ(run.code, 0) << run.err;
+  EXPECT_THAT(run.out, HasSubstr("LIMIT                       BEFORE  WOULD BE\n"));
+  EXPECT_THAT(run.out, HasSubstr("\naccept-rate                   none       500\n"));
+  const admin::v1::SetLimitsRequest sent = gateway_.requests().set_limits.at(0);
+  EXPECT_TRUE(sent.dry_run());
+  EXPECT_EQ(sent.limits().ShortDebugString(),
+            "accept_rate: 500 rate_bytes_per_second: 2097152 idle_timeout { seconds: 1 nanos: "
+            "500000000 } max_age { }");
+  Ask({"limits", "set", "--accept-excess", "wait"});
+  EXPECT_EQ(gateway_.requests().set_limits.at(1).ShortDebugString(),
+            "limits { accept_excess: ACCEPT_EXCESS_WAIT }");
 }
 
 TEST_F(Events, LogLevels) {

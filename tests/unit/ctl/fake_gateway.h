@@ -52,6 +52,7 @@ class FakeGateway : public admin::v1::Admin::Service {
     std::vector<admin::v1::WatchConnectionsRequest> watch_connections;
     std::vector<admin::v1::ListEventsRequest> list_events;
     std::vector<admin::v1::WatchEventsRequest> watch_events;
+    std::vector<admin::v1::SetLimitsRequest> set_limits;
     std::vector<admin::v1::SetLogLevelRequest> set_log_level;
     std::vector<std::string> health_services;
   };
@@ -85,6 +86,7 @@ class FakeGateway : public admin::v1::Admin::Service {
   std::vector<admin::v1::WatchConnectionsResponse> connection_updates;
   admin::v1::ListEventsResponse events;
   std::vector<admin::v1::WatchEventsResponse> event_updates;
+  admin::v1::SetLimitsResponse limits;
   admin::v1::SetLogLevelResponse log_levels;
   grpc::health::v1::HealthCheckResponse::ServingStatus health =
       grpc::health::v1::HealthCheckResponse::SERVING;
@@ -132,6 +134,11 @@ class FakeGateway : public admin::v1::Admin::Service {
                           admin::v1::ListEventsResponse* response) override;
   grpc::Status WatchEvents(grpc::ServerContext* call, const admin::v1::WatchEventsRequest* request,
                            grpc::ServerWriter<admin::v1::WatchEventsResponse>* writer) override;
+  // The limits of `limits`, before and after.
+  grpc::Status GetLimits(grpc::ServerContext* call, const admin::v1::GetLimitsRequest* request,
+                         admin::v1::GetLimitsResponse* response) override;
+  grpc::Status SetLimits(grpc::ServerContext* call, const admin::v1::SetLimitsRequest* request,
+                         admin::v1::SetLimitsResponse* response) override;
   grpc::Status SetLogLevel(grpc::ServerContext* call, const admin::v1::SetLogLevelRequest* request,
                            admin::v1::SetLogLevelResponse* response) override;
 

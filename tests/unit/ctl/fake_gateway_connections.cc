@@ -67,6 +67,19 @@ grpc::Status FakeGateway::WatchEvents(grpc::ServerContext* call, const WatchEven
   return Send(call, event_updates, writer);
 }
 
+grpc::Status FakeGateway::GetLimits(grpc::ServerContext* call, const GetLimitsRequest* /*request*/,
+                                    GetLimitsResponse* response) {
+  *response->mutable_limits() = limits.limits();
+  return Begin(call);
+}
+
+grpc::Status FakeGateway::SetLimits(grpc::ServerContext* call, const SetLimitsRequest* request,
+                                    SetLimitsResponse* response) {
+  Record(&Requests::set_limits, *request);
+  *response = limits;
+  return Begin(call);
+}
+
 grpc::Status FakeGateway::SetLogLevel(grpc::ServerContext* call, const SetLogLevelRequest* request,
                                       SetLogLevelResponse* response) {
   Record(&Requests::set_log_level, *request);

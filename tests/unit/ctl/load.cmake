@@ -7,7 +7,7 @@ echogw_test(NAME load_engine_test LABEL unit TIMEOUT 60
   SOURCES load_endpoint_test.cc load_error_log_test.cc load_histogram_test.cc load_pattern_test.cc load_run_test.cc
   LIBS echogw_load_engine echogw_load_echo_server)
 echogw_test(NAME load_bench_test LABEL unit TIMEOUT 60
-  SOURCES load_bench_test.cc load_cli.cc LIBS echogw_ctl echogw_load echogw_load_echo_server)
+  SOURCES load_bench_test.cc load_cli.cc load_udp_test.cc LIBS echogw_ctl echogw_load echogw_load_echo_server)
 echogw_test(NAME load_soak_test LABEL unit TIMEOUT 60
   SOURCES load_cli.cc load_ledger_test.cc load_soak_test.cc
   LIBS echogw_ctl echogw_load echogw_fake_gateway echogw_load_echo_server)

@@ -23,7 +23,8 @@ std::string Json(const google::protobuf::Message& message) {
 
 TEST(ProtoDocument, EveryFieldIsPresentInTheOrderOfItsNumber) {
   EXPECT_EQ(Json(admin::v1::RejectedConnections()),
-            R"({"fd_limit_select": 0, "table_full": 0, "poller_error": 0, "draining": 0})");
+            R"({"fd_limit_select": 0, "table_full": 0, "poller_error": 0, "draining": 0, )"
+            R"("total_limit": 0, "client_limit": 0, "accept_rate": 0})");
   EXPECT_EQ(Json(admin::v1::UndrainResponse()), R"({"state": "GATEWAY_STATE_UNSPECIFIED"})");
   EXPECT_EQ(Json(admin::v1::UndrainRequest()), R"({"reactor": null})");
   EXPECT_EQ(Json(admin::v1::RebalanceResponse()), R"({"operation": null, "auto_enabled": false})");

@@ -104,6 +104,7 @@ inline admin::v1::ListConnectionsResponse SampleConnections(int count) {
     c.set_reactor(1);
     c.set_state(i == 1 ? admin::v1::CONNECTION_STATE_BLOCKED : admin::v1::CONNECTION_STATE_OPEN);
     c.set_peer("192.168.1.7:" + std::to_string(40'000 + i));
+    c.set_mode("echo");
     c.set_local("127.0.0.1:7000");
     c.mutable_age()->set_seconds(125 + i);
     c.mutable_idle()->set_nanos(12'500'000);

@@ -167,14 +167,14 @@ inline constexpr char kDetail[] =
 
  Peer         192.168.1.7:40000          TCP state    ESTABLISHED
  Local        127.0.0.1:7000             Round trip   1.23 ms, least 87.0 µs
- Reactor      1                          Variance     45.0 µs
- State        open                       Retransmits  3
- Age          2m05s                      Window       10 segments of 1448 B
- Idle         12.5 ms                    Unacked      2 segments, lost 1
- Received     1.46 MiB                   Unsent       4.00 KiB
- Sent         512 B                      Out queue    8.00 KiB
- Unread       0 B                        In queue     64 B
-                                         Delivery     122 KiB/s
+ Mode         echo                       Variance     45.0 µs
+ Reactor      1                          Retransmits  3
+ State        open                       Window       10 segments of 1448 B
+ Age          2m05s                      Unacked      2 segments, lost 1
+ Idle         12.5 ms                    Unsent       4.00 KiB
+ Received     1.46 MiB                   Out queue    8.00 KiB
+ Sent         512 B                      In queue     64 B
+ Unread       0 B                        Delivery     122 KiB/s
 
 
 

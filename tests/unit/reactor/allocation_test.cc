@@ -7,7 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "reactor/udp_socket.h"
 #include "tests/support/allocation_counter.h"
+#include "tests/support/udp_client.h"
 #include "tests/unit/reactor/reactor_test_base.h"
 
 namespace echogw {
@@ -49,6 +51,34 @@ TEST_P(AllocationTest, NoneAMessage) {
   }
   EXPECT_EQ(AllocationCounter::allocations(), 0U);
   EXPECT_EQ(reactor.counters().sent_bytes - echoed, 200U * 20 * 64);
+}
+
+TEST_P(AllocationTest, NoneADatagram) {
+  auto socket = BindUdp({.host = "127.0.0.1"}, {});
+  ASSERT_TRUE(socket.ok()) << socket.status();
+  const UdpClient client(LocalAddress(socket->get(), false)->port);
+  TestReactor reactor(Options());
+  reactor.Post(AdoptListeners{.id = 1, .listeners = {{.fd = socket->get(), .datagrams = true}}});
+  ASSERT_TRUE(reactor.TurnUntilReport(1));
+  std::array<char, 2000> message{};
+  const auto round = [&] {
+    for (const std::size_t size : {0, 64, 2000}) {
+      if (::send(client.fd(), message.data(), size, 0) < 0) return false;
+    }
+    for (int back = 0, turns = 0; back < 3 && turns < 1000; ++turns) {
+      reactor.Turn();
+      while (::recv(client.fd(), message.data(), message.size(), MSG_DONTWAIT) >= 0) ++back;
+    }
+    return true;
+  };
+  ASSERT_TRUE(round());
+  const std::uint64_t echoed = reactor.counters().udp.sent_datagrams;
+  {
+    const AllocationCounter::Scope counting;
+    for (int i = 0; i < 200; ++i) ASSERT_TRUE(round());
+  }
+  EXPECT_EQ(AllocationCounter::allocations(), 0U);
+  EXPECT_EQ(reactor.counters().udp.sent_datagrams - echoed, 600U);
 }
 
 TEST_P(AllocationTest, NoneForSlowReadersAndFirehosesOnceWarm) {

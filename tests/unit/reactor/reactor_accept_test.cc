@@ -164,7 +164,7 @@ TEST_P(ReactorAcceptTest, ShortageIsLoggedOnceASecondAtMost) {
 
 TEST_P(ReactorAcceptTest, FullTableTurnsAwayAndRecovers) {
   TestReactorOptions options = Options();
-  options.reactor.connections_max = 2;
+  options.reactor.limits.max_connections = 2;
   TestReactor reactor(options);
   const auto a = reactor.Connect();
   const auto b = reactor.Connect();

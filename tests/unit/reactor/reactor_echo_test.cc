@@ -272,6 +272,29 @@ TEST_P(ReactorEchoTest, StopResetsWhatIsOpen) {
   EXPECT_EQ(idle->end(), End::kReset);
 }
 
+TEST_P(ReactorEchoTest, PollsBeforeItBlocksIfToldTo) {
+  TestReactorOptions options = Options();
+  options.reactor.spin = std::chrono::microseconds(200);
+  TestReactor reactor(options);
+  const auto client = reactor.Connect();
+  EXPECT_EQ(reactor.Echo(*client, "a"), "a");
+  const CounterSnapshot before = reactor.counters();
+  reactor.Turn(2 * kNanosPerMilli);  // in which nothing comes
+  const CounterSnapshot after = reactor.counters();
+  const std::uint64_t spun = after.loop_spin_ns - before.loop_spin_ns;
+  EXPECT_GE(spun, 200'000U);
+  EXPECT_GE(after.loop_wait_ns - before.loop_wait_ns, spun) << "polling is part of the wait";
+  EXPECT_EQ(reactor.Echo(*client, "b"), "b");
+  client->HalfClose();
+  EXPECT_EQ(ReadOut({&reactor}, *client), "");
+}
+
+TEST_P(ReactorEchoTest, DoesNotPollUnlessToldTo) {
+  TestReactor reactor(Options());
+  reactor.Turn(kNanosPerMilli);
+  EXPECT_EQ(reactor.counters().loop_spin_ns, 0U);
+}
+
 TEST_P(ReactorEchoTest, StallIsCountedAndLoggedWithTheReactorsNumber) {
   ManualClock clock;
   HookedSocketIo io;

@@ -41,6 +41,7 @@ class ReactorThreadTest : public DescriptorTest {
                                                .mailbox = *mailbox_,
                                                .outbox = outbox_,
                                                .events = events_,
+                                               .gate = gate_,
                                                .io = io_,
                                                .clock = clock_,
                                                .log = log_});
@@ -59,6 +60,7 @@ class ReactorThreadTest : public DescriptorTest {
   Counters counters_;
   Outbox outbox_;
   EventRing events_;
+  ConnectionGate gate_;
   std::unique_ptr<Mailbox> mailbox_;
   std::unique_ptr<Reactor> reactor_;
 };

@@ -11,13 +11,16 @@
 #include <array>
 #include <memory>
 #include <numeric>
+#include <string>
 #include <vector>
 
 #include "gtest/gtest.h"
 #include "reactor/options.h"
 #include "reactor/socket.h"
+#include "reactor/udp_socket.h"
 #include "tests/support/descriptors.h"
 #include "tests/support/test_reactor.h"
+#include "tests/support/udp_client.h"
 #include "tests/support/wait_until.h"
 
 namespace echogw {
@@ -146,6 +149,82 @@ TEST_F(SteeringTest, SynDropIgnoresNewClientsAndSparesTheOldOnes) {
   DetachFilter(alone.fd.get());
   DetachFilter(alone.fd.get());
   EXPECT_TRUE(Connects(alone.port, 10'000));
+}
+
+// Datagrams of many flows, each sent three times; which socket of the group each flow came to.
+struct Flows {
+  std::vector<std::uint32_t> by_socket;
+  std::uint32_t split = 0;  // flows that came to more than one
+};
+
+class FlowSteeringTest : public DescriptorTest {
+ protected:
+  void Bind(const ListenAddress& address) {
+    ListenAddress at = address;
+    for (int i = 0; i < 3; ++i) {
+      auto fd = BindUdp(at, {.coalesce = false});
+      ASSERT_TRUE(fd.ok()) << fd.status();
+      at.port = LocalAddress(fd->get(), false)->port;
+      group_.push_back(*std::move(fd));
+    }
+    port_ = at.port;
+  }
+  void TearDown() override {
+    group_.clear();
+    DescriptorTest::TearDown();
+  }
+
+  Flows Send(std::uint32_t flows, const std::string& host) {
+    Flows out{.by_socket = std::vector<std::uint32_t>(group_.size())};
+    for (std::uint32_t i = 0; i < flows; ++i) {
+      const UdpClient client(port_, {.host = host});
+      for (int n = 0; n < 3; ++n) EXPECT_TRUE(client.Send(n == 0 ? "" : "payload"));
+      int sockets = 0;
+      for (std::size_t s = 0; s < group_.size(); ++s) {
+        std::array<char, 16> taken{};
+        bool any = false;
+        while (::recv(group_[s].get(), taken.data(), taken.size(), MSG_DONTWAIT) >= 0) any = true;
+        if (!any) continue;
+        ++sockets;
+        ++out.by_socket[s];
+      }
+      EXPECT_GE(sockets, 1);
+      if (sockets > 1) ++out.split;
+    }
+    return out;
+  }
+
+  std::vector<UniqueFd> group_;
+  std::uint16_t port_ = 0;
+};
+
+TEST_F(FlowSteeringTest, AFlowStaysTogetherAndFlowsSpreadByWeight) {
+  struct Case {
+    ListenAddress address;
+    std::string host;
+  };
+  for (const Case& c : {Case{{.host = "127.0.0.1"}, "127.0.0.1"}, Case{{.host = "::1"}, "::1"},
+                        Case{{.host = "::", .dual_stack = true}, "127.0.0.1"},
+                        Case{{.host = "::", .dual_stack = true}, "::1"}}) {
+    group_.clear();
+    Bind(c.address);
+    const std::vector<std::uint32_t> weights = {1, 0, 3};
+    ASSERT_TRUE(AttachFlowSteering(group_[1].get(), weights).ok());
+    const Flows flows = Send(400, c.host);
+    EXPECT_EQ(flows.split, 0U) << c.host;
+    EXPECT_EQ(flows.by_socket[1], 0U) << c.host;
+    // As many as random choice would give, with room: ports of neighbours are no random numbers.
+    EXPECT_GT(flows.by_socket[0], 48U) << c.host;
+    EXPECT_LT(flows.by_socket[0], 152U) << c.host;
+  }
+}
+
+TEST_F(FlowSteeringTest, AProgramHasRoomForEverySlot) {
+  Bind({.host = "127.0.0.1"});
+  const std::vector<std::uint32_t> all(kReactorsMax, kSteeringWeightMax);
+  EXPECT_TRUE(AttachFlowSteering(group_[0].get(), all).ok());
+  EXPECT_EQ(AttachFlowSteering(group_[0].get(), std::vector<std::uint32_t>(3)).code(),
+            absl::StatusCode::kInvalidArgument);
 }
 
 }  // namespace

@@ -107,7 +107,7 @@ TEST(RoleNeeded, OfEveryMethodOfTheService) {
   }
   // A method that is new has to be put here on purpose, if a viewer may call it.
   EXPECT_THAT(viewers, testing::UnorderedElementsAreArray(
-                           {"GetConnection", "GetInfo", "GetOperation", "GetStats",
+                           {"GetConnection", "GetInfo", "GetLimits", "GetOperation", "GetStats",
                             "ListConnections", "ListEvents", "ListReactors", "WatchConnections",
                             "WatchEvents", "WatchOperation", "WatchStats"}));
 }

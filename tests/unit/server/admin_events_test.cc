@@ -63,18 +63,34 @@ TEST_F(AdminEventsTest, AreCalledAsOperatorsCallThem) {
   close.add_ids(5);
   pb::CloseConnectionsResponse closed;
   ASSERT_TRUE(Call(*stub_, &Stub::CloseConnections, close, closed).ok());
+  pb::SetLimitsRequest limits;
+  limits.mutable_limits()->set_accept_rate(100);
+  limits.mutable_limits()->set_accept_excess(pb::ACCEPT_EXCESS_RESET);
+  limits.set_dry_run(true);
+  pb::SetLimitsResponse limited;
+  ASSERT_TRUE(Call(*stub_, &Stub::SetLimits, limits, limited).ok());
+  EXPECT_EQ(limited.limits().accept_rate(), 100U);
+  pb::GetLimitsResponse in_force;
+  ASSERT_TRUE(Call(*stub_, &Stub::GetLimits, pb::GetLimitsRequest(), in_force).ok());
+  EXPECT_EQ(in_force.limits().accept_rate(), 0U) << "a dry run is none";
+  limits.set_dry_run(false);
+  ASSERT_TRUE(Call(*stub_, &Stub::SetLimits, limits, limited).ok());
+  EXPECT_EQ(limited.before().accept_rate(), 0U);
+  ASSERT_TRUE(Call(*stub_, &Stub::GetLimits, pb::GetLimitsRequest(), in_force).ok());
+  EXPECT_EQ(in_force.limits().accept_rate(), 100U);
   pb::SetLogLevelRequest level;
   level.set_level("debug");
   pb::SetLogLevelResponse levels;
   ASSERT_TRUE(Call(*stub_, &Stub::SetLogLevel, level, levels).ok());
-  EXPECT_THAT(
-      Events(),
-      ElementsAre("resize: operation 1 began: resize to 4 reactors",
-                  "move: operation 2 began: move from reactor 3",
-                  "rebalance: operation 3 began: rebalance", "rebalance: automatic mode on",
-                  "steer: weights set", "drain: operation 4 began: drain of the gateway",
-                  "drain: operation 5 began: drain of reactor 1", "undrain: back in service",
-                  "close: closed 2 connections", "log-level: console debug"));
+  EXPECT_THAT(Events(),
+              ElementsAre("resize: operation 1 began: resize to 4 reactors",
+                          "move: operation 2 began: move from reactor 3",
+                          "rebalance: operation 3 began: rebalance", "rebalance: automatic mode on",
+                          "steer: weights set", "drain: operation 4 began: drain of the gateway",
+                          "drain: operation 5 began: drain of reactor 1",
+                          "undrain: back in service", "close: closed 2 connections",
+                          "limits: accept_rate 0 -> 100, accept_excess wait -> reset",
+                          "log-level: console debug"));
 }
 
 TEST_F(AdminEventsTest, RefusalsAreWarnings) {

@@ -56,8 +56,9 @@ TEST(ConfigLoader, DefaultsAreTheDocumentedOnes) {
   EXPECT_EQ(config.reactor.transform, Transform::kNone);
   EXPECT_EQ(config.reactor.buffer_bytes, ReactorOptions().buffer_bytes);
   EXPECT_EQ(config.reactor.turn_bytes, ReactorOptions().turn_bytes);
-  EXPECT_EQ(config.reactor.connections_max, ReactorOptions().connections_max);
+  EXPECT_EQ(config.reactor.limits, Limits());
   EXPECT_EQ(config.reactor.stall_threshold, ReactorOptions().stall_threshold);
+  EXPECT_EQ(config.reactor.spin, seconds(0));
   EXPECT_EQ(config.listen_options.backlog, ListenOptions().backlog);
   EXPECT_TRUE(config.listen_options.tcp_nodelay);
   EXPECT_EQ(config.admin.ToString(), "127.0.0.1:7001");
@@ -67,6 +68,7 @@ TEST(ConfigLoader, DefaultsAreTheDocumentedOnes) {
   EXPECT_EQ(config.log.file, "");
   EXPECT_TRUE(config.steering);
   EXPECT_FALSE(config.allow_shared_port);
+  EXPECT_TRUE(config.listen_udp.empty());
   EXPECT_EQ(config.drain.deadline, DrainRequest().deadline);
   EXPECT_EQ(config.drain.quiet_period, DrainRequest().quiet_period);
   EXPECT_EQ(config.drain.quiet_max_wait, DrainRequest().quiet_max_wait);
@@ -142,9 +144,11 @@ TEST(ConfigLoader, ValuesThatCannotBePrintedAreRefused) {
 
 TEST(ConfigLoader, EveryKeyRefusesNonsense) {
   for (const ConfigKey& key : ConfigKeys()) {
-    // Any text is a path, or a name in a certificate.
+    // Any text is a path, or a name of a certificate or of this gateway.
     if (key.name == "log-file" || key.metavar == "FILE" || key.metavar == "NAME") continue;
+    if (key.name == "instance") continue;
     EXPECT_THAT(ErrorOf({{key.name, {"nonsense!"}}}), HasSubstr("--" + key.name + ": "));
+    if (key.name == "listen-udp") continue;  // none is the default
     EXPECT_THAT(ErrorOf({{key.name, {""}}}), HasSubstr("--" + key.name + ": "));
   }
 }
@@ -175,6 +179,13 @@ TEST(ConfigLoader, ListenAddresses) {
   EXPECT_THAT(ErrorOf({{"listen", {":1", "0.0.0.0:1"}}}), HasSubstr("same address"));
   EXPECT_THAT(ErrorOf({{"listen", {"127.0.0.1:1", "localhost:1"}}}), HasSubstr("same address"));
   EXPECT_THAT(ErrorOf({{"listen", {":1,,:2"}}}), HasSubstr("--listen: "));
+  const auto udp = Load({{"listen-udp", {":7000", "127.0.0.1:0,127.0.0.1:0"}}}).config.listen_udp;
+  ASSERT_EQ(udp.size(), 3U);
+  EXPECT_TRUE(udp[0].dual_stack);
+  EXPECT_TRUE(Load({{"listen-udp", {""}}}).config.listen_udp.empty());
+  EXPECT_THAT(ErrorOf({{"listen-udp", {":1", "0.0.0.0:1"}}}), HasSubstr("same address"));
+  EXPECT_THAT(ErrorOf({{"listen-udp", {"here"}}}), HasSubstr("--listen-udp: "));
+  Load({{"listen-udp", {"127.0.0.1:7001"}}});  // TCP and UDP have ports of their own
 }
 
 TEST(ConfigLoader, ReactorsFollowMaskAndQuota) {
@@ -243,6 +254,7 @@ TEST(ConfigLoader, SizesAndTimesReachTheirFields) {
                               {"rcvbuf", {"8k"}},
                               {"sndbuf", {"16k"}},
                               {"stall-threshold", {"5ms"}},
+                              {"spin-us", {"50"}},
                               {"max-connections", {"10"}},
                               {"drain-deadline", {"7s"}},
                               {"drain-quiet-period", {"1ms"}},
@@ -261,7 +273,8 @@ TEST(ConfigLoader, SizesAndTimesReachTheirFields) {
   EXPECT_EQ(config.listen_options.receive_buffer_bytes, 8192);
   EXPECT_EQ(config.listen_options.send_buffer_bytes, 16384);
   EXPECT_EQ(config.reactor.stall_threshold, milliseconds(5));
-  EXPECT_EQ(config.reactor.connections_max, 10U);
+  EXPECT_EQ(config.reactor.spin, std::chrono::microseconds(50));
+  EXPECT_EQ(config.reactor.limits.max_connections, 10U);
   EXPECT_EQ(config.drain.deadline, seconds(7));
   EXPECT_EQ(config.drain.quiet_period, milliseconds(1));
   EXPECT_EQ(config.drain.quiet_max_wait, milliseconds(2));

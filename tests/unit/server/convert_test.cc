@@ -41,6 +41,8 @@ TEST(Convert, CountersCompletely) {
   ExpectAllSet(to);
   ExpectAllSet(to.connections_closed());
   ExpectAllSet(to.connections_rejected());
+  ExpectAllSet(to.proxy_headers());
+  ExpectAllSet(to.tls_failures());
   EXPECT_EQ(to.connections_active(), from.connections_active);
   EXPECT_EQ(to.connections_accepted(), from.connections_accepted);
   EXPECT_EQ(to.connections_closed().peer_closed(), from.connections_closed[0]);
@@ -49,10 +51,20 @@ TEST(Convert, CountersCompletely) {
   EXPECT_EQ(to.connections_closed().io_error(), from.connections_closed[3]);
   EXPECT_EQ(to.connections_closed().drained(), from.connections_closed[4]);
   EXPECT_EQ(to.connections_closed().drain_forced(), from.connections_closed[5]);
+  EXPECT_EQ(to.connections_closed().idle_timeout(), from.connections_closed[8]);
+  EXPECT_EQ(to.connections_closed().max_age(), from.connections_closed[9]);
+  EXPECT_EQ(to.connections_closed().no_first_byte(), from.connections_closed[10]);
+  EXPECT_EQ(to.connections_closed().proxy_header(), from.connections_closed[11]);
+  EXPECT_EQ(to.connections_closed().handshake_timeout(), from.connections_closed[12]);
+  EXPECT_EQ(to.connections_closed().tls_error(), from.connections_closed[13]);
   EXPECT_EQ(to.connections_rejected().fd_limit_select(), from.connections_rejected[0]);
   EXPECT_EQ(to.connections_rejected().table_full(), from.connections_rejected[1]);
   EXPECT_EQ(to.connections_rejected().poller_error(), from.connections_rejected[2]);
   EXPECT_EQ(to.connections_rejected().draining(), from.connections_rejected[3]);
+  EXPECT_EQ(to.connections_rejected().total_limit(), from.connections_rejected[4]);
+  EXPECT_EQ(to.connections_rejected().client_limit(), from.connections_rejected[5]);
+  EXPECT_EQ(to.connections_rejected().accept_rate(), from.connections_rejected[6]);
+  EXPECT_EQ(to.accept_rate_waits(), from.accept_rate_waits);
   EXPECT_EQ(to.connections_moved_in(), from.connections_moved_in);
   EXPECT_EQ(to.connections_moved_out(), from.connections_moved_out);
   EXPECT_EQ(to.received_bytes(), from.received_bytes);
@@ -64,6 +76,7 @@ TEST(Convert, CountersCompletely) {
   EXPECT_EQ(to.wakeups(), from.wakeups);
   EXPECT_EQ(to.loop_busy_nanoseconds(), from.loop_busy_ns);
   EXPECT_EQ(to.loop_wait_nanoseconds(), from.loop_wait_ns);
+  EXPECT_EQ(to.loop_spin_nanoseconds(), from.loop_spin_ns);
   EXPECT_EQ(to.accept_errors_fd(), from.accept_errors[0]);
   EXPECT_EQ(to.accept_errors_memory(), from.accept_errors[1]);
   EXPECT_EQ(to.accept_errors_other(), from.accept_errors[2]);
@@ -71,6 +84,42 @@ TEST(Convert, CountersCompletely) {
   EXPECT_EQ(to.loop_stalls(), from.loop_stalls);
   EXPECT_EQ(to.loop_longest_nanoseconds(), from.loop_longest_ns);
   EXPECT_EQ(to.pending_bytes(), from.pending_bytes);
+  EXPECT_EQ(to.proxy_headers().v1(), from.proxy_headers[0]);
+  EXPECT_EQ(to.proxy_headers().timed_out(), from.proxy_headers[8]);
+  EXPECT_EQ(to.tls_handshakes(), from.tls_handshakes);
+  EXPECT_EQ(to.tls_failures().not_tls(), from.tls_failures[0]);
+  EXPECT_EQ(to.tls_failures().other(), from.tls_failures[6]);
+}
+
+TEST(Convert, UdpCompletely) {
+  const UdpSnapshot from = SampleStats().reactors[1].counters.udp;
+  pb::GetStatsResponse stats;
+  ToProto(SampleStats(), stats);
+  const pb::UdpCounters& to = stats.reactors(1).counters().udp();
+  ExpectAllSet(to);
+  ExpectAllSet(to.dropped());
+  EXPECT_EQ(to.received_datagrams(), from.received_datagrams);
+  EXPECT_EQ(to.sent_datagrams(), from.sent_datagrams);
+  EXPECT_EQ(to.received_bytes(), from.received_bytes);
+  EXPECT_EQ(to.sent_bytes(), from.sent_bytes);
+  EXPECT_EQ(to.receives(), from.receives);
+  EXPECT_EQ(to.sends(), from.sends);
+  EXPECT_EQ(to.receive_errors(), from.receive_errors);
+  EXPECT_EQ(to.dropped().would_block(), from.dropped[0]);
+  EXPECT_EQ(to.dropped().send_error(), from.dropped[1]);
+  EXPECT_EQ(to.dropped().truncated(), from.dropped[2]);
+  EXPECT_EQ(to.dropped().service_port(), from.dropped[3]);
+  EXPECT_EQ(to.dropped().group_address(), from.dropped[4]);
+  EXPECT_EQ(to.dropped().draining(), from.dropped[5]);
+  EXPECT_EQ(stats.total().udp().sends(), 1051U + 1052U);
+  ASSERT_EQ(stats.reactors(1).udp_sockets_size(), 1);
+  const pb::UdpSocket& socket = stats.reactors(1).udp_sockets(0);
+  EXPECT_EQ(socket.address(), "127.0.0.1:7000");
+  EXPECT_EQ(socket.slot(), 1U);
+  EXPECT_EQ(socket.owner(), 0U);
+  EXPECT_EQ(socket.queue_bytes(), 61U);
+  EXPECT_EQ(socket.queue_limit_bytes(), 212992U);
+  EXPECT_EQ(socket.drops(), 71U);
 }
 
 TEST(Convert, Reactors) {

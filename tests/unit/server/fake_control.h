@@ -92,6 +92,14 @@ class FakeControl final : public Control {
     undrain_ = reactor;
     return GatewayState::kServing;
   }
+  [[nodiscard]] Limits GetLimits() const override { return Get(limits_); }
+  absl::StatusOr<ChangedLimits> SetLimits(const LimitsChange& change) override {
+    const std::lock_guard lock(mutex_);
+    if (!failure_.ok()) return failure_;
+    const ChangedLimits changed{limits_, change.AppliedTo(limits_)};
+    if (!change.dry_run) limits_ = changed.after;
+    return changed;
+  }
   [[nodiscard]] absl::StatusOr<Operation> GetOperation(std::uint64_t id) const override {
     const std::lock_guard lock(mutex_);
     if (operations_.empty()) return absl::NotFoundError("there is no operation");
@@ -131,6 +139,7 @@ class FakeControl final : public Control {
   std::optional<std::optional<std::uint32_t>> undrain_;
   std::vector<SteeringWeight> weights_;
   bool steering_reset_ = false;
+  Limits limits_;
   bool auto_rebalance_ = false;
   std::optional<RebalancePolicy> auto_policy_;
 };
@@ -163,17 +172,36 @@ inline GatewayStats SampleStats() {
     c.wakeups = next++;
     c.loop_busy_ns = 1'500'000'000;
     c.loop_wait_ns = 2'500'000'000;
+    c.loop_spin_ns = 500'000'000;
     for (auto& error : c.accept_errors) error = next++;
+    c.accept_rate_waits = next++;
     c.accepted_from_adopted = next++;
     c.loop_stalls = next++;
+    for (auto& header : c.proxy_headers) header = next++;
+    c.tls_handshakes = next++;
+    for (auto& failure : c.tls_failures) failure = next++;
     c.loop_longest_ns = 250'000'000;
     c.pending_bytes = next++;
+    c.udp = {.received_datagrams = 1001 + id,
+             .sent_datagrams = 1011 + id,
+             .received_bytes = 1021 + id,
+             .sent_bytes = 1031 + id,
+             .receives = 1041 + id,
+             .sends = 1051 + id,
+             .receive_errors = 1061 + id};
+    for (std::size_t i = 0; i < kUdpDrops; ++i) c.udp.dropped[i] = 1100 + 10 * i + id;
     reactor.listeners.push_back({.address = "127.0.0.1:7000",
                                  .slot = id,
                                  .owner = 0,
                                  .accept_queue = 40 + id,
                                  .accept_queue_limit = 4096,
                                  .drops = 50 + id});
+    reactor.udp_sockets.push_back({.address = "127.0.0.1:7000",
+                                   .slot = id,
+                                   .owner = 0,
+                                   .queue_bytes = 60 + id,
+                                   .queue_limit_bytes = 212992,
+                                   .drops = 70 + id});
     stats.total += c;
     stats.reactors.push_back(std::move(reactor));
   }

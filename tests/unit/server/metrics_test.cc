@@ -86,6 +86,7 @@ TEST_F(MetricsTest, EveryValueUnderItsName) {
   line("echogw_steering_weight" + r1, 8);
   EXPECT_THAT(reply, HasSubstr("echogw_loop_busy_seconds_total{reactor=\"1\"} 1.5\n"));
   EXPECT_THAT(reply, HasSubstr("echogw_loop_wait_seconds_total{reactor=\"1\"} 2.5\n"));
+  EXPECT_THAT(reply, HasSubstr("echogw_loop_spin_seconds_total{reactor=\"1\"} 0.5\n"));
   EXPECT_THAT(reply, HasSubstr("echogw_loop_longest_seconds{reactor=\"1\"} 0.25\n"));
   const auto reason = [&](const std::string& name, const std::string& label,
                           const std::string& value, std::uint64_t count) {
@@ -98,10 +99,23 @@ TEST_F(MetricsTest, EveryValueUnderItsName) {
   reason("echogw_connections_rejected_total", "reason", "draining", c.connections_rejected[3]);
   reason("echogw_accept_errors_total", "error", "fd_limit", c.accept_errors[0]);
   reason("echogw_accept_errors_total", "error", "other", c.accept_errors[2]);
+  line("echogw_udp_received_datagrams_total" + r1, c.udp.received_datagrams);
+  line("echogw_udp_sent_datagrams_total" + r1, c.udp.sent_datagrams);
+  line("echogw_udp_received_bytes_total" + r1, c.udp.received_bytes);
+  line("echogw_udp_sent_bytes_total" + r1, c.udp.sent_bytes);
+  line("echogw_udp_receives_total" + r1, c.udp.receives);
+  line("echogw_udp_sends_total" + r1, c.udp.sends);
+  line("echogw_udp_receive_errors_total" + r1, c.udp.receive_errors);
+  const char* const dropped = "echogw_udp_dropped_datagrams_total";
+  reason(dropped, "reason", "would_block", c.udp.dropped[0]);
+  reason(dropped, "reason", "draining", c.udp.dropped[5]);
   const std::string slot = "{address=\"127.0.0.1:7000\",slot=\"1\"}";
   line("echogw_listener_accept_queue_depth" + slot, 41);
   line("echogw_listener_accept_queue_limit" + slot, 4096);
   line("echogw_listener_drops_total" + slot, 51);
+  line("echogw_udp_socket_queue_bytes" + slot, 61);
+  line("echogw_udp_socket_queue_limit_bytes" + slot, 212992);
+  line("echogw_udp_socket_drops_total" + slot, 71);
   line("echogw_reactor_info{reactor=\"0\",cpu=\"3\",state=\"serving\"}", 1);
   line("echogw_reactor_info{reactor=\"1\",cpu=\"none\",state=\"parked\"}", 1);
   line("echogw_state{state=\"serving\"}", 1);
@@ -129,6 +143,13 @@ TEST_F(MetricsTest, PromtoolHasNothingToSay) {
   said << std::ifstream(out).rdbuf();
   EXPECT_EQ(WEXITSTATUS(status), 0) << said.str();
   EXPECT_EQ(said.str(), "");
+}
+
+TEST_F(MetricsTest, WithoutUdpThereIsNoneOfIt) {
+  GatewayStats stats = SampleStats();
+  for (ReactorStats& reactor : stats.reactors) reactor.udp_sockets.clear();
+  control_.set_stats(stats);
+  EXPECT_THAT(Get("/metrics"), Not(HasSubstr("echogw_udp_")));
 }
 
 TEST_F(MetricsTest, AListenerSeenTwiceIsExportedOnce) {

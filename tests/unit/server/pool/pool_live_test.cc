@@ -150,9 +150,9 @@ TEST(PoolLiveCanaryTest, ClosedListenersAreNoticed) {
     options.fault_close_listeners = true;
     options.steering = steering;
     TestPool pool(options);
-    // Many clients, so that one waits in a queue when its listener is closed, on a busy machine too.
-    ClientLoad load(
-        {.ports = {pool.port()}, .churn_threads = 16, .held = 0, .seed = TestSeed()});
+    // Many clients, so that one waits in a queue when its listener is closed, on a busy machine
+    // too.
+    ClientLoad load({.ports = {pool.port()}, .churn_threads = 16, .held = 0, .seed = TestSeed()});
     int resizes = 0;
     // A loss comes after some tens of resizes; in thousands there is one for certain.
     for (; resizes < 4000 && load.Now().errors + load.Now().slow_connects == 0; ++resizes) {

@@ -1,0 +1,89 @@
+"""Medians, spreads and ratios from the raw data; no output, no files."""
+
+import statistics
+
+import targets
+
+# Who is compared with whom: kinds and titles, which do not depend on what is built here.
+KNOWN = {each.name: each for each in targets.everything("")}
+
+
+def title_of(server):
+    return KNOWN[server].title if server in KNOWN else server
+
+
+def kind_of(server):
+    return KNOWN[server].kind if server in KNOWN else targets.GATEWAY
+
+
+def is_gateway(server):
+    return kind_of(server) == targets.GATEWAY
+
+
+class Figures:
+    """One figure of the runs of a load: by server, then by round."""
+
+    def __init__(self, data, load_name, key="nanoseconds_per_message"):
+        self.rounds = {}
+        for run in data["runs"]:
+            if run["load"] == load_name and key in run:
+                self.rounds.setdefault(run["server"], {})[run["round"]] = run[key]
+
+    def __bool__(self):
+        return bool(self.rounds)
+
+    def servers(self):
+        """Cheapest first, by median; then by name."""
+        return sorted(self.rounds, key=lambda name: (self.median(name), name))
+
+    def count(self):
+        return max(len(of_server) for of_server in self.rounds.values())
+
+    def median(self, server):
+        return statistics.median(self.rounds[server].values())
+
+    def spread(self, server):
+        values = self.rounds[server].values()
+        return min(values), max(values)
+
+    def ratio(self, server, base):
+        """Of the medians."""
+        return self.median(server) / self.median(base)
+
+    def pair_ratio(self, server, base):
+        """Median, lowest and highest of the rounds' own ratios; None without a common round."""
+        common = sorted(set(self.rounds[server]) & set(self.rounds[base]))
+        ratios = [self.rounds[server][number] / self.rounds[base][number] for number in common]
+        return (statistics.median(ratios), min(ratios), max(ratios)) if ratios else None
+
+    def best(self, accept, highest=False):
+        """The server with the best median among those that `accept` takes; None if there is none."""
+        candidates = [name for name in self.servers() if accept(name)]
+        if not candidates:
+            return None
+        return candidates[-1] if highest else candidates[0]
+
+
+def best_engine(figures):
+    return figures.best(is_gateway)
+
+
+def best_readiness_peer(figures):
+    return figures.best(lambda name: kind_of(name) == targets.READINESS)
+
+
+def best_peer(figures):
+    return figures.best(lambda name: not is_gateway(name))
+
+
+def curve(data, loads, key="nanoseconds_per_message"):
+    """server -> [(x, median)], with x from the load's name; servers in the order of the targets."""
+    points = {}
+    for load in loads:
+        figures = Figures(data, load.name, key)
+        for server in figures.rounds:
+            points.setdefault(server, []).append((int(load.name.split("/")[1]),
+                                                  figures.median(server)))
+    order = list(KNOWN)
+    return dict(sorted(points.items(), key=lambda item: (
+        order.index(item[0]) if item[0] in order else len(order), item[0])))

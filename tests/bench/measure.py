@@ -1,0 +1,115 @@
+"""One run: a client against a server, each on its CPU, and what the server spent on it."""
+
+import json
+import os
+import platform
+import resource
+import subprocess
+import sys
+import time
+
+from servers import BenchError, CpuSampler
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BUILD = os.path.join(ROOT, "build", "release")
+CLIENT_GRACE_SECONDS = 60
+QUIET_WINDOW_SECONDS = 0.5
+
+
+def check_machine(arguments):
+    allowed = os.sched_getaffinity(0)
+    for option, cpu in (("--server-cpu", arguments.server_cpu),
+                        ("--client-cpu", arguments.client_cpu)):
+        if cpu not in allowed:
+            raise BenchError(f"{option}: CPU {cpu} is not among this process's {sorted(allowed)}")
+    if arguments.server_cpu == arguments.client_cpu:
+        raise BenchError("--server-cpu and --client-cpu must differ")
+    if os.getloadavg()[0] > 0.5:
+        print(f"warning: the load average is {os.getloadavg()[0]:.2f}; figures will be noisy",
+              file=sys.stderr)
+
+
+def _busy_nanoseconds(cpu):
+    """What a CPU did for anybody, from /proc/stat; resolution 10 ms."""
+    with open("/proc/stat") as file:
+        for line in file:
+            if line.startswith(f"cpu{cpu} "):
+                user, nice, system, _, _, irq, softirq = (int(x) for x in line.split()[1:8])
+                ticks = user + nice + system + irq + softirq
+                return ticks * 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+    raise BenchError(f"/proc/stat has no CPU {cpu}")
+
+
+def _others_nanoseconds(server, cpus):
+    """What the CPUs did for others than server, client and this watcher, up to a constant."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    ours = sum(usage.ru_utime + usage.ru_stime for usage in used)
+    return (sum(_busy_nanoseconds(cpu) for cpu in cpus) - server.cpu_nanoseconds() -
+            int(ours * 1e9))
+
+
+def wait_until_quiet(cpus, share, limit_seconds):
+    """Returns when others use less than `share` of a CPU, or after the limit."""
+    deadline = time.monotonic() + limit_seconds
+    while time.monotonic() < deadline:
+        before = sum(_busy_nanoseconds(cpu) for cpu in cpus)
+        time.sleep(QUIET_WINDOW_SECONDS)
+        busy = sum(_busy_nanoseconds(cpu) for cpu in cpus) - before
+        if busy < share * QUIET_WINDOW_SECONDS * 1e9:
+            return
+
+
+def run_once(server, client, load_options, arguments, client_cpus=None):
+    """One client against one server. Returns a dictionary of what was seen.
+
+    `client_cpus`: a list in taskset's words instead of the one CPU of the arguments.
+    """
+    cpus = client_cpus or str(arguments.client_cpu)
+    command = ["taskset", "-c", cpus, client, "bench", server.address, *load_options,
+               "-d", f"{arguments.duration:g}s", "--warmup", f"{arguments.warmup:g}s",
+               "--cpu", cpus, "-o", "json"]
+    limit = arguments.duration + arguments.warmup + CLIENT_GRACE_SECONDS
+    with CpuSampler(server) as sampler:
+        both = (arguments.server_cpu, arguments.client_cpu)
+        others, began = _others_nanoseconds(server, both), time.monotonic_ns()
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=limit)
+        except subprocess.TimeoutExpired:
+            raise BenchError(f"the client did not end within {limit:.0f} s: {' '.join(command)}")
+        others = _others_nanoseconds(server, both) - others
+        whole = time.monotonic_ns() - began
+    if done.returncode != 0:
+        raise BenchError(f"the client failed against {server.name} ({done.returncode}): "
+                         f"{done.stderr.strip() or done.stdout.strip()}\n  {' '.join(command)}")
+    report = json.loads(done.stdout)
+    start = report["measured_from_monotonic_nanoseconds"]
+    end = start + report["measured_nanoseconds"]
+    spent = sampler.at(end) - sampler.at(start)
+    messages = report["messages"]
+    if messages == 0:
+        raise BenchError(f"no message came back from {server.name} in the measured time")
+    return {
+        "server": server.name,
+        "cpu_nanoseconds": spent,
+        "messages": messages,
+        "measured_nanoseconds": end - start,
+        "nanoseconds_per_message": spent / messages,
+        "messages_per_second": messages * 1e9 / (end - start),
+        "server_cpu_share": spent / (end - start),
+        # What others did on the two CPUs: interrupts, and whoever should not have run. Of one CPU.
+        "others_cpu_share": max(0, others) / whole,
+        "client": report,
+    }
+
+
+def describe_machine():
+    model = ""
+    with open("/proc/cpuinfo") as file:
+        for line in file:
+            if line.startswith("model name"):
+                model = line.split(":", 1)[1].strip()
+                break
+    with open("/proc/sys/net/ipv4/tcp_congestion_control") as file:
+        congestion = file.read().strip()
+    return {"cpu": model, "cpus": os.cpu_count(), "kernel": platform.release(),
+            "congestion_control": congestion}

@@ -1,0 +1,246 @@
+// Goal: every limit on time or number does what it says, counts its own reason, and can be set,
+// changed and taken back while connections are there. Method: over every poller, with a clock that
+// the test moves.
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tests/unit/reactor/limits_test_base.h"
+
+namespace echogw {
+namespace {
+
+using End = TestClient::End;
+
+class ReactorLimitsTest : public LimitsTestBase {};
+INSTANTIATE_TEST_SUITE_P(, ReactorLimitsTest, ::testing::ValuesIn(AllPollers()), PollerParamName);
+
+// ---- time ----
+
+TEST_P(ReactorLimitsTest, AnIdleConnectionIsClosedPolitelyAndABusyOneStays) {
+  TestReactor reactor(Limited({.idle_timeout = kNanosPerSecond}));
+  const auto idle = reactor.Connect();
+  const auto busy = reactor.Connect();
+  for (int i = 0; i < 10; ++i) {
+    Pass(reactor, kNanosPerSecond / 5);
+    EXPECT_EQ(reactor.Echo(*busy, "ping"), "ping");
+    if (i == 3) {
+      EXPECT_EQ(reactor.counters().connections_active, 2U) << "too early";
+    }
+  }
+  EXPECT_EQ(EndOf(reactor, *idle), End::kFin);
+  idle->Close();
+  EXPECT_TRUE(reactor.TurnUntil([&] { return reactor.closed(CloseReason::kIdleTimeout) == 1; }));
+  EXPECT_EQ(reactor.Echo(*busy, "still here"), "still here");
+  Pass(reactor, kNanosPerSecond + kSlack);
+  EXPECT_EQ(EndOf(reactor, *busy), End::kFin);
+}
+
+TEST_P(ReactorLimitsTest, AnOldConnectionIsClosedHoweverBusy) {
+  TestReactor reactor(Limited({.max_age = kNanosPerSecond}));
+  const auto client = reactor.Connect();
+  Pass(reactor, kNanosPerSecond - kSlack);
+  EXPECT_EQ(reactor.Echo(*client, "a last word"), "a last word");
+  Pass(reactor, 2 * kSlack);
+  EXPECT_EQ(EndOf(reactor, *client), End::kFin);
+  client->Close();
+  EXPECT_TRUE(reactor.TurnUntil([&] { return reactor.closed(CloseReason::kMaxAge) == 1; }));
+}
+
+TEST_P(ReactorLimitsTest, OneThatSendsNothingIsClosedAndOneByteIsEnough) {
+  TestReactor reactor(Limited({.first_byte_timeout = kNanosPerSecond}));
+  const auto silent = reactor.Connect();
+  const auto quick = reactor.Connect();
+  EXPECT_EQ(reactor.Echo(*quick, "x"), "x");
+  Pass(reactor, kNanosPerSecond + kSlack);
+  EXPECT_EQ(EndOf(reactor, *silent), End::kFin);
+  silent->Close();
+  EXPECT_TRUE(reactor.TurnUntil([&] { return reactor.closed(CloseReason::kNoFirstByte) == 1; }));
+  Pass(reactor, 100 * kNanosPerSecond);
+  EXPECT_EQ(reactor.Echo(*quick, "y"), "y");
+}
+
+TEST_P(ReactorLimitsTest, WhoDoesNotAnswerTheFinIsResetAndCountsAsClosedByTheLimit) {
+  TestReactor reactor(Limited({.max_age = kNanosPerSecond}));
+  const auto client = reactor.Connect();
+  Pass(reactor, kNanosPerSecond + kSlack);
+  EXPECT_EQ(EndOf(reactor, *client), End::kFin);
+  Pass(reactor, 4 * kNanosPerSecond);
+  EXPECT_EQ(reactor.counters().connections_active, 1U);
+  Pass(reactor, kNanosPerSecond + kSlack);
+  EXPECT_EQ(reactor.closed(CloseReason::kMaxAge), 1U);
+  // A reset shows to a writer whose peer's FIN it has read.
+  ASSERT_TRUE(reactor.TurnUntil([&] {
+    return ::send(client->fd(), "x", 1, MSG_NOSIGNAL) < 0 &&
+           (errno == EPIPE || errno == ECONNRESET);
+  }));
+}
+
+TEST_P(ReactorLimitsTest, AClientThatNeverReadsIsIdleAndResetInTheEnd) {
+  TestReactor reactor(Limited({.idle_timeout = kNanosPerSecond}, true));
+  const auto client = reactor.Connect(TightClient());
+  (void)Jam(reactor, *client);
+  Pass(reactor, kNanosPerSecond + kSlack);
+  EXPECT_EQ(reactor.counters().connections_active, 1U) << "it may still take what is held for it";
+  Pass(reactor, 5 * kNanosPerSecond + kSlack);
+  EXPECT_EQ(reactor.closed(CloseReason::kIdleTimeout), 1U);
+  EXPECT_EQ(reactor.counters().pending_bytes, 0U);
+}
+
+TEST_P(ReactorLimitsTest, LimitsOnTimeHoldAtOnceForThoseThatAreThere) {
+  TestReactor reactor(Limited({}));
+  const auto client = reactor.Connect();
+  EXPECT_EQ(reactor.Echo(*client, "x"), "x");
+  Pass(reactor, 10 * kNanosPerSecond);
+  Set(reactor, {.idle_timeout = 60 * kNanosPerSecond});
+  EXPECT_EQ(reactor.counters().connections_active, 1U);
+  Set(reactor, {.idle_timeout = 5 * kNanosPerSecond});
+  Pass(reactor, kSlack);
+  EXPECT_EQ(EndOf(reactor, *client), End::kFin);
+  // Taken back, it closes nobody any more; the one under way goes on.
+  const auto other = reactor.Connect();
+  Set(reactor, {});
+  client->Close();
+  EXPECT_TRUE(reactor.TurnUntil([&] { return reactor.closed(CloseReason::kIdleTimeout) == 1; }));
+  Pass(reactor, 100 * kNanosPerSecond);
+  EXPECT_EQ(reactor.Echo(*other, "y"), "y");
+}
+
+TEST_P(ReactorLimitsTest, ADrainThatIsTakenBackLeavesTheLimitsAsTheyWere) {
+  TestReactor reactor(Limited({.idle_timeout = kNanosPerSecond}, true));
+  const auto client = reactor.Connect(TightClient());
+  const std::string sent = Jam(reactor, *client);
+  reactor.Post(CloseConnections{.id = 1, .hard_deadline = kNever});
+  // Its timer ends while the drain has it.
+  Pass(reactor, 2 * kNanosPerSecond);
+  reactor.Post(CancelClose{.id = 2});
+  ASSERT_TRUE(reactor.TurnUntilReport(2).has_value());
+  Pass(reactor, kSlack);
+  EXPECT_EQ(ReadOut({&reactor}, *client), sent);
+  EXPECT_EQ(client->end(), End::kFin);
+  client->Close();
+  EXPECT_TRUE(reactor.TurnUntil([&] { return reactor.closed(CloseReason::kIdleTimeout) == 1; }));
+}
+
+// ---- numbers ----
+
+TEST_P(ReactorLimitsTest, TotalAndClientLimitsCountWhatIsThereAlready) {
+  ConnectionGate gate;
+  TestReactorOptions options = Limited({});
+  options.gate = &gate;
+  TestReactor reactor(options);
+  std::vector<std::unique_ptr<TestClient>> clients;
+  for (int i = 0; i < 3; ++i) clients.push_back(reactor.Connect());
+  EXPECT_EQ(gate.total(), 0U) << "nobody counts without a limit";
+
+  Set(reactor, {.max_connections_per_client = 4});
+  EXPECT_EQ(gate.total(), 3U);
+  EXPECT_EQ(gate.Clients(), 1U);
+  clients.push_back(reactor.Connect());
+  TestClient fifth(reactor.port());
+  EXPECT_EQ(EndOf(reactor, fifth), End::kReset);
+  EXPECT_EQ(reactor.rejected(RejectReason::kClientLimit), 1U);
+
+  // A lower one closes nobody; there is room again once enough have left.
+  Set(reactor, {.max_connections_total = 3});
+  EXPECT_EQ(reactor.counters().connections_active, 4U);
+  TestClient sixth(reactor.port());
+  EXPECT_EQ(EndOf(reactor, sixth), End::kReset);
+  EXPECT_EQ(reactor.rejected(RejectReason::kTotalLimit), 1U);
+  clients.pop_back();
+  clients.pop_back();
+  ASSERT_TRUE(reactor.TurnUntil([&] { return reactor.counters().connections_active == 2; }));
+  EXPECT_EQ(gate.total(), 2U);
+  clients.push_back(reactor.Connect());
+  EXPECT_EQ(reactor.Echo(*clients.back(), "in"), "in");
+
+  Set(reactor, {});
+  EXPECT_EQ(gate.total(), 0U);
+  EXPECT_EQ(gate.Clients(), 0U);
+}
+
+TEST_P(ReactorLimitsTest, TheLimitOfOneReactorIsLive) {
+  TestReactor reactor(Limited({.max_connections = 1}));
+  const auto first = reactor.Connect();
+  TestClient second(reactor.port());
+  EXPECT_EQ(EndOf(reactor, second), End::kReset);
+  Set(reactor, {.max_connections = 2});
+  const auto third = reactor.Connect();
+  EXPECT_EQ(reactor.Echo(*third, "x"), "x");
+  EXPECT_EQ(reactor.rejected(RejectReason::kTableFull), 1U);
+}
+
+TEST_P(ReactorLimitsTest, CountsAndAgesGoAlongWithAMove) {
+  ConnectionGate gate;
+  const Limits limits{.max_connections_total = 100, .rate = 1 << 20, .max_age = kNanosPerSecond};
+  TestReactorOptions options = Limited(limits);
+  options.gate = &gate;
+  TestReactor a(options);
+  options.reactor.id = 1;
+  options.deaf = true;
+  TestReactor b(options);
+  options.reactor.id = 2;
+  options.reactor.limits = {};
+  TestReactor free(options);  // has not heard of the limits
+  const auto one = a.Connect();
+  const auto two = a.Connect();
+  Pass(a, kNanosPerSecond / 2);
+  Turns(b);
+  Turns(free);
+  a.Post(MoveConnections{.id = 1, .targets = {&b.mailbox(), &free.mailbox()}});
+  ASSERT_TRUE(a.TurnUntilReport(1).has_value());
+  ASSERT_TRUE(TurnAllUntil({&a, &b, &free}, [&] {
+    return b.counters().connections_active + free.counters().connections_active == 2;
+  }));
+  EXPECT_EQ(gate.total(), 1U) << "where there is no limit nobody counts";
+  free.Post(MoveConnections{.id = 1, .targets = {&b.mailbox()}});
+  ASSERT_TRUE(free.TurnUntilReport(1).has_value());
+  Turns(b);
+  EXPECT_EQ(gate.total(), 2U);
+  Pass(b, kNanosPerSecond / 2 + kSlack);
+  EXPECT_EQ(EndOf(b, *one), End::kFin);
+  EXPECT_EQ(EndOf(b, *two), End::kFin);
+  b.Finish();
+  EXPECT_EQ(gate.total(), 0U);
+}
+
+TEST_P(ReactorLimitsTest, ConnectionsThatEndWithTheirReactorAreNotCountedOn) {
+  ConnectionGate gate;
+  TestReactorOptions options = Limited({.max_connections_total = 100});
+  options.gate = &gate;
+  TestReactor a(options);
+  options.reactor.id = 1;
+  options.deaf = true;
+  TestReactor b(options);
+  const auto client = a.Connect();
+  a.Post(MoveConnections{.id = 1, .targets = {&b.mailbox()}});
+  ASSERT_TRUE(a.TurnUntilReport(1).has_value());
+  EXPECT_EQ(gate.total(), 1U);
+  b.Finish();
+  EXPECT_EQ(gate.total(), 0U);
+}
+
+// ---- nothing that is off costs anything ----
+
+TEST_P(ReactorLimitsTest, WithoutLimitsNothingWakesTheLoop) {
+  TestReactor reactor(Limited({}));
+  const auto client = reactor.Connect();
+  EXPECT_EQ(reactor.Echo(*client, "x"), "x");
+  Set(reactor, {.idle_timeout = 10 * kNanosPerSecond});
+  Set(reactor, {});
+  clock_.Advance(3600 * kNanosPerSecond);
+  const std::uint64_t before = reactor.counters().wakeups;
+  // A timer that is left would end the wait at once.
+  const auto begun = std::chrono::steady_clock::now();
+  reactor.Turn(20 * kNanosPerMilli);
+  EXPECT_GE(std::chrono::steady_clock::now() - begun, std::chrono::milliseconds(15));
+  EXPECT_EQ(reactor.counters().wakeups, before + 1);
+  EXPECT_EQ(reactor.counters().connections_active, 1U);
+}
+
+}  // namespace
+}  // namespace echogw

@@ -1,0 +1,318 @@
+// Goal: TLS on the data port loses, adds and mixes no byte, whatever the poller, the buffers and
+// the moves; it ends as politely as it began, and each failure has its count. Method: a client that
+// is stepped like the reactor, over the same stream class in the role of the client.
+#include <fcntl.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "reactor/tls_stream.h"
+#include "tests/support/manual_clock.h"
+#include "tests/support/tls_identity.h"
+#include "tests/unit/reactor/proxy_headers.h"
+#include "tests/unit/reactor/reactor_test_base.h"
+
+namespace echogw {
+namespace {
+
+using End = TestClient::End;
+
+const TlsIdentity& Identity() {
+  static const TlsIdentity identity = MakeTlsIdentity("gw.example");
+  return identity;
+}
+
+class TlsTestClient {
+ public:
+  explicit TlsTestClient(std::uint16_t port, int version = TLS1_3_VERSION,
+                         const TestClientOptions& options = {})
+      : tcp_(port, options), context_(::SSL_CTX_new(::TLS_client_method()), &::SSL_CTX_free) {
+    // OpenSSL reads and writes as the socket is.
+    EXPECT_EQ(::fcntl(tcp_.fd(), F_SETFL, O_NONBLOCK), 0);
+    ::SSL_CTX_set_min_proto_version(context_.get(), TLS1_VERSION);
+    ::SSL_CTX_set_max_proto_version(context_.get(), version);
+    ::SSL_CTX_set_security_level(context_.get(), 0);
+    ::SSL_CTX_set_mode(context_.get(),
+                       SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SslHandle ssl(::SSL_new(context_.get()));
+    ssl_ = ssl.get();
+    ::SSL_set_connect_state(ssl_);
+    stream_ = std::make_unique<TlsStream>(std::move(ssl));
+  }
+
+  [[nodiscard]] TestClient& tcp() { return tcp_; }
+  [[nodiscard]] const std::string& received() const { return received_; }
+  [[nodiscard]] bool ended() const { return ended_; }
+  [[nodiscard]] bool got_close_notify() const {
+    return (::SSL_get_shutdown(ssl_) & SSL_RECEIVED_SHUTDOWN) != 0;
+  }
+  [[nodiscard]] std::string server_name() const {
+    char name[64] = "";
+    X509* certificate = ::SSL_get1_peer_certificate(ssl_);
+    if (certificate == nullptr) return "";
+    ::X509_NAME_get_text_by_NID(::X509_get_subject_name(certificate), NID_commonName, name,
+                                sizeof(name));
+    ::X509_free(certificate);
+    return name;
+  }
+
+  // True once done.
+  bool Shake() { return stream_->Shake(io_, tcp_.fd()) == IoStatus::kOk; }
+  std::size_t SendSome(std::string_view bytes) {
+    if (bytes.empty()) return 0;
+    const IoResult w =
+        stream_->Write(io_, tcp_.fd(), std::as_bytes(std::span(bytes.data(), bytes.size())));
+    return w.status == IoStatus::kOk ? w.bytes : 0;
+  }
+  void Pump(std::size_t most = SIZE_MAX) {
+    std::vector<std::byte> into(16384);
+    while (most > 0) {
+      const IoResult r =
+          stream_->Read(io_, tcp_.fd(), std::span(into).first(std::min(most, into.size())));
+      if (r.status == IoStatus::kEof || r.status == IoStatus::kError) ended_ = true;
+      if (r.status != IoStatus::kOk) return;
+      const void* data = into.data();
+      received_.append(static_cast<const char*>(data), r.bytes);
+      most -= r.bytes;
+    }
+  }
+  void SendEnd() { EXPECT_EQ(stream_->SendEnd(io_, tcp_.fd()), IoStatus::kOk); }
+
+ private:
+  KernelSocketIo io_;
+  TestClient tcp_;
+  std::unique_ptr<SSL_CTX, decltype(&::SSL_CTX_free)> context_;
+  SSL* ssl_ = nullptr;  // of stream_
+  std::unique_ptr<TlsStream> stream_;
+  std::string received_;
+  bool ended_ = false;
+};
+
+class ReactorTlsTest : public ReactorTest {
+ protected:
+  ReactorTlsTest() { EXPECT_TRUE(tls_.Load(Identity().certificate, Identity().key).ok()); }
+
+  [[nodiscard]] TestReactorOptions Serving(Service service = {},
+                                           TestReactorOptions options = Options()) {
+    service.tls = true;
+    options.service = service;
+    options.tls = &tls_;
+    return options;
+  }
+  [[nodiscard]] TestReactorOptions Target(TestReactorOptions options = Options()) {
+    options.tls = &tls_;
+    options.reactor.id = 1;
+    options.deaf = true;
+    return options;
+  }
+  static std::unique_ptr<TlsTestClient> Connect(TestReactor& reactor, int version = TLS1_3_VERSION,
+                                                const TestClientOptions& options = {}) {
+    auto client = std::make_unique<TlsTestClient>(reactor.port(), version, options);
+    EXPECT_TRUE(reactor.TurnUntil([&] { return client->Shake(); }));
+    return client;
+  }
+  // Sends all and gets back all.
+  static void ExpectEcho(const std::vector<TestReactor*>& reactors, TlsTestClient& client,
+                         std::string_view bytes) {
+    const std::size_t before = client.received().size();
+    std::string_view left = bytes;
+    ASSERT_TRUE(TurnAllUntil(reactors, [&] {
+      left.remove_prefix(client.SendSome(left));
+      client.Pump();
+      return client.received().size() - before >= bytes.size() || client.ended();
+    })) << client.received().size() - before;
+    ASSERT_TRUE(std::string_view(client.received()).substr(before) == bytes);
+  }
+  static std::uint64_t Failures(const TestReactor& reactor, TlsFailure failure) {
+    return reactor.counters().tls_failures[static_cast<std::size_t>(failure)];
+  }
+
+  TlsContext tls_;
+};
+INSTANTIATE_TEST_SUITE_P(, ReactorTlsTest, ::testing::ValuesIn(AllPollers()), PollerParamName);
+
+TEST_P(ReactorTlsTest, EchoesWithBothVersions) {
+  for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+    TestReactor reactor(Serving());
+    const auto client = Connect(reactor, version);
+    for (const std::size_t size : {1U, 16383U, 16385U, 1U << 20U}) {
+      ExpectEcho({&reactor}, *client, Pattern(size));
+    }
+    SliceBox box;
+    box.Expect(5);
+    reactor.Post(ReadConnections{.id = 5, .reply = &box});
+    reactor.Turn();
+    const auto slice = box.WaitFor(5, std::chrono::seconds(0));
+    ASSERT_EQ(slice->records.size(), 1U);
+    EXPECT_EQ(slice->records[0].tls_version, version == TLS1_2_VERSION ? "TLSv1.2" : "TLSv1.3");
+    EXPECT_NE(slice->records[0].tls_cipher, "");
+    EXPECT_EQ(reactor.counters().tls_handshakes, 1U);
+    EXPECT_EQ(reactor.counters().received_bytes, reactor.counters().sent_bytes);
+  }
+}
+
+TEST_P(ReactorTlsTest, BothSidesEndPolitely) {
+  TestReactor reactor(Serving());
+  const auto client = Connect(reactor);
+  EXPECT_EQ(client->SendSome("last words"), 10U);
+  client->SendEnd();
+  client->tcp().HalfClose();
+  ASSERT_TRUE(reactor.TurnUntil([&] {
+    client->Pump();
+    return client->ended();
+  }));
+  EXPECT_EQ(client->received(), "last words");
+  EXPECT_TRUE(client->got_close_notify());
+  ASSERT_TRUE(reactor.TurnUntil([&] { return reactor.closed(CloseReason::kPeerClosed) == 1; }));
+}
+
+TEST_P(ReactorTlsTest, FinWithoutCloseNotifyStillGetsAll) {
+  TestReactor reactor(Serving());
+  const auto client = Connect(reactor);
+  EXPECT_EQ(client->SendSome("last words"), 10U);
+  client->tcp().HalfClose();
+  ASSERT_TRUE(reactor.TurnUntil([&] {
+    client->Pump();
+    return client->ended();
+  }));
+  EXPECT_EQ(client->received(), "last words");
+  EXPECT_TRUE(client->got_close_notify());
+  EXPECT_EQ(reactor.closed(CloseReason::kPeerClosed), 1U);
+}
+
+TEST_P(ReactorTlsTest, ASlowReaderCostsABufferAndMovesWithIt) {
+  TestReactor a(Serving({}, TightOptions()));
+  TestReactor b(Target(TightOptions()));
+  const auto client = Connect(a, TLS1_3_VERSION, TightClient());
+  const std::string bytes = Pattern(1U << 20U);
+  std::size_t sent = 0;
+  int quiet = 0;
+  ASSERT_TRUE(a.TurnUntil([&] {
+    const std::size_t n = client->SendSome(std::string_view(bytes).substr(sent));
+    sent += n;
+    quiet = n == 0 ? quiet + 1 : 0;
+    return quiet > 30;
+  }));
+  ASSERT_LT(sent, bytes.size());
+  EXPECT_GT(a.counters().pending_bytes, 0U);
+  EXPECT_LE(a.counters().pending_bytes, 8192U);
+  TestReactor* from = &a;
+  TestReactor* to = &b;
+  std::uint64_t id = 1;
+  ASSERT_TRUE(TurnAllUntil({&a, &b}, [&] {
+    sent += client->SendSome(std::string_view(bytes).substr(sent));
+    const std::size_t before = client->received().size();
+    client->Pump(3000);
+    // Now and then it goes to the other reactor, with whatever is held.
+    if (before / 50'000 != client->received().size() / 50'000) {
+      from->Post(MoveConnections{.id = ++id, .targets = {&to->mailbox()}});
+      std::swap(from, to);
+    }
+    return client->received().size() == bytes.size() || client->ended();
+  })) << client->received().size();
+  EXPECT_TRUE(client->received() == bytes);
+  EXPECT_GT(a.counters().connections_moved_in, 3U);
+}
+
+TEST_P(ReactorTlsTest, ItMovesInTheMiddleOfTheHandshake) {
+  TestReactor a(Serving({.proxy = ProxyUse::kRequired}));
+  TestReactor b(Target());
+  TlsTestClient client(a.port());
+  client.tcp().Send("PROXY TCP4 192.0.2.1 198.51.100.2 1000 443\r\n");
+  EXPECT_FALSE(client.Shake());
+  ASSERT_TRUE(a.TurnUntil([&] {
+    return a.counters().proxy_headers[static_cast<std::size_t>(ProxyOutcome::kV1)] == 1;
+  }));
+  for (int i = 0; i < 5; ++i) a.Turn();
+  a.Post(MoveConnections{.id = 1, .targets = {&b.mailbox()}});
+  ASSERT_TRUE(a.TurnUntilReport(1).has_value());
+  ASSERT_TRUE(TurnAllUntil({&a, &b}, [&] { return client.Shake(); }));
+  ExpectEcho({&a, &b}, client, Pattern(100'000));
+  EXPECT_EQ(b.counters().tls_handshakes, 1U);
+}
+
+TEST_P(ReactorTlsTest, FailuresAreCountedByReason) {
+  ManualClock clock;
+  TestReactorOptions options = Serving();
+  options.clock = &clock;
+  TestReactor reactor(options);
+  const auto plain = reactor.Connect();
+  plain->Send("GET / HTTP/1.0\r\n\r\n");
+  (void)ReadOut({&reactor}, *plain);
+  EXPECT_EQ(Failures(reactor, TlsFailure::kNotTls), 1U);
+  EXPECT_EQ(reactor.closed(CloseReason::kTlsError), 1U);
+
+  TlsTestClient old(reactor.port(), TLS1_1_VERSION);
+  ASSERT_TRUE(reactor.TurnUntil([&] {
+    (void)old.Shake();
+    return Failures(reactor, TlsFailure::kVersion) == 1;
+  }));
+  const auto gone = reactor.Connect();
+  gone->HalfClose();
+  (void)ReadOut({&reactor}, *gone);
+  EXPECT_EQ(Failures(reactor, TlsFailure::kClosed), 1U);
+  const auto silent = reactor.Connect();
+  clock.Advance(5 * kNanosPerSecond);
+  (void)ReadOut({&reactor}, *silent);
+  EXPECT_EQ(Failures(reactor, TlsFailure::kTimedOut), 1U);
+  EXPECT_EQ(reactor.closed(CloseReason::kHandshakeTimeout), 1U);
+  EXPECT_EQ(reactor.counters().tls_handshakes, 0U);
+}
+
+TEST_P(ReactorTlsTest, BrokenRecordsEndTheConnection) {
+  TestReactor reactor(Serving());
+  const auto client = Connect(reactor);
+  ExpectEcho({&reactor}, *client, "hello");
+  client->tcp().Send("this is no record of TLS at all, but plain text");
+  ASSERT_TRUE(reactor.TurnUntil([&] { return reactor.closed(CloseReason::kTlsError) == 1; }));
+}
+
+TEST_P(ReactorTlsTest, ANewCertificateIsForNewConnections) {
+  TestReactor reactor(Serving());
+  const auto before = Connect(reactor);
+  const TlsIdentity other = MakeTlsIdentity("new.example");
+  EXPECT_FALSE(tls_.Load(other.certificate, Identity().key).ok()) << "not its key";
+  EXPECT_FALSE(tls_.Load("no PEM", "at all").ok());
+  ASSERT_TRUE(tls_.Load(other.certificate, other.key).ok());
+  const auto after = Connect(reactor);
+  EXPECT_EQ(before->server_name(), "gw.example");
+  EXPECT_EQ(after->server_name(), "new.example");
+  ExpectEcho({&reactor}, *before, "still here");
+  ExpectEcho({&reactor}, *after, "here, too");
+}
+
+TEST_P(ReactorTlsTest, ADrainSaysGoodbye) {
+  for (const ServiceMode mode : {ServiceMode::kEcho, ServiceMode::kChargen}) {
+    TestReactor reactor(Serving({.mode = mode}, TightOptions()));
+    const auto client = Connect(reactor, TLS1_3_VERSION, TightClient());
+    if (mode == ServiceMode::kEcho) ExpectEcho({&reactor}, *client, "hello");
+    if (mode == ServiceMode::kChargen) {
+      // Until it is held back in the middle of a record.
+      std::uint64_t before = UINT64_MAX;
+      ASSERT_TRUE(reactor.TurnUntil(
+          [&] { return std::exchange(before, reactor.counters().sent_bytes) == before; }));
+    }
+    SystemClock clock;
+    reactor.Post(CloseConnections{.id = 3, .hard_deadline = clock.Now() + 60 * kNanosPerSecond});
+    ASSERT_TRUE(reactor.TurnUntil([&] {
+      client->Pump();
+      return client->ended();
+    }));
+    EXPECT_TRUE(client->got_close_notify());
+    if (mode == ServiceMode::kChargen) {
+      const std::string& got = client->received();
+      EXPECT_EQ(got.size(), reactor.counters().sent_bytes);
+      for (std::size_t i = 0; i + 74 * 95 < got.size(); ++i) ASSERT_EQ(got[i], got[i + 74 * 95]);
+    }
+    client->tcp().Close();
+    EXPECT_EQ(reactor.TurnUntilReport(3)->connections_closed, 1U);
+  }
+}
+
+}  // namespace
+}  // namespace echogw
