@@ -49,6 +49,10 @@ struct EchoResult {
 // its FIN or is gone.
 [[nodiscard]] EchoResult DiscardTurn(Connection& c, const EchoContext& context);
 
+// Takes what an engine holds for a connection, all of it, behind what is pending: what its client
+// did not take, and what was received behind that.
+void HoldAhead(Connection& c, const EchoContext& context);
+
 // Frees the pending block, if there is one, and what it holds.
 void DropPending(Connection& c, const EchoContext& context);
 

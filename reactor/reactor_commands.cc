@@ -77,6 +77,7 @@ bool Reactor::MayMove(const Connection& c) const {
 // Takes a connection out of this reactor, descriptor open, pending bytes and all.
 MovedConnection Reactor::Detach(Connection& c, Token token) {
   if (!c.unwatched) poller_->Remove(c.fd);
+  if (poller_->socket_io() != nullptr) HoldAhead(c, echo_);
   deps_.counters.pending_bytes.Subtract(c.pending_bytes());
   auto extra = table_.TakeExtra(token.index);
   MovedConnection out(c, std::move(extra));
@@ -195,6 +196,7 @@ void Reactor::Do(CloseConnections& command) {
 void Reactor::BeginCloseOf(Connection& c, Token token) {
   if (c.closing) return;
   c.closing = true;
+  io_.CatchUp(c.fd);
   if (!c.has_pending()) Settle(c, token, EchoTurn(c, true, echo_));
 }
 
