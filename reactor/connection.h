@@ -12,7 +12,8 @@ namespace echogw {
 
 struct alignas(64) Connection {
   // What was read and could not be written yet: pending[pending_begin, pending_end). Nothing is
-  // read while it is not empty, so it never holds more than one read.
+  // read while it is not empty, so it never holds more than one read, and what an engine had
+  // received ahead.
   std::byte* pending = nullptr;
   std::uint32_t pending_begin = 0;
   std::uint32_t pending_end = 0;

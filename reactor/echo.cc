@@ -10,15 +10,21 @@ namespace {
 
 EchoResult Close(CloseReason reason) { return {EchoOutcome::kClose, reason}; }
 
+// Keeps what cannot be written, behind what is kept already.
 void Hold(Connection& c, const EchoContext& context, std::span<const std::byte> rest) {
-  const std::uint8_t size_class = BufferPool::ClassFor(rest.size());
+  const std::size_t held = c.pending_bytes();
+  const std::uint8_t size_class = BufferPool::ClassFor(held + rest.size());
+  BufferPool::Block block = context.pool.Take(size_class);
+  if (c.has_pending()) {
+    std::memcpy(block.get(), c.pending + c.pending_begin, held);
+    context.pool.Give(BufferPool::Block(c.pending), c.pending_class);
+  }
+  std::memcpy(block.get() + held, rest.data(), rest.size());
+  c.pending = block.release();
   c.pending_class = size_class & 0xFU;  // kClasses is 16
-  c.pending = context.pool.Take(size_class).release();
-  std::memcpy(c.pending, rest.data(), rest.size());
   c.pending_begin = 0;
-  c.pending_end = static_cast<std::uint32_t>(rest.size());
+  c.pending_end = static_cast<std::uint32_t>(held + rest.size());
   context.counters.pending_bytes.Add(rest.size());
-  context.counters.partial_writes.Add(1);
 }
 
 // kIdle when all is written.
@@ -74,7 +80,12 @@ EchoResult WriteOrHold(Connection& c, const EchoContext& context,
   if (w.bytes > 0) CountWrite(c, context, w.bytes);
   if (w.bytes == bytes.size()) [[likely]]
     return {EchoOutcome::kIdle, {}};
+  if (w.status == IoStatus::kQueued) {
+    c.sent_bytes += bytes.size();  // counted by the engine for the reactor
+    return {EchoOutcome::kIdle, {}};
+  }
   Hold(c, context, bytes.subspan(w.bytes));
+  context.counters.partial_writes.Add(1);
   return {EchoOutcome::kBlocked, {}};
 }
 
@@ -94,9 +105,11 @@ EchoResult EchoTurn(Connection& c, bool to_the_end, const EchoContext& context) 
   }
   std::size_t moved = 0;
   for (;;) {
-    const IoResult r = context.io.Read(c.fd, context.scratch);
+    std::span<std::byte> buffer = context.scratch;
+    const IoResult r = context.io.Read(c.fd, buffer);
     switch (r.status) {
       case IoStatus::kOk:
+      case IoStatus::kQueued:
         break;
       case IoStatus::kWouldBlock:
         return {EchoOutcome::kIdle, {}};
@@ -106,7 +119,7 @@ EchoResult EchoTurn(Connection& c, bool to_the_end, const EchoContext& context) 
         return Close(CloseReasonFor(r.error));
     }
     CountRead(c, context, r.bytes);
-    const std::span<std::byte> message = context.scratch.first(r.bytes);
+    const std::span<std::byte> message = buffer.first(r.bytes);
     if (context.transform == Transform::kUpper) [[unlikely]]
       UpperCase(message);
 
@@ -119,12 +132,29 @@ EchoResult EchoTurn(Connection& c, bool to_the_end, const EchoContext& context) 
   }
 }
 
+void HoldAhead(Connection& c, const EchoContext& context) {
+  for (Ahead ahead = context.io.TakeAhead(c.fd); !ahead.bytes.empty();
+       ahead = context.io.TakeAhead(c.fd)) {
+    if (c.fin_sent) continue;  // as DiscardTurn does
+    if (ahead.unsent) {
+      c.sent_bytes -= ahead.bytes.size();
+      context.counters.partial_writes.Add(1);
+    } else {
+      CountRead(c, context, ahead.bytes.size());
+      if (context.transform == Transform::kUpper) UpperCase(ahead.bytes);
+    }
+    Hold(c, context, ahead.bytes);
+  }
+}
+
 EchoResult DiscardTurn(Connection& c, const EchoContext& context) {
   std::size_t discarded = 0;
   while (discarded < context.turn_bytes) {
-    const IoResult r = context.io.Read(c.fd, context.scratch);
+    std::span<std::byte> buffer = context.scratch;
+    const IoResult r = context.io.Read(c.fd, buffer);
     switch (r.status) {
       case IoStatus::kOk:
+      case IoStatus::kQueued:
         discarded += r.bytes;
         break;
       case IoStatus::kWouldBlock:

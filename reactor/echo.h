@@ -63,6 +63,10 @@ void CountWrite(Connection& c, const EchoContext& context, std::size_t bytes);
 [[nodiscard]] EchoResult WriteOrHold(Connection& c, const EchoContext& context,
                                      std::span<const std::byte> bytes);
 
+// Takes what an engine holds for a connection, all of it, behind what is pending: what its client
+// did not take, and what was received behind that.
+void HoldAhead(Connection& c, const EchoContext& context);
+
 // Frees the pending block, if there is one, and what it holds.
 void DropPending(Connection& c, const EchoContext& context);
 

@@ -17,7 +17,7 @@ inline constexpr std::uint32_t kReactorsMax = 256;
 // The largest steering weight of one reactor.
 inline constexpr std::uint32_t kSteeringWeightMax = 1000;
 
-enum class PollerKind : std::uint8_t { kEpoll, kPoll, kSelect };
+enum class PollerKind : std::uint8_t { kEpoll, kPoll, kSelect, kIoUring };
 enum class Transform : std::uint8_t { kNone, kUpper };
 
 struct ReactorOptions {

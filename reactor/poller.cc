@@ -6,10 +6,11 @@
 #include "reactor/poll_poller.h"
 #include "reactor/select_poller.h"
 #include "reactor/unique_fd.h"
+#include "reactor/uring_engine.h"
 
 namespace echogw {
 
-absl::StatusOr<std::unique_ptr<Poller>> Poller::Create(PollerKind kind) {
+absl::StatusOr<std::unique_ptr<Poller>> Poller::Create(PollerKind kind, const PollerDeps& deps) {
   switch (kind) {
     case PollerKind::kEpoll:
       return EpollPoller::Create();
@@ -17,6 +18,8 @@ absl::StatusOr<std::unique_ptr<Poller>> Poller::Create(PollerKind kind) {
       return std::make_unique<PollPoller>();
     case PollerKind::kSelect:
       return std::make_unique<SelectPoller>();
+    case PollerKind::kIoUring:
+      return UringEngine::Create(deps);
   }
   return absl::InvalidArgumentError("no such poller");
 }
@@ -35,6 +38,8 @@ const char* PollerName(PollerKind kind) {
       return "poll";
     case PollerKind::kSelect:
       return "select";
+    case PollerKind::kIoUring:
+      return "io_uring";
   }
   return "?";
 }

@@ -16,15 +16,31 @@
 
 namespace echogw {
 
+class SocketIo;
+struct Counters;
+
 // What to watch for. Errors and hang-ups are always reported. Urgent data is watched for because a
 // read stops at it although more follows.
 inline constexpr std::uint32_t kInterestRead = EPOLLIN | EPOLLPRI | EPOLLRDHUP;
 inline constexpr std::uint32_t kInterestWrite = EPOLLOUT;
 
+// Of an engine that works ahead of the reactor: it holds bytes of a connection whose client takes
+// no more, and the reactor is to take them (SocketIo::TakeAhead). Bit of a message type that no
+// socket reports (epoll_ctl(2)).
+inline constexpr std::uint32_t kEventAhead = EPOLLMSG;
+
+// What an engine works with; the others need nothing.
+struct PollerDeps {
+  SocketIo& io;  // the calls that it does not make itself
+  Counters& counters;
+  std::size_t buffer_bytes;
+};
+
 class Poller {
  public:
   // The best the system has for kEpoll: the caller resolves "auto" by BestPoller().
-  [[nodiscard]] static absl::StatusOr<std::unique_ptr<Poller>> Create(PollerKind kind);
+  [[nodiscard]] static absl::StatusOr<std::unique_ptr<Poller>> Create(PollerKind kind,
+                                                                      const PollerDeps& deps);
 
   Poller() = default;
   Poller(const Poller&) = delete;
@@ -34,6 +50,9 @@ class Poller {
   // True: a connection is watched edge-triggered, so that it must be read until nothing is left,
   // and needs no change of interest when reading stops.
   [[nodiscard]] virtual bool edge_triggered() const noexcept = 0;
+
+  // The calls of its connections, if this is an engine that makes them itself; else null.
+  [[nodiscard]] virtual SocketIo* socket_io() noexcept { return nullptr; }
 
   // Watches `fd`; every event carries `token`. Returns 0 or an errno; ERANGE means that this
   // mechanism cannot watch a descriptor with so large a number. `edge` asks for edge triggering

@@ -11,7 +11,7 @@ namespace echogw {
 
 absl::StatusOr<std::unique_ptr<Reactor>> Reactor::Create(const ReactorOptions& options,
                                                          const ReactorDeps& deps) {
-  auto poller = Poller::Create(options.poller);
+  auto poller = Poller::Create(options.poller, {deps.io, deps.counters, options.buffer_bytes});
   if (!poller.ok()) return poller.status();
   if (const int error = (*poller)->Add(deps.mailbox.event_fd(), kMailToken, EPOLLIN, false);
       error != 0) {
@@ -27,8 +27,9 @@ Reactor::Reactor(const ReactorOptions& options, const ReactorDeps& deps,
       deps_(deps),
       poller_(std::move(poller)),
       edge_(poller_->edge_triggered()),
+      io_(poller_->socket_io() != nullptr ? *poller_->socket_io() : deps.io),
       scratch_(options.buffer_bytes),
-      echo_{deps.io, pool_, deps.counters, scratch_, options.turn_bytes, options.transform},
+      echo_{io_, pool_, deps.counters, scratch_, options.turn_bytes, options.transform},
       events_(options.events_max),
       spin_(options.spin.count()) {}
 
@@ -145,6 +146,8 @@ void Reactor::Dispatch(const epoll_event& event) {
 void Reactor::OnConnection(Connection& c, Token token, std::uint32_t events) {
   // A short read does not mean that nothing is left: the end follows, or bytes behind urgent data.
   constexpr std::uint32_t kMoreFollows = EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI;
+  if ((events & kEventAhead) != 0) [[unlikely]]
+    HoldAhead(c, echo_);
   const bool blocked = c.has_pending();
   // While the client takes nothing, nothing is read: what arrives waits in the kernel.
   if (blocked && (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) == 0) return;
@@ -167,8 +170,10 @@ void Reactor::Settle(Connection& c, Token token, EchoResult result) {
   switch (result.outcome) {
     case EchoOutcome::kIdle:
       if (c.closing && !c.fin_sent) [[unlikely]] {
-        deps_.io.ShutdownWrite(c.fd);
-        c.fin_sent = true;
+        if (io_.Flush(c.fd)) {
+          io_.ShutdownWrite(c.fd);
+          c.fin_sent = true;
+        }
         Enqueue(c, token);  // its own FIN may have come already
       }
       if (!edge_) WatchFor(c, token, true, false);
@@ -235,9 +240,9 @@ void Reactor::CloseConnection(Connection& c, Token token, CloseReason reason, bo
   DropPending(c, echo_);
   if (!c.unwatched) poller_->Closing(c.fd);
   if (reset || reason == CloseReason::kDrainForced || reason == CloseReason::kAdminReset) {
-    deps_.io.Reset(c.fd);
+    io_.Reset(c.fd);
   } else {
-    deps_.io.Close(c.fd);
+    io_.Close(c.fd);
   }
   deps_.counters.lifetime_ms.Record(
       std::uint64_t{Elapsed(static_cast<std::uint32_t>(now_ / kNanosPerCenti), c.opened_at_cs)} *

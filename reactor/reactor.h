@@ -220,6 +220,7 @@ class Reactor {
   const ReactorDeps deps_;
   const std::unique_ptr<Poller> poller_ ECHOGW_OF(loop_);
   const bool edge_;
+  SocketIo& io_;  // the poller's own, if it is an engine; else what the reactor was given
 
   std::vector<std::byte> scratch_ ECHOGW_OF(loop_);
   BufferPool pool_ ECHOGW_OF(loop_);

@@ -21,7 +21,7 @@ void Reactor::OnListener(WatchedListener& w, std::uint32_t /*index*/) {
   for (const std::uint32_t most = w.batch; accepted < most; ++accepted) {
     if (limits_.accept_rate != 0 && !MayAccept()) [[unlikely]]
       break;
-    const int fd = deps_.io.Accept(listener.fd);
+    const int fd = io_.Accept(listener.fd);
     if (fd < 0) {
       OnAcceptError(-fd);
       break;
@@ -75,7 +75,7 @@ void Reactor::Admit(int fd, const Listener& listener) {
 
 void Reactor::Reject(int fd, RejectReason reason) {
   deps_.counters.connections_rejected[static_cast<std::size_t>(reason)].Add(1);
-  deps_.io.Reset(fd);
+  io_.Reset(fd);
 }
 
 void Reactor::OnAcceptError(int error) {

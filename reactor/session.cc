@@ -34,8 +34,8 @@ class TlsIo final : public SocketIo {
  public:
   TlsIo(SocketIo& io, TlsStream& tls) : io_(io), tls_(tls) {}
 
-  [[nodiscard]] IoResult Read(int fd, std::span<std::byte> into) noexcept override {
-    return tls_.Read(io_, fd, into);
+  [[nodiscard]] IoResult Read(int fd, std::span<std::byte>& buffer) noexcept override {
+    return tls_.Read(io_, fd, buffer);
   }
   [[nodiscard]] IoResult Write(int fd, std::span<const std::byte> from) noexcept override {
     return tls_.Write(io_, fd, from);
@@ -56,10 +56,10 @@ class ReplayIo final : public SocketIo {
   ReplayIo(SocketIo& io, std::string& early, std::size_t& begin)
       : io_(io), early_(early), begin_(begin) {}
 
-  [[nodiscard]] IoResult Read(int fd, std::span<std::byte> into) noexcept override {
-    const std::size_t n = std::min(into.size(), early_.size() - begin_);
-    if (n == 0) return io_.Read(fd, into);
-    std::memcpy(into.data(), early_.data() + begin_, n);
+  [[nodiscard]] IoResult Read(int fd, std::span<std::byte>& buffer) noexcept override {
+    const std::size_t n = std::min(buffer.size(), early_.size() - begin_);
+    if (n == 0) return io_.Read(fd, buffer);
+    std::memcpy(buffer.data(), early_.data() + begin_, n);
     begin_ += n;
     return {IoStatus::kOk, n, 0};
   }
@@ -156,6 +156,7 @@ EchoResult Session::Shake(Connection& c, const EchoContext& context) {
     case IoStatus::kEof:
       Count(context, TlsFailure::kClosed);
       return {EchoOutcome::kClose, CloseReason::kPeerClosed};
+    case IoStatus::kQueued:  // a handshake is no payload
     case IoStatus::kError:
       break;
   }
@@ -188,10 +189,11 @@ EchoResult Session::ReadHeader(Connection& c, const EchoContext& context) {
   for (;;) {
     const std::size_t room = kProxyV2BytesMax - early_.size();
     CHECK(room > 0);  // a header of that size is one, or is too long
-    const auto into = context.scratch.first(std::min(room, context.scratch.size()));
+    auto into = context.scratch.first(std::min(room, context.scratch.size()));
     const IoResult r = context.io.Read(c.fd, into);
     switch (r.status) {
       case IoStatus::kOk:
+      case IoStatus::kQueued:
         break;
       case IoStatus::kWouldBlock:
         return {EchoOutcome::kIdle, {}};
@@ -305,9 +307,11 @@ std::string BannerLine(const ServerFacts& facts, int cpu, const Connection& c,
 
 EchoResult DiscardService(Connection& c, const EchoContext& context) {
   for (std::size_t discarded = 0; discarded < context.turn_bytes;) {
-    const IoResult r = context.io.Read(c.fd, context.scratch);
+    std::span<std::byte> buffer = context.scratch;
+    const IoResult r = context.io.Read(c.fd, buffer);
     switch (r.status) {
       case IoStatus::kOk:
+      case IoStatus::kQueued:
         discarded += r.bytes;
         CountRead(c, context, r.bytes);
         break;

@@ -35,9 +35,9 @@ IoResult Failure(int error) {
 
 }  // namespace
 
-IoResult KernelSocketIo::Read(int fd, std::span<std::byte> into) noexcept {
+IoResult KernelSocketIo::Read(int fd, std::span<std::byte>& buffer) noexcept {
   for (;;) {
-    const ssize_t n = Receive(fd, into.data(), into.size());
+    const ssize_t n = Receive(fd, buffer.data(), buffer.size());
     if (n > 0) [[likely]]
       return {IoStatus::kOk, static_cast<std::size_t>(n), 0};
     if (n == 0) return {IoStatus::kEof, 0, 0};

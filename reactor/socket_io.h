@@ -14,6 +14,7 @@ namespace echogw {
 
 enum class IoStatus : std::uint8_t {
   kOk,          // `bytes` were moved, at least one
+  kQueued,      // all of it goes out with the next wait of the poller; only from Write
   kWouldBlock,  // nothing at the moment (EAGAIN)
   kEof,         // the peer sent FIN; only from Read
   kError,       // see `error`
@@ -23,6 +24,12 @@ struct IoResult {
   IoStatus status = IoStatus::kOk;
   std::size_t bytes = 0;
   int error = 0;  // errno, for kError
+};
+
+// What an engine holds of a connection; see SocketIo::TakeAhead.
+struct Ahead {
+  std::span<std::byte> bytes;  // good until the next call for any connection; empty: no more
+  bool unsent = false;         // Write had queued them; else they were received and never read
 };
 
 // A descriptor, or minus the errno of the failure.
@@ -35,7 +42,9 @@ class SocketIo {
   SocketIo& operator=(const SocketIo&) = delete;
   virtual ~SocketIo() = default;
 
-  [[nodiscard]] virtual IoResult Read(int fd, std::span<std::byte> into) noexcept = 0;
+  // Fills `buffer` from its beginning, or points it at bytes that are here already, which are good
+  // until the next call for any connection and may be changed in place.
+  [[nodiscard]] virtual IoResult Read(int fd, std::span<std::byte>& buffer) noexcept = 0;
   // Never raises SIGPIPE. `from` is not empty.
   [[nodiscard]] virtual IoResult Write(int fd, std::span<const std::byte> from) noexcept = 0;
   // A non-blocking, close-on-exec connection.
@@ -45,6 +54,17 @@ class SocketIo {
   virtual void Close(int fd) noexcept = 0;
   // Closes with RST: what is in flight is thrown away.
   virtual void Reset(int fd) noexcept = 0;
+
+  // For an engine that works ahead of the reactor; there is nothing to do where each call is a call
+  // of the kernel's.
+
+  // After kEventAhead or Poller::Remove: gives out what is held for the connection, what is unsent
+  // first, and holds it no longer. To be called until it returns nothing.
+  [[nodiscard]] virtual Ahead TakeAhead(int /*fd*/) noexcept { return {}; }
+  // From here on Read finds all that the kernel has, until it says that there is nothing.
+  virtual void CatchUp(int /*fd*/) noexcept {}
+  // Sends what is queued. False: the client does not take all of it, and kEventAhead follows.
+  [[nodiscard]] virtual bool Flush(int /*fd*/) noexcept { return true; }
 };
 
 // The kernel's sockets. One object serves any number of threads.
@@ -55,7 +75,7 @@ class KernelSocketIo final : public SocketIo {
   // out the lowest that is free, so the number of a descriptor tells how many are open.
   explicit KernelSocketIo(int ceiling = INT_MAX) : ceiling_(ceiling) {}
 
-  [[nodiscard]] IoResult Read(int fd, std::span<std::byte> into) noexcept override;
+  [[nodiscard]] IoResult Read(int fd, std::span<std::byte>& buffer) noexcept override;
   [[nodiscard]] IoResult Write(int fd, std::span<const std::byte> from) noexcept override;
   [[nodiscard]] AcceptResult Accept(int listener) noexcept override;
   void ShutdownWrite(int fd) noexcept override;

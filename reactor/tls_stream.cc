@@ -17,10 +17,11 @@ using Wire = TlsStream::Wire;
 int WireRead(BIO* bio, char* into, int size) {
   auto& wire = *static_cast<Wire*>(::BIO_get_data(bio));
   ::BIO_clear_retry_flags(bio);
-  const IoResult r = wire.io->Read(
-      wire.fd, std::as_writable_bytes(std::span(into, static_cast<std::size_t>(size))));
+  auto buffer = std::as_writable_bytes(std::span(into, static_cast<std::size_t>(size)));
+  const IoResult r = wire.io->Read(wire.fd, buffer);
   switch (r.status) {
     case IoStatus::kOk:
+    case IoStatus::kQueued:
       return static_cast<int>(r.bytes);
     case IoStatus::kWouldBlock:
       ::BIO_set_retry_read(bio);

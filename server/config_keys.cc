@@ -220,11 +220,14 @@ std::vector<ConfigKey> ReactorKeys() {
        "or "
        "none when the cgroup CPU quota is less",
        Kind::kText, ApplyCpus},
-      {"poller", "Reactors", "auto|epoll|poll|select", "auto",
-       "How a reactor waits for events; auto takes the best the system has", Kind::kText,
+      {"poller", "Reactors", "auto|epoll|io_uring|poll|select", "auto",
+       "How a reactor waits for events and, with io_uring, moves bytes; auto takes epoll where the "
+       "system has it",
+       Kind::kText,
        [](const Values& v, const Machine&, Config& c) {
          return Assign(ParseWord<PollerKind>(v[0], {{"auto", PollerKind::kEpoll},
                                                     {"epoll", PollerKind::kEpoll},
+                                                    {"io_uring", PollerKind::kIoUring},
                                                     {"poll", PollerKind::kPoll},
                                                     {"select", PollerKind::kSelect}}),
                        c.reactor.poller);

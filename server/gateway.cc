@@ -10,6 +10,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "reactor/poller.h"
+#include "reactor/uring_engine.h"
 #include "server/build_info.h"
 #include "server/descriptor_budget.h"
 #include "server/metric_tables.h"
@@ -33,16 +35,12 @@ constexpr seconds kDrainGrace(5);
 // For all else that a stop does, on a busy machine.
 constexpr seconds kStopGrace(5);
 
-const char* Name(PollerKind poller) {
-  switch (poller) {
-    case PollerKind::kEpoll:
-      return "epoll";
-    case PollerKind::kPoll:
-      return "poll";
-    case PollerKind::kSelect:
-      break;
-  }
-  return "select";
+// The mechanism in force, and what io_uring would do here if it is another one.
+std::string DescribePoller(PollerKind in_force) {
+  const char* name = PollerName(in_force);
+  if (in_force == PollerKind::kIoUring) return name;
+  const absl::Status status = UringEngine::Available();
+  return absl::StrCat(name, " (", status.ok() ? "io_uring is available" : status.message(), ")");
 }
 
 // For whoever asks the service manager how we are.
@@ -193,7 +191,7 @@ GatewayInfo Gateway::Info() const {
   info.build = GetBuildInfo();
   info.start_time = start_time_;
   info.pid = static_cast<std::uint32_t>(::getpid());
-  info.poller = Name(loaded_.config.reactor.poller);
+  info.poller = PollerName(loaded_.config.reactor.poller);
   info.transform = loaded_.config.reactor.transform == Transform::kUpper ? "upper" : "none";
   info.listen_addresses = listen_addresses();
   info.udp_addresses = pool_->udp_addresses();
@@ -264,7 +262,7 @@ void Gateway::LogStart() const {
               absl::StrCat(VersionLine(), ": ", reactors, " reactors on ",
                            config.cpus.empty() ? std::string("any CPU")
                                                : absl::StrCat("CPUs ", FormatCpuList(config.cpus)),
-                           ", ", Name(config.reactor.poller), ", ", limit.rlim_cur,
+                           ", ", DescribePoller(config.reactor.poller), ", ", limit.rlim_cur,
                            " descriptors, listening on ", absl::StrJoin(listen_addresses(), " "),
                            udp.empty() ? "" : ", UDP on ", absl::StrJoin(udp, " ")));
 }

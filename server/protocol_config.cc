@@ -113,7 +113,29 @@ absl::StatusOr<ListenAddress> ParseListen(const std::string& text) {
   return address;
 }
 
+namespace {
+
+// The engine receives ahead of its reactor, which neither a session nor a byte limit could bound.
+absl::Status CheckEngine(const Config& config) {
+  if (config.reactor.poller != PollerKind::kIoUring) return absl::OkStatus();
+  constexpr char kInstead[] = "; take --poller epoll";
+  for (const ListenAddress& address : config.listen) {
+    if (address.is_unix() || !address.service.plain()) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "poller: io_uring serves plain TCP echo, not '", address.Spec(), "'", kInstead));
+    }
+  }
+  if (config.reactor.limits.rate != 0 || config.reactor.limits.output_buffer != 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("poller: io_uring has no rate and no output-buffer", kInstead));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
 absl::Status CheckProtocols(const Config& config) {
+  if (auto status = CheckEngine(config); !status.ok()) return status;
   if (config.tls_cert.empty() != config.tls_key.empty()) {
     return absl::InvalidArgumentError("tls-cert and tls-key need each other");
   }

@@ -231,6 +231,11 @@ absl::StatusOr<ChangedLimits> ReactorPool::SetLimits(const LimitsChange& change)
   const std::scoped_lock lock(limits_mutex_);
   ChangedLimits changed{.before = slots_.limits(), .after = {}};
   changed.after = change.AppliedTo(changed.before);
+  if (options_.reactor.poller == PollerKind::kIoUring &&
+      (changed.after.rate != 0 || changed.after.output_buffer != 0)) {
+    return absl::FailedPreconditionError(
+        "io_uring has no rate and no output buffer limit; run with --poller epoll for them");
+  }
   if (change.dry_run || changed.after == changed.before) return changed;
   const SteadyTime deadline = std::chrono::steady_clock::now() + kPatience;
   std::size_t late = 0;

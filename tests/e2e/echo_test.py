@@ -2,7 +2,9 @@
 nothing. Method: real clients on loopback against the real binary, with each poller."""
 
 import contextlib
+import os
 import socket
+import sys
 import threading
 import time
 import unittest
@@ -131,6 +133,27 @@ class Poll(EchoCases, EndToEnd):
 
 class Select(EchoCases, EndToEnd):
     POLLER = "select"
+
+
+class IoUring(EchoCases, EndToEnd):
+    POLLER = "io_uring"
+
+    def setUp(self):
+        note = self.gateway().err.wait_for(r" epoll \((.*)\), \d+ descriptors").group(1)
+        if note != "io_uring is available":
+            self.skipTest(note)
+        super().setUp()
+
+    def test_blocked_it_is_refused_and_auto_is_epoll(self):
+        # A system call filter, as a container has one: io_uring_setup (425 everywhere) is refused.
+        blocked = (sys.executable, os.path.join(os.path.dirname(__file__), "without_io_uring.py"))
+        result = run(*blocked, ECHOGW, "--poller", "io_uring", "--listen", "127.0.0.1:0", "--admin",
+                     "127.0.0.1:0", "--metrics", "127.0.0.1:0")
+        self.assertEqual(result.code, 1, result)
+        self.one_line(result.err, "io_uring is blocked (EPERM)", "seccomp")
+        gateway = self.gateway(prefix=blocked)
+        self.assertEqual(self.ctl_json(gateway, "info")["poller"], "epoll")
+        self.assertIsNotNone(gateway.err.wait_for(r"epoll \(io_uring is blocked \(EPERM\)"))
 
 
 class SlowReader(EndToEnd):

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "gtest/gtest.h"
+#include "tests/support/test_reactor.h"
 
 namespace echogw {
 namespace {
@@ -28,9 +29,9 @@ PoolModel::PoolModel(Random& random) : random_(random) {
   PoolOptions options = LoopbackPool(reactors);
   steering_ = random.Percent(70);
   options.steering = steering_;
-  options.reactor.poller = random.Percent(70)
-                               ? PollerKind::kEpoll
-                               : (random.Percent(50) ? PollerKind::kPoll : PollerKind::kSelect);
+  const std::vector<PollerKind> pollers = AllPollers();
+  options.reactor.poller =
+      random.Percent(60) ? PollerKind::kEpoll : pollers[random.Between(1, pollers.size() - 1)];
   // Few a turn, so that moves and closings take more than one.
   options.reactor.slice_connections = static_cast<std::uint32_t>(random.Between(1, 8));
   if (random.Percent(30)) options.listen.push_back(options.listen.front());

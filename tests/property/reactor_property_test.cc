@@ -39,7 +39,8 @@ class Group {
   Group(PollerKind poller, Random& random) : random_(random) {
     const std::size_t n = random.Between(1, 4);
     TestReactorOptions options = Draw(poller);
-    if (poller != PollerKind::kEpoll && random.Percent(70)) {
+    const bool level = poller == PollerKind::kPoll || poller == PollerKind::kSelect;
+    if (level && random.Percent(70)) {
       io_ = std::make_unique<FaultySocketIo>(random.Between(0, UINT32_MAX), 20);
       options.io = io_.get();
     }

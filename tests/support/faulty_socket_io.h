@@ -24,9 +24,9 @@ class FaultySocketIo final : public SocketIo {
   void FailAccept(int error) { accept_error_.store(error, std::memory_order_relaxed); }
   [[nodiscard]] std::size_t accepts() const { return accepts_.load(std::memory_order_relaxed); }
 
-  [[nodiscard]] IoResult Read(int fd, std::span<std::byte> into) noexcept override {
-    const std::size_t n = Disturbed(into.size());
-    return n == 0 ? IoResult{IoStatus::kWouldBlock, 0, 0} : kernel_.Read(fd, into.first(n));
+  [[nodiscard]] IoResult Read(int fd, std::span<std::byte>& buffer) noexcept override {
+    std::span<std::byte> part = buffer.first(Disturbed(buffer.size()));
+    return part.empty() ? IoResult{IoStatus::kWouldBlock, 0, 0} : kernel_.Read(fd, part);
   }
   [[nodiscard]] IoResult Write(int fd, std::span<const std::byte> from) noexcept override {
     const std::size_t n = Disturbed(from.size());

@@ -17,11 +17,11 @@ class HookedSocketIo final : public SocketIo {
   // Given what the kernel answered; returns what the reactor sees.
   std::function<AcceptResult(AcceptResult)> on_accept;
 
-  [[nodiscard]] IoResult Read(int fd, std::span<std::byte> into) noexcept override {
+  [[nodiscard]] IoResult Read(int fd, std::span<std::byte>& buffer) noexcept override {
     if (on_read) {
-      if (const auto answer = on_read(fd, into)) return *answer;
+      if (const auto answer = on_read(fd, buffer)) return *answer;
     }
-    return kernel_.Read(fd, into);
+    return kernel_.Read(fd, buffer);
   }
   [[nodiscard]] IoResult Write(int fd, std::span<const std::byte> from) noexcept override {
     if (on_write) {

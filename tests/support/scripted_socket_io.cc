@@ -57,8 +57,8 @@ std::size_t ScriptedSocketIo::steps_left() const {
   return n;
 }
 
-IoResult ScriptedSocketIo::Read(int fd, std::span<std::byte> into) noexcept {
-  CHECK(!closed_.contains(fd) && !reset_.contains(fd) && !into.empty());
+IoResult ScriptedSocketIo::Read(int fd, std::span<std::byte>& buffer) noexcept {
+  CHECK(!closed_.contains(fd) && !reset_.contains(fd) && !buffer.empty());
   ++reads_[fd];
   auto& steps = read_steps_[fd];
   if (steps.empty()) return {IoStatus::kWouldBlock, 0, 0};
@@ -66,8 +66,8 @@ IoResult ScriptedSocketIo::Read(int fd, std::span<std::byte> into) noexcept {
   IoResult result = step.result;
   if (result.status == IoStatus::kOk) {
     // As the kernel does: what does not fit stays for the next read.
-    result.bytes = std::min(step.bytes.size(), into.size());
-    std::memcpy(into.data(), step.bytes.data(), result.bytes);
+    result.bytes = std::min(step.bytes.size(), buffer.size());
+    std::memcpy(buffer.data(), step.bytes.data(), result.bytes);
     step.bytes.erase(0, result.bytes);
     if (!step.bytes.empty()) return result;
   }

@@ -40,7 +40,7 @@ class ScriptedSocketIo final : public SocketIo {
   // Steps of reads and writes that were not used.
   [[nodiscard]] std::size_t steps_left() const;
 
-  [[nodiscard]] IoResult Read(int fd, std::span<std::byte> into) noexcept override;
+  [[nodiscard]] IoResult Read(int fd, std::span<std::byte>& buffer) noexcept override;
   [[nodiscard]] IoResult Write(int fd, std::span<const std::byte> from) noexcept override;
   [[nodiscard]] AcceptResult Accept(int listener) noexcept override;
   void ShutdownWrite(int fd) noexcept override { fin_.insert(fd); }

@@ -5,6 +5,7 @@
 
 #include "gtest/gtest.h"
 #include "reactor/check.h"
+#include "reactor/uring_engine.h"
 #include "tests/support/wait_until.h"
 
 namespace echogw {
@@ -139,6 +140,16 @@ void TestReactor::Finish() {
   ExpectBalanced(s);
   EXPECT_EQ(s.connections_active, 0U);
   EXPECT_EQ(s.pending_bytes, 0U);
+}
+
+std::vector<PollerKind> ReadinessPollers() {
+  return {PollerKind::kEpoll, PollerKind::kPoll, PollerKind::kSelect};
+}
+
+std::vector<PollerKind> AllPollers() {
+  std::vector<PollerKind> all = {PollerKind::kEpoll, PollerKind::kPoll, PollerKind::kSelect};
+  if (UringEngine::Available().ok()) all.push_back(PollerKind::kIoUring);
+  return all;
 }
 
 void ExpectBalanced(const CounterSnapshot& s) {

@@ -113,8 +113,10 @@ class TestReactor {
 // accepted + moved in == closed + moved out + active.
 void ExpectBalanced(const CounterSnapshot& counters);
 
-[[nodiscard]] inline std::vector<PollerKind> AllPollers() {
-  return {PollerKind::kEpoll, PollerKind::kPoll, PollerKind::kSelect};
-}
+// Every poller that works here: io_uring may be blocked, or the kernel too old.
+[[nodiscard]] std::vector<PollerKind> AllPollers();
+
+// Without engines that receive ahead: those that serve sessions and keep to byte limits.
+[[nodiscard]] std::vector<PollerKind> ReadinessPollers();
 
 }  // namespace echogw

@@ -35,7 +35,8 @@ class KernelSocketIoTest : public ::testing::Test {
   std::unique_ptr<TestListener> listener_;
   std::unique_ptr<TestClient> client_;
   int fd_ = -1;
-  std::array<std::byte, 1024> buffer_{};
+  std::array<std::byte, 1024> bytes_{};
+  std::span<std::byte> buffer_ = bytes_;
 };
 
 TEST_F(KernelSocketIoTest, ReadsAndWrites) {
@@ -44,7 +45,7 @@ TEST_F(KernelSocketIoTest, ReadsAndWrites) {
   const IoResult r = ReadWhenReady();
   EXPECT_EQ(r.status, IoStatus::kOk);
   ASSERT_EQ(r.bytes, 3U);
-  const IoResult w = io_.Write(fd_, std::span(buffer_).first(3));
+  const IoResult w = io_.Write(fd_, buffer_.first(3));
   EXPECT_EQ(w.status, IoStatus::kOk);
   EXPECT_EQ(w.bytes, 3U);
   EXPECT_EQ(client_->Receive(3), "abc");
@@ -68,7 +69,7 @@ TEST_F(KernelSocketIoTest, ResetOfThePeerIsAnErrorAndNoSignal) {
   EXPECT_EQ(r.status, IoStatus::kError);
   EXPECT_EQ(r.error, ECONNRESET);
   // SIGPIPE would end the process here.
-  const IoResult w = io_.Write(fd_, std::span(buffer_).first(3));
+  const IoResult w = io_.Write(fd_, buffer_.first(3));
   EXPECT_EQ(w.status, IoStatus::kError);
   EXPECT_EQ(w.error, EPIPE);
   io_.ShutdownWrite(fd_);  // an error of no interest

@@ -1,4 +1,4 @@
-// Goal: epoll, poll and select keep the same promises behind the one interface.
+// Goal: epoll, poll, select and io_uring keep the same promises behind the one interface.
 // Method: the same cases over each, on pipes and socket pairs.
 #include "reactor/poller.h"
 
@@ -16,7 +16,9 @@
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "reactor/counters.h"
 #include "reactor/epoll_poller.h"
+#include "reactor/socket_io.h"
 #include "reactor/unique_fd.h"
 #include "tests/support/descriptors.h"
 #include "tests/support/test_reactor.h"
@@ -45,7 +47,7 @@ class PollerTest : public DescriptorTest, public ::testing::WithParamInterface<P
  protected:
   void SetUp() override {
     DescriptorTest::SetUp();
-    auto made = Poller::Create(GetParam());
+    auto made = Poller::Create(GetParam(), deps_);
     ASSERT_TRUE(made.ok()) << made.status();
     poller_ = std::move(*made);
   }
@@ -68,6 +70,9 @@ class PollerTest : public DescriptorTest, public ::testing::WithParamInterface<P
     return out;
   }
 
+  KernelSocketIo io_;
+  Counters counters_;
+  const PollerDeps deps_{.io = io_, .counters = counters_, .buffer_bytes = 4096};
   std::unique_ptr<Poller> poller_;
 };
 
@@ -248,7 +253,10 @@ TEST(EpollPollerTest, OutOfDescriptorsIsAnErrorThatNamesTheCall) {
   ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &limit), 0);
   const rlimit none{.rlim_cur = 0, .rlim_max = limit.rlim_max};
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
-  const auto made = Poller::Create(PollerKind::kEpoll);
+  KernelSocketIo io;
+  Counters counters;
+  const auto made =
+      Poller::Create(PollerKind::kEpoll, {.io = io, .counters = counters, .buffer_bytes = 4096});
   const PollerKind best = BestPoller();
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &limit), 0);
   EXPECT_TRUE(absl::IsResourceExhausted(made.status())) << made.status();

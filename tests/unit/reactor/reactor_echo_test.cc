@@ -122,13 +122,13 @@ TEST_P(ReactorEchoTest, ResetEndsOneConnectionOnly) {
   EXPECT_EQ(reactor.closed(CloseReason::kPeerReset), 2U);
 }
 
-TEST_P(ReactorEchoTest, ClientThatNeverReadsCostsOneBufferAndNothingElse) {
+TEST_P(ReactorEchoTest, ClientThatNeverReadsCostsItsBuffersAndNothingElse) {
   TestReactor reactor(TightOptions());
   const auto other = reactor.Connect();
   const auto deaf = reactor.Connect(TightClient());
   const std::string sent = Jam(reactor, *deaf);
   const CounterSnapshot jammed = reactor.counters();
-  EXPECT_LE(jammed.pending_bytes, TightOptions().reactor.buffer_bytes);
+  EXPECT_LE(jammed.pending_bytes, TightOptions().reactor.buffer_bytes * HeldBuffersMax());
 
   // Time goes by: nothing more is read, nothing grows, and the loop does not turn for nothing.
   for (int i = 0; i < 50; ++i) {
@@ -198,6 +198,7 @@ TEST_P(ReactorEchoTest, OneTurnOfTheLoopMovesABoundedAmount) {
 // A connection that waits in the queue of those with more to do is closed by an event, and its slot
 // and descriptor are taken by a new client in the same turn: the queue must not find it.
 TEST_P(ReactorEchoTest, QueueEntryOfAClosedConnectionIsStale) {
+  if (ReadsAhead()) GTEST_SKIP() << "its reads are not calls that a test could step into";
   HookedSocketIo io;
   int victim = -1;
   bool fail_victim = false;
@@ -296,6 +297,7 @@ TEST_P(ReactorEchoTest, DoesNotPollUnlessToldTo) {
 }
 
 TEST_P(ReactorEchoTest, StallIsCountedAndLoggedWithTheReactorsNumber) {
+  if (ReadsAhead()) GTEST_SKIP() << "its reads are not calls that a test could step into";
   ManualClock clock;
   HookedSocketIo io;
   Nanos read_takes = 0;

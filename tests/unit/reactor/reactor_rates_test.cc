@@ -13,7 +13,8 @@ namespace {
 using End = TestClient::End;
 
 class ReactorRatesTest : public LimitsTestBase {};
-INSTANTIATE_TEST_SUITE_P(, ReactorRatesTest, ::testing::ValuesIn(AllPollers()), PollerParamName);
+INSTANTIATE_TEST_SUITE_P(, ReactorRatesTest, ::testing::ValuesIn(ReadinessPollers()),
+                         PollerParamName);
 
 // ---- the accept rate ----
 

@@ -59,7 +59,8 @@ class ReactorSessionTest : public ReactorTest {
     return true;
   }
 };
-INSTANTIATE_TEST_SUITE_P(, ReactorSessionTest, ::testing::ValuesIn(AllPollers()), PollerParamName);
+INSTANTIATE_TEST_SUITE_P(, ReactorSessionTest, ::testing::ValuesIn(ReadinessPollers()),
+                         PollerParamName);
 
 TEST_P(ReactorSessionTest, AProxiedClientIsWhatOthersSee) {
   TestReactor reactor(Serving(kProxy));

@@ -110,6 +110,18 @@ TEST(ProtocolConfig, ErrorsSayWhatIsAllowed) {
   EXPECT_THAT(ErrorOf({{"instance", {std::string(65, 'x')}}}), HasSubstr("1 to 64 bytes"));
 }
 
+TEST(ProtocolConfig, IoUringServesPlainEchoOverTcp) {
+  EXPECT_TRUE(Load({{"listen", {"127.0.0.1:7"}}, {"poller", {"io_uring"}}}).ok());
+  for (const char* other : {"discard@:9", "proxy@:9", "unix:/run/echo.sock"}) {
+    EXPECT_THAT(ErrorOf({{"listen", {other}}, {"poller", {"io_uring"}}}),
+                HasSubstr("poller: io_uring serves plain TCP echo, not '"));
+  }
+  EXPECT_THAT(ErrorOf({{"rate", {"1MiB"}}, {"poller", {"io_uring"}}}),
+              HasSubstr("poller: io_uring has no rate and no output-buffer"));
+  EXPECT_THAT(ErrorOf({{"output-buffer", {"1KiB"}}, {"poller", {"io_uring"}}}),
+              HasSubstr("poller: io_uring has no rate and no output-buffer"));
+}
+
 TEST(ProtocolConfig, AnInstanceIsTheMachineUnlessItIsNamed) {
   const auto named = Load({{"instance", {"gw-1"}}, {"handshake-timeout", {"250ms"}}});
   ASSERT_TRUE(named.ok());

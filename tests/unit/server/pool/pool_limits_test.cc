@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "reactor/uring_engine.h"
 #include "tests/support/descriptors.h"
 #include "tests/support/pool_fixture.h"
 #include "tests/support/pool_load.h"
@@ -68,6 +69,21 @@ TEST_F(PoolLimitsTest, ChangesNameTheOldAndTheNewOnesAndDryRunsChangeNothing) {
   EXPECT_EQ(changed->before, Limits());
   EXPECT_EQ(pool->GetLimits(), changed->after);
   EXPECT_EQ(changed->after.max_connections, Limits().max_connections) << "it was not named";
+}
+
+TEST_F(PoolLimitsTest, IoUringTakesNoByteLimits) {
+  if (const absl::Status status = UringEngine::Available(); !status.ok()) {
+    GTEST_SKIP() << status.message();
+  }
+  PoolOptions options = LoopbackPool(1);
+  options.reactor.poller = PollerKind::kIoUring;
+  TestPool pool(options);
+  const auto changed =
+      pool->SetLimits({.values = {.max_connections_total = 9, .rate = 1000},
+                       .numbers = {&Limits::max_connections_total, &Limits::rate}});
+  EXPECT_EQ(changed.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(pool->GetLimits().max_connections_total, 0U) << "nothing is half applied";
+  EXPECT_TRUE(pool->SetLimits(Numbers(9, 0)).ok());
 }
 
 TEST_F(PoolLimitsTest, ReactorsThatStartLaterHaveThem) {

@@ -2,6 +2,7 @@
 // And the same clients against a pool that closes its listeners, to show that they would.
 
 #include "gtest/gtest.h"
+#include "reactor/uring_engine.h"
 #include "tests/support/descriptors.h"
 #include "tests/support/pool_fixture.h"
 #include "tests/support/pool_load.h"
@@ -19,6 +20,14 @@ struct LiveCase {
 
 class PoolLiveTest : public DescriptorTest, public ::testing::WithParamInterface<LiveCase> {
  protected:
+  void SetUp() override {
+    DescriptorTest::SetUp();
+    if (GetParam().poller != PollerKind::kIoUring) return;
+    if (const absl::Status status = UringEngine::Available(); !status.ok()) {
+      GTEST_SKIP() << status.message();
+    }
+  }
+
   [[nodiscard]] static PoolOptions Options(std::uint32_t reactors) {
     PoolOptions options = LoopbackPool(reactors);
     options.steering = GetParam().steering;
@@ -139,7 +148,8 @@ INSTANTIATE_TEST_SUITE_P(
     All, PoolLiveTest,
     ::testing::Values(LiveCase{.name = "Steered"}, LiveCase{.name = "Hashed", .steering = false},
                       LiveCase{.name = "Poll", .poller = PollerKind::kPoll},
-                      LiveCase{.name = "Select", .poller = PollerKind::kSelect}),
+                      LiveCase{.name = "Select", .poller = PollerKind::kSelect},
+                      LiveCase{.name = "IoUring", .poller = PollerKind::kIoUring}),
     [](const auto& live) { return live.param.name; });
 
 // The canary: a pool that closes the listeners of reactors that end does lose connections, and the
