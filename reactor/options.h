@@ -37,7 +37,7 @@ struct ReactorOptions {
   // A connection that a limit closes has so long to take what is held for it and to answer our FIN
   // with its own; then it is reset.
   std::chrono::nanoseconds limit_close_grace = std::chrono::seconds(5);
-  // The most connections accepted from one listener before the others get their turn.
+  // The most connections accepted from one listener in a turn, however much else it has to do.
   std::uint32_t accept_batch_max = 64;
   // The most datagrams, or coalesced runs of them, read from one UDP socket at once. 32 take 31 %
   // less CPU for each than one by one, 64 hardly less than 32 (tests/bench/udp_bench.cc).

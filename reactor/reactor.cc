@@ -56,6 +56,7 @@ bool Reactor::Turn(Nanos wait_max) {
   now_ = deps_.clock.Now();
   const Nanos woke_at = now_;
   ++turn_;
+  turn_events_ = static_cast<std::uint32_t>(n);
   Counters& counters = deps_.counters;
   counters.loop_wait_ns.Add(static_cast<std::uint64_t>(woke_at - slept_at));
   counters.wakeups.Add(1);

@@ -85,9 +85,6 @@ class Reactor {
     Listener listener;
     bool taken = false;
     bool watched = false;  // by the poller
-    // Accepts in a row that the last turns made worthwhile, and the turn it was last ready.
-    std::uint32_t batch = 1;
-    std::uint64_t ready_turn = 0;
   };
 
   struct MoveJob {
@@ -272,6 +269,7 @@ class Reactor {
   std::optional<CloseJob> close_job_ ECHOGW_OF(loop_);
 
   std::uint64_t turn_ ECHOGW_OF(loop_) = 0;
+  std::uint32_t turn_events_ ECHOGW_OF(loop_) = 0;  // of this turn
   Nanos now_ ECHOGW_OF(loop_) = 0;
   bool mail_ ECHOGW_OF(loop_) = false;
   bool stopped_ ECHOGW_OF(loop_) = false;

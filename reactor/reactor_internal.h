@@ -27,6 +27,9 @@ inline constexpr Nanos kAcceptRatePause = 2 * kNanosPerMilli;
 // Timers that end in one turn; each may cost some system calls.
 inline constexpr int kTimersPerTurn = 128;
 
+// One more connection is accepted in a turn for so many events of it: with 256 of them, 16.
+inline constexpr std::uint32_t kEventsAnAccept = 16;
+
 // A pause of accepting is logged at most this often.
 inline constexpr Nanos kPauseLogInterval = kNanosPerSecond;
 
