@@ -265,13 +265,17 @@ bool Session::EndWaiting(const EchoContext& context) {
     return false;
   }
   const bool certain = ParseProxyHeader(AsBytes(early_)).certain;
-  if (service_.proxy == ProxyUse::kOptional && !certain) {
-    Count(context, ProxyOutcome::kAbsent);
-    stage_ = AfterHeader();
-    return true;
+  if (service_.proxy == ProxyUse::kRequired || certain) {
+    Count(context, ProxyOutcome::kTimedOut);
+    return false;
   }
-  Count(context, ProxyOutcome::kTimedOut);
-  return false;
+  Count(context, ProxyOutcome::kAbsent);
+  if (tls_ != nullptr) {  // the deadline is that of the handshake, too
+    Count(context, TlsFailure::kTimedOut);
+    return false;
+  }
+  stage_ = AfterHeader();
+  return true;
 }
 
 EchoResult Session::Greet(Connection& c, const EchoContext& context, const ServerFacts& facts) {

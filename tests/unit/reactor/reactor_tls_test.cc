@@ -265,6 +265,20 @@ TEST_P(ReactorTlsTest, FailuresAreCountedByReason) {
   EXPECT_EQ(reactor.counters().tls_handshakes, 0U);
 }
 
+// That no header came is decided when the time for the handshake is over as well.
+TEST_P(ReactorTlsTest, AnOptionalHeaderGivesTheHandshakeNoMoreTime) {
+  ManualClock clock;
+  TestReactorOptions options = Serving({.proxy = ProxyUse::kOptional});
+  options.clock = &clock;
+  TestReactor reactor(options);
+  const auto silent = reactor.Connect();
+  for (int i = 0; i < 5; ++i) reactor.Turn();
+  clock.Advance(5 * kNanosPerSecond);
+  for (int i = 0; i < 5; ++i) reactor.Turn();
+  EXPECT_EQ(reactor.closed(CloseReason::kHandshakeTimeout), 1U);
+  EXPECT_EQ(Failures(reactor, TlsFailure::kTimedOut), 1U);
+}
+
 TEST_P(ReactorTlsTest, BrokenRecordsEndTheConnection) {
   TestReactor reactor(Serving());
   const auto client = Connect(reactor);
