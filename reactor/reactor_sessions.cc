@@ -76,6 +76,7 @@ void Reactor::EndHandshakes() {
     Session& session = *table_.ExtraOf(token.index)->session;
     if (!session.waiting()) continue;
     if (session.EndWaiting(echo_)) {
+      TellOpened(*c, token.index);
       Settle(*c, token, SessionTurn(*c, token, session, echo_));
     } else {
       CloseConnection(*c, token, CloseReason::kHandshakeTimeout);

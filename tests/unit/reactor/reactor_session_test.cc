@@ -133,11 +133,15 @@ TEST_P(ReactorSessionTest, TimeLetsAnUndecidedClientIn) {
   TestReactorOptions options = Serving({.proxy = ProxyUse::kOptional});
   options.clock = &clock;
   TestReactor reactor(options);
+  reactor.events().SetWatched(true);
   const auto client = reactor.Connect();
   client->Send("PRO");
   for (int i = 0; i < 10; ++i) reactor.Turn();
   clock.Advance(5 * kNanosPerSecond);
   EXPECT_EQ(Take({&reactor}, *client, 3), "PRO");
+  std::vector<ConnectionEvent> events;
+  reactor.events().Take(events);
+  EXPECT_EQ(events.size(), 1U) << "a watch is told when it is let in, not when it closes";
   EXPECT_EQ(reactor.Echo(*client, "XY"), "XY");
 }
 
