@@ -220,6 +220,8 @@ void Reactor::RunQueue() {
     Connection* c = table_.Find(token);
     if (c == nullptr) continue;
     c->queued = false;
+    // No event need lead to its turns: what it has to do may be to send.
+    c->active_at_ms = static_cast<std::uint32_t>(now_ / kNanosPerMilli);
     Settle(*c, token, c->fin_sent ? DiscardTurn(*c, echo_) : TurnOf(*c, token, true, 0));
   }
   queue_turn_.clear();

@@ -238,6 +238,25 @@ TEST_P(ReactorSessionTest, ChargenIsHeldBackByItsClientAndMovesWithoutAGap) {
   EXPECT_EQ(b.closed(CloseReason::kPeerClosed), 1U);
 }
 
+// Its client takes everything at once and sends nothing, so that no event tells of it.
+TEST_P(ReactorSessionTest, ChargenThatIsNeverHeldBackIsNotIdle) {
+  ManualClock clock;
+  TestReactorOptions options = Serving({.mode = ServiceMode::kChargen});
+  options.clock = &clock;
+  options.reactor.turn_bytes = 1;
+  options.reactor.limits.idle_timeout = kNanosPerSecond;
+  TestReactor reactor(options);
+  const auto client = reactor.Connect();
+  for (int i = 0; i < 20; ++i) {
+    clock.Advance(kNanosPerSecond / 5);
+    reactor.Turn();
+    client->Pump();
+    (void)client->Receive(client->received().size());
+  }
+  EXPECT_EQ(reactor.closed(CloseReason::kIdleTimeout), 0U);
+  EXPECT_EQ(client->end(), End::kOpen);
+}
+
 TEST_P(ReactorSessionTest, ChargenStarvesNobody) {
   TestReactorOptions options = Serving({.mode = ServiceMode::kChargen});
   TestListener echo;
