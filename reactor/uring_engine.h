@@ -86,6 +86,7 @@ class UringEngine final : public Poller, public SocketIo {
     std::uint8_t wants = 0;        // in work_ unless 0
     bool connection : 1 = false;
     bool receiving : 1 = false;   // the kernel receives, until it says that it ended
+    bool limited : 1 = false;     // and ends after receive_max_ bytes
     bool cancelling : 1 = false;  // it was asked to end
     bool polling : 1 = false;     // the kernel polls
     bool sending : 1 = false;     // a send waits for the next Enter

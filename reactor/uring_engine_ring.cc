@@ -89,6 +89,7 @@ void UringEngine::QueueWorkOf(Watch& w, std::uint8_t wants) noexcept {
     sqe.buf_group = UringBuffers::kGroup;
     SetReceiveMax(sqe, receive_max_);
     w.receiving = true;
+    w.limited = receive_max_ != 0;
   }
 }
 
@@ -249,8 +250,8 @@ void UringEngine::OnReceiveEnded(Watch& w, int result) noexcept {
     w.ended = true;
     return Announce(w, EPOLLIN | EPOLLRDHUP);
   }
-  if (result == -EINVAL && receive_max_ != 0) {
-    receive_max_ = 0;  // an older kernel
+  if (result == -EINVAL && w.limited) {
+    receive_max_ = 0;  // an older kernel, which refuses all that were asked at once
     return Ask(w, kWantReceive);
   }
   if (result > 0 || result == -ECANCELED || result == -ENOBUFS || result == -EINTR ||
