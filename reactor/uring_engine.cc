@@ -134,7 +134,7 @@ int UringEngine::SetInterest(int fd, std::uint64_t token, std::uint32_t interest
   }
   // What a connection waits for follows from what became of its sends.
   w->token = token;
-  w->events = w->blocked ? w->events : 0;
+  if (!w->blocked) w->events &= kEventAhead;
   if (w->blocked) return 0;
   if ((interest & kInterestRead) != 0 && w->first != kNone) Announce(*w, EPOLLIN);
   if ((interest & kInterestWrite) != 0) Announce(*w, EPOLLOUT);
@@ -239,9 +239,9 @@ Ahead UringEngine::TakeAhead(int fd) noexcept {
 IoResult UringEngine::Read(int fd, std::span<std::byte>& buffer) noexcept {
   ReturnLent();
   Watch& w = *Find(fd);
-  if (w.broken || w.blocked) [[unlikely]] {
+  if (w.broken || w.blocked || w.unsent != kNone) [[unlikely]] {
     if (w.broken) return {IoStatus::kError, 0, w.error};
-    return {IoStatus::kWouldBlock, 0, 0};
+    return {IoStatus::kWouldBlock, 0, 0};  // what is unsent goes first: the reactor is told of it
   }
   if (w.sending) {
     if (w.receiving && !w.cancelling) {
@@ -285,7 +285,7 @@ IoResult UringEngine::Write(int fd, std::span<const std::byte> from) noexcept {
   Watch& w = *Find(fd);
   if (w.sending) Enter(0);
   if (w.broken) return {IoStatus::kError, 0, w.error};
-  if (w.blocked) return {IoStatus::kWouldBlock, 0, 0};
+  if (w.blocked || w.unsent != kNone) return {IoStatus::kWouldBlock, 0, 0};
   const IoResult result = io_.Write(fd, from);
   if (result.status == IoStatus::kWouldBlock || result.bytes < from.size()) Block(w);
   return result;

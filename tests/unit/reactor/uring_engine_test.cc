@@ -6,12 +6,15 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <cstddef>
 #include <memory>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
@@ -160,6 +163,66 @@ TEST_F(UringEngineTest, WhatWasReceivedAheadMovesAlong) {
     EXPECT_EQ(a.counters().received_bytes + b.counters().received_bytes, 70U);
     EXPECT_EQ(a.counters().sent_bytes + b.counters().sent_bytes, 70U);
     for (TestReactor* r : {&a, &b}) ExpectBalanced(r->counters());
+  }
+}
+
+// The client takes bytes again before the reactor, whose batch was full, is told what is unsent.
+TEST_F(UringEngineTest, NothingOvertakesWhatIsUnsent) {
+  KernelSocketIo kernel;
+  Counters counters;
+  auto engine = Poller::Create(PollerKind::kIoUring,
+                               {.io = kernel, .counters = counters, .buffer_bytes = 65536});
+  ASSERT_TRUE(engine.ok());
+  Poller& poller = **engine;
+  SocketIo& io = *poller.socket_io();
+  std::array<std::array<int, 2>, 3> pairs{};
+  for (std::size_t i = 0; i < pairs.size(); ++i) {
+    ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pairs[i].data()), 0);
+    ASSERT_EQ(poller.Add(pairs[i][0], i + 1, kInterestRead, true), 0);
+  }
+  const auto& [slow, first, second] = pairs;
+  std::array<epoll_event, 8> events{};
+  const auto wait = [&](std::size_t most) { return poller.Wait(std::span(events).first(most), 0); };
+  for (const auto& other : {first, second}) ASSERT_EQ(::write(other[1], "x", 1), 1);
+  const std::string chunk = Pattern(50'000);
+  std::vector<std::byte> scratch(65536);
+  bool blocked = false;
+  for (int i = 0; i < 100 && !blocked; ++i) {
+    ASSERT_EQ(::write(slow[1], chunk.data(), chunk.size()), static_cast<ssize_t>(chunk.size()));
+    while (wait(events.size()) != 0) {
+    }
+    std::span<std::byte> buffer(scratch);
+    ASSERT_EQ(io.Read(slow[0], buffer).status, IoStatus::kOk);
+    ASSERT_EQ(io.Write(slow[0], buffer).status, IoStatus::kQueued);
+    ASSERT_EQ(::write(slow[1], "!", 1), 1);
+    // Both are told of again, and before the other.
+    for (std::uint64_t j = 1; j < 3; ++j) {
+      ASSERT_EQ(poller.SetInterest(pairs[j][0], j + 1, kInterestRead, true), 0);
+    }
+    ASSERT_EQ(wait(1), 1U);
+    blocked = !io.Flush(slow[0]);
+    if (blocked) break;
+    buffer = std::span(scratch);
+    ASSERT_EQ(io.Read(slow[0], buffer).bytes, 1U);
+  }
+  ASSERT_TRUE(blocked);
+  while (::read(slow[1], scratch.data(), scratch.size()) > 0) {
+  }
+  ASSERT_EQ(wait(1), 1U);
+  EXPECT_EQ(events[0].data.u64, 3U);
+  std::span<std::byte> buffer(scratch);
+  EXPECT_EQ(io.Read(slow[0], buffer).status, IoStatus::kWouldBlock);
+  EXPECT_EQ(io.Write(slow[0], std::span(scratch).first(1)).status, IoStatus::kWouldBlock);
+  ASSERT_EQ(poller.SetInterest(slow[0], 1, kInterestRead | kInterestWrite, true), 0);
+  ASSERT_EQ(wait(1), 1U);
+  EXPECT_EQ(events[0].data.u64, 1U);
+  EXPECT_NE(events[0].events & kEventAhead, 0U);
+  EXPECT_TRUE(io.TakeAhead(slow[0]).unsent);
+  EXPECT_EQ(io.TakeAhead(slow[0]).bytes.size(), 1U);
+  EXPECT_TRUE(io.TakeAhead(slow[0]).bytes.empty());
+  for (const auto& pair : pairs) {
+    poller.Closing(pair[0]);
+    for (const int fd : pair) ::close(fd);
   }
 }
 
