@@ -99,7 +99,8 @@ void Reactor::Attach(MovedConnection arrived) {
   moved.unwatched = false;
   c = moved;
   if (auto extra = arrived.TakeExtra(); extra != nullptr) table_.SetExtra(token, std::move(extra));
-  c.watch_write = c.has_pending();
+  // One that closes may have been about to get its FIN: to be writable leads to a turn.
+  c.watch_write = c.has_pending() || (c.closing && !c.fin_sent);
   c.watch_read = edge_ || !c.has_pending();
   if (c.has_extra) ResumeSession(c, token);
   deps_.counters.pending_bytes.Add(c.pending_bytes());

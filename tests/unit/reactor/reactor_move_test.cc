@@ -274,5 +274,28 @@ TEST_P(ReactorMoveTest, ToAReactorThatStopsInTheSameBreath) {
   EXPECT_FALSE(b.mailbox().Post(Stop{}));
 }
 
+// An operator closes it with a turn's worth still to read, which leaves its FIN to the next turn.
+TEST_P(ReactorMoveTest, OneThatClosesGetsItsFinWhereItMoves) {
+  TestReactorOptions options = Options();
+  options.reactor.turn_bytes = 100;
+  options.reactor.events_max = 1;
+  TestReactor a(options);
+  options.reactor.id = 1;
+  options.deaf = true;
+  TestReactor b(options);
+  const auto client = a.Connect();
+  SliceBox box;
+  a.Post(CloseSome{.id = 1, .reply = &box, .refs = {{.id = 1, .slot = 0, .index = 0}}});
+  a.Post(MoveConnections{.id = 2, .targets = {&b.mailbox()}});
+  const std::string bytes = Pattern(100);
+  client->Send(bytes);
+  EXPECT_TRUE(TurnAllUntil({&a, &b}, [&] {
+    client->Pump();
+    return client->end() != TestClient::End::kOpen;
+  }));
+  EXPECT_EQ(client->ReceiveToEnd(), bytes);
+  EXPECT_EQ(client->end(), TestClient::End::kFin);
+}
+
 }  // namespace
 }  // namespace echogw
