@@ -25,6 +25,7 @@ void Reactor::Do(SetLimits& command) {
 }
 
 void Reactor::TakeLimits(const Limits& limits) {
+  const bool other_rate = limits.rate != limits_.rate;
   limits_ = limits;
   const std::size_t most = limits.output_buffer != 0 ? limits.output_buffer : scratch_.size();
   echo_.scratch = std::span(scratch_).first(std::min(most, scratch_.size()));
@@ -36,7 +37,11 @@ void Reactor::TakeLimits(const Limits& limits) {
     Connection* c = table_.InSlot(i);
     if (c == nullptr) continue;
     const Token token{i, c->generation};
-    if (c->has_extra) Resume(*c, token);
+    if (c->has_extra) {
+      // A bucket keeps the time when it is full: far away, after too much at the old rate.
+      if (other_rate) table_.ExtraOf(i)->bucket = TokenBucket{};
+      Resume(*c, token);
+    }
     Regulate(*c, token);
   }
 }

@@ -257,6 +257,26 @@ TEST_P(ReactorSessionTest, ChargenThatIsNeverHeldBackIsNotIdle) {
   EXPECT_EQ(client->end(), End::kOpen);
 }
 
+// It has sent more at once than its rate allows in half a minute.
+TEST_P(ReactorSessionTest, ANewRateForgivesWhatWasTooMuchForTheOld) {
+  ManualClock clock;
+  TestReactorOptions options = Serving({.mode = ServiceMode::kChargen});
+  options.clock = &clock;
+  options.reactor.limits.rate = 1024;
+  TestReactor reactor(options);
+  const auto client = reactor.Connect();
+  for (int i = 0; i < 10; ++i) reactor.Turn();
+  const std::uint64_t before = reactor.counters().sent_bytes;
+  SliceBox box;
+  reactor.Post(SetLimits{.id = 1, .reply = &box, .limits = {.rate = 1024 * 1024}});
+  for (int i = 0; i < 10; ++i) {
+    clock.Advance(kNanosPerSecond / 10);
+    reactor.Turn();
+    client->Pump();
+  }
+  EXPECT_GT(reactor.counters().sent_bytes, before + 500'000);
+}
+
 TEST_P(ReactorSessionTest, ChargenStarvesNobody) {
   TestReactorOptions options = Serving({.mode = ServiceMode::kChargen});
   TestListener echo;
