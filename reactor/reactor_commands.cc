@@ -58,6 +58,7 @@ void Reactor::Do(SetAdmission& command) {
   admission_ = command.admission;
   detach_filter_ = command.detach_filter;
   drop_datagrams_ = command.drop_datagrams;
+  if (AwaitsAcceptToken()) resume_accepting_at_ = now_;  // a reset needs no token
   Answer({.id = command.id});
 }
 

@@ -57,6 +57,16 @@ TEST_P(ReactorRatesTest, OrTheyAreReset) {
   EXPECT_EQ(reactor.Echo(*third, "x"), "x");
 }
 
+TEST_P(ReactorRatesTest, ADrainResetsThoseThatWaitForTheAcceptRate) {
+  TestReactor reactor(Limited({.accept_rate = 1, .accept_burst = 1}));
+  const auto first = reactor.Connect();
+  TestClient second(reactor.port());
+  Turns(reactor);
+  reactor.Post(SetAdmission{.id = 1, .admission = Admission::kReset});
+  EXPECT_TRUE(reactor.TurnUntil([&] { return reactor.rejected(RejectReason::kDraining) == 1; }));
+  EXPECT_EQ(EndOf(reactor, second), End::kReset);
+}
+
 // ---- bytes ----
 
 TEST_P(ReactorRatesTest, AConnectionIsReadNoFasterThanItsRate) {
