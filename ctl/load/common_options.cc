@@ -1,5 +1,8 @@
 #include "ctl/load/common_options.h"
 
+#include <cerrno>
+#include <utility>
+
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
@@ -84,6 +87,15 @@ absl::Status CommonLoadOptions::Prepare(std::uint64_t connections, LoadOptions* 
 }
 
 absl::Status CommonLoadOptions::Prepare(std::uint64_t sockets, UdpLoadOptions* load) const {
+  // Whoever asks for these would take the numbers of plain datagrams for theirs.
+  for (const auto& [given, name] :
+       {std::pair(tls_, "--tls"), std::pair(!tls_ca_.empty(), "--tls-ca"),
+        std::pair(tls_insecure_, "--tls-insecure"), std::pair(banner_, "--banner")}) {
+    if (given) return absl::InvalidArgumentError(absl::StrCat(name, ": not with --udp"));
+  }
+  if (!where_.unix_path.empty()) {
+    return absl::InvalidArgumentError("--udp: a unix socket has no datagrams; write HOST:PORT");
+  }
   if (absl::Status status = RaiseFileLimit(sockets); !status.ok()) return status;
   const absl::StatusOr<Endpoint> target = ResolveUdpEndpoint(where_);
   if (!target.ok()) return target.status();
@@ -114,8 +126,12 @@ ExitCode FailToConnect(CommandContext& context, const std::string& endpoint,
                 absl::StrCat("cannot even begin to connect to ", endpoint, ": ", reason,
                              "; this machine has no source port, file or memory left for it"));
   }
-  return Fail(context, ExitCode::kUnreachable,
-              absl::StrCat("cannot connect to ", endpoint, ": ", reason, "; is the endpoint up?"));
+  const bool tls = first.error == EPROTO;
+  return Fail(
+      context, ExitCode::kUnreachable,
+      absl::StrCat("cannot connect to ", endpoint, ": ", reason,
+                   tls ? "; does it serve TLS, with a certificate that --tls-ca vouches for?"
+                       : "; is the endpoint up?"));
 }
 
 }  // namespace echogw

@@ -292,7 +292,7 @@ class Tls(ProtocolCase):
             self.assertIn(outcome(client), ("fin", "reset"))
         untrusted = run(ECHOGWCTL, "bench", target, "--tls", "--messages", "1", "-c", "1")
         self.assertEqual(untrusted.code, 3, untrusted)
-        self.one_line(untrusted.err, "self-signed certificate")
+        self.one_line(untrusted.err, "self-signed certificate", "--tls-ca")
         failures = self.stats(gateway)["total"]["tls_failures"]
         self.assertEqual((failures["not_tls"], failures["alert"]), (1, 1))
         self.assertIn('reason="not_tls"} ', get(gateway, "/metrics")[2].decode())

@@ -165,11 +165,18 @@ TEST(LoadUdpTest, WhatMakesNoSenseIsRefused) {
     return run.err;
   };
   EXPECT_THAT(error_of({"--churn"}), HasSubstr("--churn: not with --udp"));
+  for (const char* option : {"--tls", "--tls-insecure", "--banner"}) {
+    EXPECT_THAT(error_of({option}), HasSubstr(std::string(option) + ": not with --udp"));
+  }
+  EXPECT_THAT(error_of({"--tls-ca", "ca.pem"}), HasSubstr("--tls-ca: not with --udp"));
   EXPECT_THAT(error_of({"--rate", "5"}), HasSubstr("--rate: not with --udp"));
   EXPECT_THAT(error_of({"-s", "7"}), HasSubstr("--size: a datagram of --udp has 8 to 65507 bytes"));
   EXPECT_THAT(error_of({"-s", "65508"}), HasSubstr("--size"));
   EXPECT_THAT(error_of({"-c", "1", "-t", "2"}), HasSubstr("--threads"));
   EXPECT_THAT(error_of({"--cpu", "4095"}), HasSubstr("CPU 4095"));
+  const LoadCliResult path = Bench({"unix:/run/echo.sock"});
+  EXPECT_EQ(path.code, 2) << path.err;
+  EXPECT_THAT(path.err, HasSubstr("--udp: a unix socket has no datagrams; write HOST:PORT"));
 }
 
 }  // namespace
