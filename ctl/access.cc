@@ -37,12 +37,15 @@ absl::StatusOr<std::string> ReadFile(const std::string& option, const std::strin
 }
 
 // gRPC would take anything, and fail every handshake.
-absl::Status ReadPem(const std::string& option, const std::string& path, std::string& text) {
+absl::Status ReadPem(const std::string& option, const std::string& path, const std::string& what,
+                     std::string& text) {
   if (path.empty()) return absl::OkStatus();
   auto read = ReadFile(option, path);
   if (!read.ok()) return read.status();
-  if (!absl::StrContains(*read, "-----BEGIN ")) {
-    return Bad(option, absl::StrCat("'", path, "' is not a PEM file"));
+  std::string end = absl::StrCat(what, "-----");
+  absl::AsciiStrToUpper(&end);
+  if (!absl::StrContains(*read, "-----BEGIN ") || !absl::StrContains(*read, end)) {
+    return Bad(option, absl::StrCat("'", path, "' holds no ", what, " in PEM"));
   }
   text = *std::move(read);
   return absl::OkStatus();
@@ -121,11 +124,11 @@ absl::StatusOr<Access> LoadAccess(const AccessOptions& options, const std::strin
   if (options.client_cert.empty() != options.client_key.empty()) {
     return absl::InvalidArgumentError("--client-cert and --client-key are of use together only");
   }
-  for (const auto& [option, path, text] :
-       {std::tuple("--ca-cert", &options.ca_cert, &access.ca_cert),
-        std::tuple("--client-cert", &options.client_cert, &access.client_cert),
-        std::tuple("--client-key", &options.client_key, &access.client_key)}) {
-    if (auto status = ReadPem(option, *path, *text); !status.ok()) return status;
+  for (const auto& [option, path, what, text] :
+       {std::tuple("--ca-cert", &options.ca_cert, "certificate", &access.ca_cert),
+        std::tuple("--client-cert", &options.client_cert, "certificate", &access.client_cert),
+        std::tuple("--client-key", &options.client_key, "private key", &access.client_key)}) {
+    if (auto status = ReadPem(option, *path, what, *text); !status.ok()) return status;
   }
   if (auto status = LoadToken(options, target, access); !status.ok()) return status;
   return access;

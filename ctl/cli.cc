@@ -75,6 +75,13 @@ std::string ParseFault(const CLI::ParseError& error, const CLI::App& app, const 
   if (dynamic_cast<const CLI::ExcludesError*>(&error) != nullptr) {
     return absl::StrReplaceAll(said, {{" excludes ", " cannot be combined with "}});
   }
+  // Only flags are converted by CLI11: "Could not convert: --tls = maybe".
+  const std::size_t value = said.rfind(" = ");
+  if (dynamic_cast<const CLI::ConversionError*>(&error) != nullptr && value != said.npos) {
+    const std::size_t name = said.find(": ") + 2;
+    return absl::StrCat(said.substr(name, value - name), ": '", said.substr(value + 3),
+                        "' is neither true nor false");
+  }
   if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr) {
     return absl::StrCat(said.substr(0, said.find(':')), " needs a value");
   }

@@ -30,9 +30,11 @@ class HelpFormatter : public CLI::Formatter {
   }
   std::string make_option_opts(const CLI::Option* option) const override {
     // Flags take nothing; an argument's own name says what it is.
-    if (option->get_type_name().empty() || option->get_positional()) return "";
-    std::string text = " " + option->get_type_name();
-    if (option->get_expected_min() == 0) text = " [" + option->get_type_name() + "]";
+    if (option->get_positional()) return "";
+    std::string text;
+    if (!option->get_type_name().empty()) text = " " + option->get_type_name();
+    if (option->get_expected_min() == 0 && !text.empty())
+      text = " [" + option->get_type_name() + "]";
     if (!option->get_envname().empty()) text += " or " + option->get_envname();
     return text;
   }

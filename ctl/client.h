@@ -34,6 +34,7 @@ class Client {
 
   [[nodiscard]] const std::string& target() const { return target_; }
   [[nodiscard]] Duration timeout() const { return timeout_; }
+  [[nodiscard]] const Access& access() const { return access_; }
 
  private:
   void Connect();

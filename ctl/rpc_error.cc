@@ -13,17 +13,38 @@ namespace echogw {
 namespace {
 
 // gRPC says "failed to connect to all addresses; last error: UNKNOWN: ADDRESS: Failed to connect
-// to remote host: Connection refused"; people need the last part of it.
+// to remote host: Connection refused"; people need the last part of it. OpenSSL's is
+// "error:0A000086:SSL routines::certificate verify failed".
 std::string ConnectReason(const std::string& message) {
   const std::size_t colon = message.rfind(": ");
   std::string reason = colon == std::string::npos ? message : message.substr(colon + 2);
+  if (absl::StartsWith(reason, "error:")) reason.erase(0, reason.rfind(':') + 1);
   if (!reason.empty() && reason[0] >= 'A' && reason[0] <= 'Z') {
     reason[0] = static_cast<char>(reason[0] - 'A' + 'a');
   }
   return reason;
 }
 
-std::string Unavailable(const std::string& message, const std::string& target) {
+// What to do about a connection that did not come about.
+std::string ConnectHint(const std::string& reason, const Access& access) {
+  if (absl::StrContains(reason, "certificate verify failed")) {
+    return "name the CA of the gateway's certificate by --ca-cert";
+  }
+  if (absl::StrContains(reason, "peer certificate")) {
+    return "name the gateway as its certificate does, by --server-name";
+  }
+  if (reason == "wrong version number" || reason == "unexpected message") {
+    return "it does not speak TLS";
+  }
+  if (reason == "socket closed") {
+    return access.tls ? "does it want a certificate of its CA (--client-cert, --client-key)?"
+                      : "does it want TLS (--tls, --ca-cert)?";
+  }
+  return "is echogw running with --admin there?";
+}
+
+std::string Unavailable(const std::string& message, const std::string& target,
+                        const Access& access) {
   if (absl::StrContains(message, "DNS resolution failed") || absl::StrContains(message, "C-ares")) {
     return absl::StrCat("cannot reach ", target,
                         " (the host name is not known); check --target or ECHOGW_TARGET");
@@ -36,9 +57,7 @@ std::string Unavailable(const std::string& message, const std::string& target) {
   if (absl::StrContains(message, "failed to connect") ||
       absl::StrContains(message, "Failed to connect")) {
     const std::string reason = ConnectReason(message);
-    return absl::StrCat("cannot reach ", target, " (", reason, "); ",
-                        reason == "socket closed" ? "does it want TLS (--tls, --ca-cert)?"
-                                                  : "is echogw running with --admin there?");
+    return absl::StrCat("cannot reach ", target, " (", reason, "); ", ConnectHint(reason, access));
   }
   return absl::StrCat(
       target, " broke off (", message,
@@ -51,9 +70,15 @@ std::string Unavailable(const std::string& message, const std::string& target) {
 RpcError DescribeRpcError(const grpc::Status& status, const Client& client) {
   const std::string& target = client.target();
   const std::string& said = status.error_message();
+  // All that gRPC says when it can make no credentials of the files.
+  if (client.access().tls && absl::StrContains(said, "empty address list")) {
+    return {ExitCode::kUsage,
+            "the files of --ca-cert, --client-cert and --client-key cannot be used; do they hold "
+            "what their names say, and fit together?"};
+  }
   switch (status.error_code()) {
     case grpc::StatusCode::UNAVAILABLE:
-      return {ExitCode::kUnreachable, Unavailable(said, target)};
+      return {ExitCode::kUnreachable, Unavailable(said, target, client.access())};
     case grpc::StatusCode::DEADLINE_EXCEEDED:
       return {ExitCode::kUnreachable,
               absl::StrCat("no answer from ", target, " within ", FormatDuration(client.timeout()),

@@ -119,8 +119,14 @@ class Tls(AccessCase):
         self.expect(0, server, "--ca-cert", old, "stats", env=env)
         self.expect(0, server, "stats", "--server-name", "gw.example",
                     env={"ECHOGW_CA_CERT": old, **env})
-        self.expect(3, server, "--ca-cert", new, "stats", env=env)
-        self.expect(3, server, "--ca-cert", old, "--server-name", "other.example", "stats", env=env)
+        self.expect(3, server, "--ca-cert", new, "stats", env=env,
+                    says=("(certificate verify failed)", "--ca-cert"))
+        self.expect(3, server, "--ca-cert", old, "--server-name", "other.example", "stats", env=env,
+                    says=("other.example", "--server-name"))
+        self.expect(2, server, "--ca-cert", key, "stats", env=env,
+                    says=("holds no certificate in PEM",))
+        self.expect(2, server, "--ca-cert", old, "--client-cert", old, "--client-key", key, "stats",
+                    env=env, says=("fit together",))
         self.expect(3, server, "stats", says=("TLS",))
         self.certificate("next", "new", "IP:127.0.0.1")
         # One after the other, as tools do; in between they do not fit together.
@@ -152,7 +158,7 @@ class Tls(AccessCase):
         self.expect(1, server, *look, "resize", "2", says=("denied access",))
         self.expect(1, server, *papers("third", "ca", "DNS:third.example"), "stats",
                     says=("denied access",))
-        self.expect(3, server, "--ca-cert", authority, "stats")
+        self.expect(3, server, "--ca-cert", authority, "stats", says=("--client-cert",))
         self.expect(3, server, *papers("self", "stranger", "DNS:ops.example"), "stats")
 
 

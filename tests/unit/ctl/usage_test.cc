@@ -2,6 +2,7 @@
 // need no gateway. Nothing listens: a verb that ran would end with 3.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <stdlib.h>
 
 #include <algorithm>
 #include <string>
@@ -29,6 +30,15 @@ TEST_P(UsageTest, EndsWithTwoAndOneLine) {
   EXPECT_EQ(run.out, "");
   EXPECT_THAT(run.err, StartsWith("echogwctl: " + GetParam().error));
   EXPECT_EQ(std::count(run.err.begin(), run.err.end(), '\n'), 1) << run.err;
+}
+
+TEST(Usage, AFlagInTheEnvironmentIsTrueOrFalse) {
+  ASSERT_EQ(::setenv("ECHOGW_TLS", "maybe", 1), 0);
+  const CliRun run = RunNowhere({"version", "--client"});
+  ::unsetenv("ECHOGW_TLS");
+  EXPECT_EQ(run.code, 2);
+  EXPECT_THAT(run.err, StartsWith("echogwctl: --tls: 'maybe' is neither true nor false; see"));
+  EXPECT_THAT(RunNowhere({"--help"}).out, HasSubstr("--tls or ECHOGW_TLS "));
 }
 
 INSTANTIATE_TEST_SUITE_P(
