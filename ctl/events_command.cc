@@ -1,4 +1,5 @@
 // events: what operators and the gateway did, by ListEvents, and as it happens by WatchEvents.
+#include <algorithm>
 #include <cstdint>
 #include <string>
 
@@ -22,19 +23,31 @@ using admin::v1::WatchEventsResponse;
 constexpr std::uint64_t kMaxLimit = 1000;
 constexpr std::uint32_t kDefaultLimit = 100;
 
-// History and stream have the same fixed columns, so that the one goes on as the other.
-constexpr char kRow[] = "%6s  %-24s  %-8s  %-16s  %-22s  %4s  %s\n";
+// History and stream have the same columns, so that the one goes on as the other. ACTOR has room
+// for an address, and for what else the history names.
+constexpr char kRow[] = "%6s  %-24s  %-8s  %-16s  %-*s  %4s  %s\n";
+constexpr int kActorWidth = 22;
 
-void PrintHeader(std::ostream& out) {
-  out << absl::StrFormat(kRow, "ID", "TIME", "SEVERITY", "KIND", "ACTOR", "OP", "MESSAGE");
+int ActorWidth(const admin::v1::ListEventsResponse& history) {
+  int width = kActorWidth;
+  for (const Event& event : history.events()) {
+    width = std::max(width, static_cast<int>(event.actor().size()));
+  }
+  return width;
 }
 
-void PrintEvent(std::ostream& out, const Event& event) {
+void PrintHeader(std::ostream& out, int actor_width) {
+  out << absl::StrFormat(kRow, "ID", "TIME", "SEVERITY", "KIND", actor_width, "ACTOR", "OP",
+                         "MESSAGE");
+}
+
+void PrintEvent(std::ostream& out, const Event& event, int actor_width) {
   const std::string severity =
       HumanEnum(admin::v1::EventSeverity_Name(event.severity()), "EVENT_SEVERITY_");
-  out << absl::StrFormat(
-      kRow, absl::StrCat(event.id()), TimeText(event.time()), severity, event.kind(), event.actor(),
-      event.operation() == 0 ? "-" : absl::StrCat(event.operation()), event.message());
+  out << absl::StrFormat(kRow, absl::StrCat(event.id()), TimeText(event.time()), severity,
+                         event.kind(), actor_width, event.actor(),
+                         event.operation() == 0 ? "-" : absl::StrCat(event.operation()),
+                         event.message());
 }
 
 class EventsCommand : public Command {
@@ -81,8 +94,9 @@ class EventsCommand : public Command {
  private:
   static ExitCode List(CommandContext& context, const admin::v1::ListEventsResponse& history) {
     if (context.format == OutputFormat::kTable) {
-      PrintHeader(context.out);
-      for (const Event& event : history.events()) PrintEvent(context.out, event);
+      const int width = ActorWidth(history);
+      PrintHeader(context.out, width);
+      for (const Event& event : history.events()) PrintEvent(context.out, event, width);
     } else {
       EmitDocument(context, ToDocument(history));
     }
@@ -95,17 +109,18 @@ class EventsCommand : public Command {
     admin::v1::WatchEventsRequest request;
     request.set_after_id(history.events().empty() ? after_ : history.events().rbegin()->id());
     const auto reader = context.client.admin().WatchEvents(&call, request);
-    if (context.format == OutputFormat::kTable) PrintHeader(context.out);
+    const int width = ActorWidth(history);
+    if (context.format == OutputFormat::kTable) PrintHeader(context.out, width);
     WatchEventsResponse response;
     if (limit_ > 0) *response.mutable_events() = history.events();
     do {
-      Show(context, response);
+      Show(context, response, width);
       if (!context.out) call.TryCancel();
     } while (reader->Read(&response));
     return EndOfStream(context, reader->Finish());
   }
 
-  static void Show(CommandContext& context, const WatchEventsResponse& response) {
+  static void Show(CommandContext& context, const WatchEventsResponse& response, int actor_width) {
     if (context.format != OutputFormat::kTable) {
       if (!response.events().empty() || response.dropped() > 0) {
         EmitDocument(context, ToDocument(response), true);
@@ -117,7 +132,7 @@ class EventsCommand : public Command {
                   << " events were lost here; they came faster than they were read\n"
                   << std::flush;
     }
-    for (const Event& event : response.events()) PrintEvent(context.out, event);
+    for (const Event& event : response.events()) PrintEvent(context.out, event, actor_width);
     context.out.flush();
   }
 

@@ -63,6 +63,16 @@ TEST_F(Events, History) {
   EXPECT_EQ(gateway_.requests().list_events.at(1).after_id(), 6U);
 }
 
+TEST_F(Events, ColumnsStayInLineWhenAnActorIsLong) {
+  gateway_.events.mutable_events(0)->set_actor("certificate ops.example at ipv4:127.0.0.1:50000");
+  *gateway_.events.add_events() = Stall();
+  const std::string out = Ask({"events"}).out;
+  const std::size_t second = out.find('\n') + 1;
+  const std::size_t third = out.find('\n', second) + 1;
+  EXPECT_EQ(out.find("MESSAGE"), out.find("resize 8 -> 2") - second) << out;
+  EXPECT_EQ(out.find("MESSAGE"), out.find("reactor 3 stalled") - third) << out;
+}
+
 TEST_F(Events, WatchGoesOnFromTheHistory) {
   gateway_.event_updates.resize(2);
   *gateway_.event_updates[0].add_events() = Stall();
