@@ -222,7 +222,7 @@ std::vector<ConfigKey> ReactorKeys() {
        Kind::kText, ApplyCpus},
       {"poller", "Reactors", "auto|epoll|io_uring|poll|select", "auto",
        "How a reactor waits for events and, with io_uring, moves bytes; auto takes epoll where the "
-       "system has it",
+       "system has it. io_uring is for plain TCP echo (and UDP), without rate and output-buffer",
        Kind::kText,
        [](const Values& v, const Machine&, Config& c) {
          return Assign(ParseWord<PollerKind>(v[0], {{"auto", PollerKind::kEpoll},

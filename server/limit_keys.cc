@@ -62,7 +62,7 @@ absl::Status ApplyExcess(const Values& values, const Machine& /*machine*/, Confi
 std::vector<ConfigKey> LimitKeys() {
   return {
       {"max-connections", kGroup, "N", "1048576",
-       "Most connections of one reactor. All limits: 0 is none, and echogwctl changes them live",
+       "Most connections of one reactor. The other limits: 0 is none; echogwctl changes all live",
        Kind::kNumber, ApplyNumber<&Limits::max_connections, 1, kReactorConnectionsMax>},
       {"max-connections-total", kGroup, "N", "0", "Most connections of all reactors together",
        Kind::kNumber, ApplyNumber<&Limits::max_connections_total, 0, kTotalConnectionsMax>},

@@ -43,7 +43,8 @@ absl::StatusOr<Service> ParseService(const std::string& words) {
     } else if (word == "proxy" || word == "proxy-optional") {
       if (service.proxy != ProxyUse::kNone) return Twice(words, "says twice what proxies do");
       service.proxy = word == "proxy" ? ProxyUse::kRequired : ProxyUse::kOptional;
-    } else if (word == "tls" && !service.tls) {
+    } else if (word == "tls") {
+      if (service.tls) return Twice(words, "says tls twice");
       service.tls = true;
     } else {
       return absl::InvalidArgumentError(

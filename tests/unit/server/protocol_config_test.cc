@@ -78,7 +78,7 @@ TEST(ProtocolConfig, TlsNeedsACertificateAndACertificateTls) {
   EXPECT_EQ(loaded->config.listen[0].Spec(), "proxy-optional+tls+chargen@[::]:1");
   EXPECT_EQ(loaded->config.tls_cert, "c.pem");
   EXPECT_THAT(ErrorOf({{"listen", {"tls@:1"}}}), HasSubstr("needs tls-cert and tls-key"));
-  EXPECT_THAT(ErrorOf({{"listen", {"tls+tls@:1"}}}), HasSubstr("'tls' is not one of"));
+  EXPECT_THAT(ErrorOf({{"listen", {"tls+tls@:1"}}}), HasSubstr("'tls+tls@' says tls twice"));
   EXPECT_THAT(ErrorOf({{"tls-cert", {"c.pem"}}}), HasSubstr("need each other"));
   EXPECT_THAT(ErrorOf(files), HasSubstr("no address is served by TLS"));
 }
