@@ -59,7 +59,9 @@ absl::Status ReadLimitTime(const LimitField& field, const Duration& value, Limit
     };
     const absl::Status status =
         ReadTime(field.name, value, nanos(field.min), nanos(field.max), time);
-    if (!status.ok()) return status;
+    if (!status.ok()) {
+      return absl::InvalidArgumentError(absl::StrCat(status.message(), ", or 0 for none"));
+    }
   }
   to.*field.time = time.count();
   return absl::OkStatus();

@@ -124,7 +124,7 @@ ReactorPool::Outcome ReactorPool::DrainGateway(const DrainRequest& request, std:
          .drop_datagrams = request.refuse != RefuseMode::kAccept});
   Outcome outcome = CloseAll(request, begun, id);
   if (cancel_.load()) return Undrained();
-  if (!quiet) absl::StrAppend(&outcome.message, "; new connections came to the last");
+  if (!quiet) absl::StrAppend(&outcome.message, "; the quiet period was cut short");
   SetState(GatewayState::kDrained);
   return outcome;
 }

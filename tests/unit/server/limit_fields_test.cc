@@ -84,7 +84,7 @@ TEST(LimitFields, ThatCannotBeAreRefusedByName) {
   EXPECT_THAT(refused([](pb::Limits& m) { m.set_rate_bytes_per_second(kRateMax + 1); }),
               StartsWith("rate_bytes_per_second: "));
   EXPECT_THAT(refused([](pb::Limits& m) { m.mutable_idle_timeout()->set_nanos(1); }),
-              HasSubstr("idle_timeout: must be from 100ms to 720h"));
+              HasSubstr("idle_timeout: must be from 100ms to 720h, or 0 for none"));
   EXPECT_THAT(refused([](pb::Limits& m) { m.mutable_max_age()->set_seconds(-1); }),
               StartsWith("max_age: must not be negative"));
   EXPECT_THAT(

@@ -164,7 +164,7 @@ TEST_F(GatewayDrainTest, QuietEndsAfterItsMostInAnyCase) {
   const Operation o =
       pool.Ended(pool->Drain({.quiet_period = hours(1), .quiet_max_wait = milliseconds(50)}));
   EXPECT_EQ(o.result, OperationResult::kSucceeded);
-  EXPECT_THAT(o.message, HasSubstr("new connections came to the last"));
+  EXPECT_THAT(o.message, HasSubstr("; the quiet period was cut short"));
   EXPECT_GE(o.phases.at(1).elapsed, milliseconds(50));
 }
 
