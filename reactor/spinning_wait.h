@@ -45,7 +45,7 @@ class SpinningWait {
   static constexpr int kPaying = 8;
 
   void Note(bool within_budget) noexcept {
-    recent_ = static_cast<std::uint16_t>((recent_ << 1U) | (within_budget ? 1U : 0U));
+    recent_ = static_cast<std::uint16_t>((unsigned{recent_} << 1U) | (within_budget ? 1U : 0U));
   }
 
   const Nanos budget_;

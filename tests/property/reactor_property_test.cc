@@ -171,9 +171,8 @@ TEST_P(ReactorPropertyTest, EveryByteComesBackWhateverHappens) {
       });
       EXPECT_EQ(Lines(swarm.errors()), "");
       // A client that has gone may still wait to be accepted.
-      EXPECT_TRUE(WaitUntil([&] {
-        return group.Quiet() && group.Sum().connections_accepted >= swarm.connected();
-      }));
+      EXPECT_TRUE(WaitUntil(
+          [&] { return group.Quiet() && group.Sum().connections_accepted >= swarm.connected(); }));
       group.Finish();
       const CounterSnapshot sum = group.Sum();
       EXPECT_EQ(sum.connections_accepted, swarm.connected());

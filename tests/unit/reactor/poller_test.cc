@@ -252,9 +252,10 @@ TEST(EpollPollerTest, OutOfDescriptorsIsAnErrorThatNamesTheCall) {
   rlimit limit{};
   ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &limit), 0);
   const rlimit none{.rlim_cur = 0, .rlim_max = limit.rlim_max};
-  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  // Before: a sanitizer needs a descriptor to look at an object of a type that it has not seen.
   KernelSocketIo io;
   Counters counters;
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
   const auto made =
       Poller::Create(PollerKind::kEpoll, {.io = io, .counters = counters, .buffer_bytes = 4096});
   const PollerKind best = BestPoller();
