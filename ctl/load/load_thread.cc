@@ -3,11 +3,13 @@
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <climits>
 
 namespace echogw {
 
@@ -24,6 +26,9 @@ constexpr std::size_t kConnectsPerTurn = 8;
 // How soon Stop() is seen when nothing happens.
 constexpr nanoseconds kLongestWait = std::chrono::milliseconds(100);
 constexpr nanoseconds kScanEvery = std::chrono::milliseconds(100);
+// A wait for something that is further away than this is ended by the timer.
+constexpr nanoseconds kTimerFrom = std::chrono::milliseconds(1);
+constexpr std::uint64_t kTimerToken = UINT64_MAX;
 
 nanoseconds ThreadCpuTime() {
   rusage usage{};
@@ -34,11 +39,18 @@ nanoseconds ThreadCpuTime() {
   return of(usage.ru_utime) + of(usage.ru_stime);
 }
 
-// epoll_wait with nanoseconds, for a schedule that is finer than a millisecond. Kernels before
-// 5.11 lack it: there the wait is rounded down, so that no message goes out late.
+timespec TimeSpec(nanoseconds time) {
+  return {.tv_sec = time.count() / 1'000'000'000, .tv_nsec = time.count() % 1'000'000'000};
+}
+
+// epoll_wait with nanoseconds, for a schedule that is finer than a millisecond; negative: without
+// end. Kernels before 5.11 lack it: there the wait is rounded down, so that no message goes out
+// late.
 int Wait(int epoll, epoll_event* events, nanoseconds timeout) {
-  const timespec time{.tv_sec = timeout.count() / 1'000'000'000,
-                      .tv_nsec = timeout.count() % 1'000'000'000};
+  if (timeout.count() <= 0) {
+    return epoll_wait(epoll, events, kEventsPerWait, timeout.count() == 0 ? 0 : -1);
+  }
+  const timespec time = TimeSpec(timeout);
   const int count = epoll_pwait2(epoll, events, kEventsPerWait, &time, nullptr);
   if (count >= 0 || errno != ENOSYS) return count;
   return epoll_wait(epoll, events, kEventsPerWait, static_cast<int>(timeout.count() / 1'000'000));
@@ -68,21 +80,25 @@ LoadThread::LoadThread(const LoadOptions& options, const Pattern& pattern, LoadS
 }
 
 LoadThread::~LoadThread() {
-  for (Connection& connection : connections_) {
-    if (connection.fd >= 0) close(connection.fd);
-  }
   if (epoll_ >= 0) close(epoll_);
+  if (timer_ >= 0) close(timer_);
 }
 
 absl::Status LoadThread::Open() {
   epoll_ = epoll_create1(EPOLL_CLOEXEC);
   if (epoll_ < 0) return absl::ErrnoToStatus(errno, "epoll_create1 for a client thread");
+  timer_ = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+  epoll_event event{.events = EPOLLIN | EPOLLET, .data = {.u64 = kTimerToken}};
+  if (timer_ < 0 || epoll_ctl(epoll_, EPOLL_CTL_ADD, timer_, &event) != 0) {
+    return absl::ErrnoToStatus(errno, "a timer for a client thread");
+  }
   return absl::OkStatus();
 }
 
 void LoadThread::Run() {
   // Timers of a schedule fire up to 50 us late otherwise. A failure costs only that.
   prctl(PR_SET_TIMERSLACK, 1);
+  LeaveSharedFiles();
   if (!churn()) OpenStreams();
   StartTraffic(gate_.ArriveAndWait());
   while (!stopping_ ||
@@ -90,7 +106,25 @@ void LoadThread::Run() {
     Turn();
   }
   FinishAll();
+  CloseSockets();
   Publish();
+}
+
+// What the process has open is not held open by the copy. Kernels before 5.9 go on with the table
+// of the process, which costs only time.
+void LoadThread::LeaveSharedFiles() const {
+  const auto low = static_cast<unsigned>(std::min(epoll_, timer_));
+  const auto high = static_cast<unsigned>(std::max(epoll_, timer_));
+  if (close_range(high + 1, UINT_MAX, CLOSE_RANGE_UNSHARE) != 0) return;
+  if (low + 1 < high) close_range(low + 1, high - 1, 0);
+  if (low > STDERR_FILENO + 1) close_range(STDERR_FILENO + 1, low - 1, 0);
+}
+
+void LoadThread::CloseSockets() {
+  for (Connection& connection : connections_) {
+    if (connection.fd >= 0) close(connection.fd);
+    connection.fd = -1;
+  }
 }
 
 void LoadThread::OpenStreams() {
@@ -258,13 +292,26 @@ void LoadThread::ScanTimeouts(LoadTime now) {
 
 void LoadThread::WaitAndHandle(LoadTime now) {
   std::array<epoll_event, kEventsPerWait> events;
-  const nanoseconds timeout = std::max(nanoseconds(0), NextWake(now) - now);
-  const int count = Wait(epoll_, events.data(), timeout);
+  const int count = Wait(epoll_, events.data(), WaitTime(now));
   // Only EINTR can happen, and the next turn waits again.
   for (int i = 0; i < count; ++i) {
     const epoll_event& event = events[static_cast<std::size_t>(i)];
+    if (event.data.u64 == kTimerToken) continue;
+    if (i + 1 < count) Prefetch(events[static_cast<std::size_t>(i) + 1].data.u64);
     Handle(connections_[event.data.u64], event.events);
   }
+}
+
+nanoseconds LoadThread::WaitTime(LoadTime now) {
+  const LoadTime wake = NextWake(now);
+  if (wake <= now) return nanoseconds(0);
+  const bool running = timer_at_ > now;
+  if (running && timer_at_ <= wake) return nanoseconds(-1);
+  if (wake - now < kTimerFrom) return wake - now;
+  const itimerspec time{.it_interval = {}, .it_value = TimeSpec(wake.time_since_epoch())};
+  if (timerfd_settime(timer_, TFD_TIMER_ABSTIME, &time, nullptr) != 0) return wake - now;
+  timer_at_ = wake;
+  return nanoseconds(-1);
 }
 
 LoadTime LoadThread::NextWake(LoadTime now) const {

@@ -43,6 +43,9 @@ ErrorKind KindOfConnectError(int error) {
 }  // namespace
 
 void LoadThread::Handle(Connection& connection, std::uint32_t events) {
+  // What the echo is compared with, and what goes out next: fetched while the kernel is asked.
+  pattern_.Prefetch(connection.receive_phase);
+  pattern_.Prefetch(connection.send_phase);
   const std::uint32_t ended = events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR);
   if (connection.state == State::kConnecting) {
     int error = 0;
