@@ -100,6 +100,20 @@ absl::StatusOr<std::unique_ptr<Uring>> Uring::Create(std::uint32_t entries) {
 
 void Uring::Enable() noexcept {
   CHECK(Register(fd(), IORING_REGISTER_ENABLE_RINGS, nullptr, 0) == 0);
+  io_uring_rsrc_update place{};
+  place.offset = UINT32_MAX;  // any
+  place.data = static_cast<std::uint64_t>(fd());
+  if (Register(fd(), IORING_REGISTER_RING_FDS, &place, 1) != 1) return;
+  thread_ = std::this_thread::get_id();
+  place_ = static_cast<int>(place.offset);
+}
+
+// The places of a thread that has ended are free already.
+Uring::~Uring() {
+  if (place_ < 0 || thread_ != std::this_thread::get_id()) return;
+  io_uring_rsrc_update place{};
+  place.offset = static_cast<std::uint32_t>(place_);
+  CHECK(Register(fd(), IORING_UNREGISTER_RING_FDS, &place, 1) == 1);
 }
 
 io_uring_sqe* Uring::Next() noexcept {
@@ -118,12 +132,13 @@ void Uring::Enter(Nanos timeout) noexcept {
                           .tv_nsec = timeout % kNanosPerSecond};
   io_uring_getevents_arg argument{};
   if (timeout != kNever) argument.ts = reinterpret_cast<std::uint64_t>(&limit);
+  const unsigned flags = IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG |
+                         (place_ < 0 ? 0U : IORING_ENTER_REGISTERED_RING);
   for (;;) {
     const std::uint32_t left =
         sq_next_ - std::atomic_ref(*sq_head_).load(std::memory_order_acquire);
-    const long n =
-        ::syscall(SYS_io_uring_enter, fd(), left, timeout > 0 ? 1U : 0U,
-                  IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG, &argument, sizeof(argument));
+    const long n = ::syscall(SYS_io_uring_enter, place_ < 0 ? fd() : place_, left,
+                             timeout > 0 ? 1U : 0U, flags, &argument, sizeof(argument));
     // The kernel waits only when it has taken all entries; short of memory it takes fewer.
     if (n >= 0 && static_cast<std::uint32_t>(n) == left) return;
     if (n < 0 && left == 0) {

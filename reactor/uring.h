@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <thread>
 
 #include "absl/status/statusor.h"
 #include "reactor/clock.h"
@@ -50,6 +51,8 @@ class Uring {
   Uring(const Uring&) = delete;
   Uring& operator=(const Uring&) = delete;
 
+  ~Uring();
+
   [[nodiscard]] int fd() const noexcept { return fd_.get(); }
 
   // The calling thread submits from here on. Before the first Enter, once.
@@ -81,6 +84,10 @@ class Uring {
   Uring() = default;
 
   UniqueFd fd_;
+  // The ring's place among those that the submitting thread has registered, where it need not be
+  // looked up among the descriptors of the process; without one (it has 16 places) its descriptor.
+  std::thread::id thread_;
+  int place_ = -1;
   Mapping rings_;
   Mapping entries_;
   io_uring_sqe* sqes_ = nullptr;

@@ -7,6 +7,7 @@
 #include <sys/syscall.h>
 
 #include <atomic>
+#include <cerrno>
 #include <cstdarg>
 #include <cstddef>
 #include <cstdint>
@@ -52,6 +53,11 @@ extern "C" long syscall(long sysno, ...) noexcept {
   long a[6];
   for (long& argument : a) argument = va_arg(list, long);
   va_end(list);
+  // A ring that is named by its place would not be found again; so none gets one.
+  if (sysno == SYS_io_uring_register && a[1] == IORING_REGISTER_RING_FDS) {
+    errno = EBUSY;
+    return -1;
+  }
   if (sysno == SYS_io_uring_enter) RefuseLimitedReceives(static_cast<int>(a[0]));
   return real(sysno, a[0], a[1], a[2], a[3], a[4], a[5]);
 }
