@@ -1,4 +1,4 @@
-// Monotonic time, handed in so that tests decide what time it is.
+// Monotonic time and CPU time, handed in so that tests decide what time it is.
 #pragma once
 
 #include <time.h>
@@ -25,14 +25,20 @@ class Clock {
   virtual ~Clock() = default;
 
   [[nodiscard]] virtual Nanos Now() noexcept = 0;
+  // What the calling thread has run for since it began, in user mode and in the kernel.
+  [[nodiscard]] virtual Nanos ThreadCpu() noexcept = 0;
 };
 
 // The machine's clock. Any thread.
 class SystemClock final : public Clock {
  public:
-  [[nodiscard]] Nanos Now() noexcept override {
+  [[nodiscard]] Nanos Now() noexcept override { return Read(CLOCK_MONOTONIC); }
+  [[nodiscard]] Nanos ThreadCpu() noexcept override { return Read(CLOCK_THREAD_CPUTIME_ID); }
+
+ private:
+  static Nanos Read(clockid_t clock) noexcept {
     timespec t{};
-    ::clock_gettime(CLOCK_MONOTONIC, &t);
+    ::clock_gettime(clock, &t);
     return t.tv_sec * kNanosPerSecond + t.tv_nsec;
   }
 };

@@ -54,6 +54,9 @@ class Poller {
   // The calls of its connections, if this is an engine that makes them itself; else null.
   [[nodiscard]] virtual SocketIo* socket_io() noexcept { return nullptr; }
 
+  // True: a wait is also work, because the engine moves bytes inside it.
+  [[nodiscard]] virtual bool works_in_wait() const noexcept { return false; }
+
   // Watches `fd`; every event carries `token`. Returns 0 or an errno; ERANGE means that this
   // mechanism cannot watch a descriptor with so large a number. `edge` asks for edge triggering
   // and is ignored where there is none. An fd that is ready already is reported.

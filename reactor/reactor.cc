@@ -31,7 +31,8 @@ Reactor::Reactor(const ReactorOptions& options, const ReactorDeps& deps,
       scratch_(options.buffer_bytes),
       echo_{io_, pool_, deps.counters, scratch_, options.turn_bytes, options.transform},
       events_(options.events_max),
-      spin_(options.spin.count()) {}
+      spin_(options.spin.count()),
+      time_(deps.counters, deps.clock, poller_->works_in_wait()) {}
 
 Reactor::~Reactor() = default;
 
@@ -39,6 +40,7 @@ void Reactor::Enter() {
   loop_.Bind();
   loop_.Assert();
   now_ = deps_.clock.Now();
+  time_.Begin(now_);
   TakeLimits(options_.limits);
 }
 
@@ -51,14 +53,11 @@ void Reactor::Run() {
 bool Reactor::Turn(Nanos wait_max) {
   loop_.Assert();
   if (stopped_) return false;
-  const Nanos slept_at = now_;
   const std::size_t n = Wait(wait_max);
-  now_ = deps_.clock.Now();
   const Nanos woke_at = now_;
   ++turn_;
   turn_events_ = static_cast<std::uint32_t>(n);
   Counters& counters = deps_.counters;
-  counters.loop_wait_ns.Add(static_cast<std::uint64_t>(woke_at - slept_at));
   counters.wakeups.Add(1);
   counters.ready_events.Add(n);
 
@@ -91,12 +90,17 @@ bool Reactor::Turn(Nanos wait_max) {
 }
 
 std::size_t Reactor::Wait(Nanos wait_max) {
+  const Nanos began = now_;
   const Nanos timeout = WaitTime(wait_max);
-  if (!spin_.enabled()) [[likely]]
-    return poller_->Wait(events_, timeout);
-  const auto [n, spun] = spin_.Wait(*poller_, deps_.clock, events_, now_, timeout);
-  deps_.counters.loop_spin_ns.Add(static_cast<std::uint64_t>(spun));
-  return n;
+  SpinningWait::Result result;
+  if (!spin_.enabled()) [[likely]] {
+    result.events = poller_->Wait(events_, timeout);
+  } else {
+    result = spin_.Wait(*poller_, deps_.clock, events_, began, timeout);
+  }
+  now_ = deps_.clock.Now();
+  time_.Waited(now_ - began, result.spun, now_);
+  return result.events;
 }
 
 Nanos Reactor::WaitTime(Nanos wait_max) const {
@@ -112,7 +116,7 @@ Nanos Reactor::WaitTime(Nanos wait_max) const {
 void Reactor::CountTurn(Nanos begun, Nanos ended) {
   const auto busy = static_cast<std::uint64_t>(ended - begun);
   Counters& counters = deps_.counters;
-  counters.loop_busy_ns.Add(busy);
+  time_.Handled(ended - begun);
   counters.turn_ns.Record(busy);
   if (busy > counters.loop_longest_ns.value()) [[unlikely]]
     counters.loop_longest_ns.Set(busy);

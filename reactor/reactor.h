@@ -33,6 +33,7 @@
 #include "reactor/echo.h"
 #include "reactor/log_sink.h"
 #include "reactor/loop_thread.h"
+#include "reactor/loop_time.h"
 #include "reactor/mailbox.h"
 #include "reactor/options.h"
 #include "reactor/poller.h"
@@ -225,6 +226,7 @@ class Reactor {
   SlotTable table_ ECHOGW_OF(loop_);
   std::vector<epoll_event> events_ ECHOGW_OF(loop_);
   SpinningWait spin_ ECHOGW_OF(loop_);
+  LoopTime time_ ECHOGW_OF(loop_);
 
   // Connections with more to do, as packed tokens; each at most once (Connection::queued).
   std::vector<std::uint64_t> queue_ ECHOGW_OF(loop_);

@@ -15,19 +15,23 @@ SpinningWait::Result SpinningWait::Wait(Poller& poller, Clock& clock, std::span<
     return {n, 0};
   }
   waits_blocked_ = 0;
-  const Nanos most = std::min(budget_, timeout);
-  Nanos spun = 0;
-  do {
-    const std::size_t n = poller.Wait(events, 0);
-    spun = clock.Now() - now;
-    if (n > 0) {
-      Note(true);
-      return {n, spun};
-    }
-  } while (spun < most);
+  // The first look is no polling: an engine does its work in it.
+  std::size_t n = poller.Wait(events, 0);
+  const Nanos looked = clock.Now();
+  const Nanos until =
+      timeout == kNever ? looked + budget_ : std::min(looked + budget_, now + timeout);
+  Nanos ended = looked;
+  while (n == 0 && ended < until) {
+    n = poller.Wait(events, 0);
+    ended = clock.Now();
+  }
+  if (n > 0) {
+    Note(true);
+    return {n, ended - looked};
+  }
   Note(false);
-  const Nanos left = timeout == kNever ? kNever : std::max<Nanos>(timeout - spun, 0);
-  return {poller.Wait(events, left), spun};
+  const Nanos left = timeout == kNever ? kNever : std::max<Nanos>(timeout - (ended - now), 0);
+  return {poller.Wait(events, left), ended - looked};
 }
 
 }  // namespace echogw

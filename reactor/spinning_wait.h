@@ -26,10 +26,10 @@ class SpinningWait {
 
   struct Result {
     std::size_t events = 0;
-    Nanos spun = 0;  // of the time of the wait, the part spent polling
+    Nanos spun = 0;  // of the time of the wait, the part spent polling after a first look
   };
 
-  // Polls for at most `budget` in a wait; 0: never.
+  // Looks once, then polls for at most `budget` in a wait; 0: never.
   explicit SpinningWait(Nanos budget) : budget_(budget) {}
 
   [[nodiscard]] bool enabled() const noexcept { return budget_ > 0; }

@@ -39,6 +39,7 @@ class UringEngine final : public Poller, public SocketIo {
   // Poller
   [[nodiscard]] bool edge_triggered() const noexcept override { return true; }
   [[nodiscard]] SocketIo* socket_io() noexcept override { return this; }
+  [[nodiscard]] bool works_in_wait() const noexcept override { return true; }
   // With `edge` a connection, else any descriptor.
   [[nodiscard]] int Add(int fd, std::uint64_t token, std::uint32_t interest,
                         bool edge) noexcept override;

@@ -10,7 +10,8 @@ import time
 import unittest
 
 from exporter import get
-from harness import ECHOGW, PATIENCE, SANITIZER, EndToEnd, run, split_address, wait_until
+from harness import (ECHOGW, ECHOGWCTL, PATIENCE, SANITIZER, EndToEnd, run, split_address,
+                     wait_until)
 from wire import (Crowd, connect, echo_once, exchange, fill, outcome, pattern, ping, recv_exactly,
                   reset)
 
@@ -31,6 +32,29 @@ class EchoCases:
 
     def test_poller_is_in_force(self):
         self.assertEqual(self.ctl_json(self.server, "info")["poller"], self.POLLER)
+
+    def reactors_cpu(self):
+        """Nanoseconds that the reactors' threads have run for."""
+        spent = 0
+        for task in os.scandir(f"/proc/{self.server.pid}/task"):
+            with open(os.path.join(task.path, "comm")) as file:
+                if not file.read().startswith("reactor-"):
+                    continue
+            with open(os.path.join(task.path, "schedstat")) as file:
+                spent += int(file.read().split()[0])
+        return spent
+
+    def test_busy_time_is_what_its_threads_ran_for(self):
+        def busy():
+            return self.total()["loop_busy_nanoseconds"]
+        before, cpu = busy(), self.reactors_cpu()
+        run(ECHOGWCTL, "bench", self.server.target, "-c", "20", "--messages", "60000")
+        # The last millisecond of an engine's work is counted when something wakes it.
+        echo_once(self.address, b"wake" * 8)
+        cpu = self.reactors_cpu() - cpu
+        self.assertGreater(cpu, 50_000_000, "that was no work")
+        # The waits themselves run, too, and are no work.
+        self.assertGreater((busy() - before) / cpu, 0.5)
 
     def test_sizes_come_back_byte_exact(self):
         sizes = [0, 1, 2, 63, 1447, 1448, 4096, 65535, 65536, 65537, 262144, MIB + 1, 8 * MIB]

@@ -14,11 +14,15 @@ class ManualClock final : public Clock {
 
   [[nodiscard]] Nanos Now() noexcept override { return now_.load(std::memory_order_acquire); }
   void Advance(Nanos by) { now_.fetch_add(by, std::memory_order_acq_rel); }
+  // The same for every thread.
+  [[nodiscard]] Nanos ThreadCpu() noexcept override { return cpu_.load(std::memory_order_acquire); }
+  void Run(Nanos for_) { cpu_.fetch_add(for_, std::memory_order_acq_rel); }
 
  private:
   // Writer: the test. Readers: reactors, which may be on threads; acquire pairs with release so
   // that what the test did before it moved the clock is seen.
   std::atomic<Nanos> now_;
+  std::atomic<Nanos> cpu_{0};  // likewise
 };
 
 }  // namespace echogw
