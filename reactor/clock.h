@@ -1,6 +1,7 @@
 // Monotonic time and CPU time, handed in so that tests decide what time it is.
 #pragma once
 
+#include <sys/resource.h>
 #include <time.h>
 
 #include <cstdint>
@@ -11,11 +12,18 @@ namespace echogw {
 // compared in every turn of the loop.
 using Nanos = std::int64_t;
 
+inline constexpr Nanos kNanosPerMicro = 1'000;
 inline constexpr Nanos kNanosPerMilli = 1'000'000;
 inline constexpr Nanos kNanosPerCenti = 10'000'000;
 inline constexpr Nanos kNanosPerSecond = 1'000'000'000;
 // Later than anything.
 inline constexpr Nanos kNever = INT64_MAX;
+
+// Of a thread, since it began.
+struct ThreadUse {
+  Nanos ran = 0;             // CPU time, in user mode and in the kernel
+  std::uint64_t sleeps = 0;  // times that it gave up its CPU to wait for something
+};
 
 class Clock {
  public:
@@ -25,21 +33,25 @@ class Clock {
   virtual ~Clock() = default;
 
   [[nodiscard]] virtual Nanos Now() noexcept = 0;
-  // What the calling thread has run for since it began, in user mode and in the kernel.
-  [[nodiscard]] virtual Nanos ThreadCpu() noexcept = 0;
+  // Of the calling thread.
+  [[nodiscard]] virtual ThreadUse Use() noexcept = 0;
 };
 
 // The machine's clock. Any thread.
 class SystemClock final : public Clock {
  public:
-  [[nodiscard]] Nanos Now() noexcept override { return Read(CLOCK_MONOTONIC); }
-  [[nodiscard]] Nanos ThreadCpu() noexcept override { return Read(CLOCK_THREAD_CPUTIME_ID); }
-
- private:
-  static Nanos Read(clockid_t clock) noexcept {
+  [[nodiscard]] Nanos Now() noexcept override {
     timespec t{};
-    ::clock_gettime(clock, &t);
+    ::clock_gettime(CLOCK_MONOTONIC, &t);
     return t.tv_sec * kNanosPerSecond + t.tv_nsec;
+  }
+  [[nodiscard]] ThreadUse Use() noexcept override {
+    rusage use{};
+    ::getrusage(RUSAGE_THREAD, &use);
+    const auto nanos = [](const timeval& t) {
+      return t.tv_sec * kNanosPerSecond + t.tv_usec * kNanosPerMicro;
+    };
+    return {nanos(use.ru_utime) + nanos(use.ru_stime), static_cast<std::uint64_t>(use.ru_nvcsw)};
   }
 };
 

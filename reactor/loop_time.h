@@ -1,9 +1,11 @@
 // LoopTime: how a reactor's time divides into work and waiting, for its counters.
 //
 // With a mechanism that only waits, all but the waits is work, and two readings of the clock a turn
-// tell it. An engine that moves bytes inside its wait hides that work from the clock: there the CPU
-// time of the thread tells it, read once a millisecond because reading it is a call of the kernel.
-// Until then the waits are in no counter, so that none ever goes back.
+// tell it. An engine that moves bytes inside its wait hides that work from the clock: there what
+// the kernel knows of the thread tells it, read once a millisecond because that is a system call.
+// Until then the waits are in no counter, so that none ever goes back. A thread that never slept
+// was busy all the time, whether or not it had its CPU for itself; of one that did, the time that
+// it waited for a CPU inside its waits counts as waiting.
 //
 // Belongs to its reactor's thread. Nothing here fails.
 #pragma once
@@ -26,10 +28,9 @@ class LoopTime {
 
   // A wait ended `now`. Of its time, `spun` was spent polling without blocking.
   void Waited(Nanos waited, Nanos spun, Nanos now) noexcept {
-    if (spun > 0) [[unlikely]]
-      counters_.loop_spin_ns.Add(static_cast<std::uint64_t>(spun));
     if (!works_in_wait_) [[likely]] {
       counters_.loop_wait_ns.Add(static_cast<std::uint64_t>(waited));
+      counters_.loop_spin_ns.Add(static_cast<std::uint64_t>(spun));
       return;
     }
     waited_ += waited;
@@ -54,7 +55,7 @@ class LoopTime {
   Nanos spun_ = 0;
   Nanos handled_ = 0;
   Nanos sampled_at_ = 0;
-  Nanos sampled_cpu_ = 0;
+  ThreadUse sampled_;
 };
 
 }  // namespace echogw

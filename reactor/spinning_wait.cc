@@ -15,7 +15,7 @@ SpinningWait::Result SpinningWait::Wait(Poller& poller, Clock& clock, std::span<
     return {n, 0};
   }
   waits_blocked_ = 0;
-  // The first look is no polling: an engine does its work in it.
+  // Neither the first look nor the one that finds work is polling: an engine does its work in them.
   std::size_t n = poller.Wait(events, 0);
   const Nanos looked = clock.Now();
   const Nanos until =
@@ -23,7 +23,7 @@ SpinningWait::Result SpinningWait::Wait(Poller& poller, Clock& clock, std::span<
   Nanos ended = looked;
   while (n == 0 && ended < until) {
     n = poller.Wait(events, 0);
-    ended = clock.Now();
+    if (n == 0) ended = clock.Now();
   }
   if (n > 0) {
     Note(true);

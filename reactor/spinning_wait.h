@@ -26,7 +26,7 @@ class SpinningWait {
 
   struct Result {
     std::size_t events = 0;
-    Nanos spun = 0;  // of the time of the wait, the part spent polling after a first look
+    Nanos spun = 0;  // of the time of the wait, the part spent polling in vain, after a first look
   };
 
   // Looks once, then polls for at most `budget` in a wait; 0: never.

@@ -15,14 +15,18 @@ class ManualClock final : public Clock {
   [[nodiscard]] Nanos Now() noexcept override { return now_.load(std::memory_order_acquire); }
   void Advance(Nanos by) { now_.fetch_add(by, std::memory_order_acq_rel); }
   // The same for every thread.
-  [[nodiscard]] Nanos ThreadCpu() noexcept override { return cpu_.load(std::memory_order_acquire); }
-  void Run(Nanos for_) { cpu_.fetch_add(for_, std::memory_order_acq_rel); }
+  [[nodiscard]] ThreadUse Use() noexcept override {
+    return {ran_.load(std::memory_order_acquire), sleeps_.load(std::memory_order_acquire)};
+  }
+  void Run(Nanos by) { ran_.fetch_add(by, std::memory_order_acq_rel); }
+  void Sleep() { sleeps_.fetch_add(1, std::memory_order_acq_rel); }
 
  private:
   // Writer: the test. Readers: reactors, which may be on threads; acquire pairs with release so
   // that what the test did before it moved the clock is seen.
   std::atomic<Nanos> now_;
-  std::atomic<Nanos> cpu_{0};  // likewise
+  std::atomic<Nanos> ran_{0};             // likewise
+  std::atomic<std::uint64_t> sleeps_{0};  // likewise
 };
 
 }  // namespace echogw

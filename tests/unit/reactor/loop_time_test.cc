@@ -13,10 +13,11 @@ constexpr Nanos kMicro = 1000;
 
 class LoopTimeTest : public ::testing::Test {
  protected:
-  // A wait of `waited` in which the thread ran for `worked` and, after that, polled for `spun`.
+  // A wait of `waited` in which the thread ran for `worked`, then polled for `spun`, then slept.
   void Wait(LoopTime& time, Nanos waited, Nanos worked, Nanos spun = 0) {
     clock_.Advance(waited);
     clock_.Run(worked + spun);
+    clock_.Sleep();
     time.Waited(waited, spun, clock_.Now());
   }
   void Handle(LoopTime& time, Nanos took) {
@@ -63,6 +64,28 @@ TEST_F(LoopTimeTest, SpinningIsNotBusy) {
   EXPECT_EQ(counters_.loop_busy_ns.value(), 300'000U);
   EXPECT_EQ(counters_.loop_wait_ns.value(), 1'700'000U);
   EXPECT_EQ(counters_.loop_spin_ns.value(), 1'500'000U);
+}
+
+// As when the two clocks are not read at the same instant.
+TEST_F(LoopTimeTest, AThreadThatRanForLongerThanItWaitedWasBusyAllTheTime) {
+  LoopTime time(counters_, clock_, true);
+  time.Begin(clock_.Now());
+  Wait(time, 2 * kNanosPerMilli, 3 * kNanosPerMilli);
+  EXPECT_EQ(counters_.loop_busy_ns.value(), 2'000'000U);
+  EXPECT_EQ(counters_.loop_wait_ns.value(), 0U);
+  Wait(time, 2 * kNanosPerMilli, 3 * kNanosPerMilli, 500 * kMicro);
+  EXPECT_EQ(counters_.loop_busy_ns.value(), 3'500'000U);
+  EXPECT_EQ(counters_.loop_wait_ns.value(), counters_.loop_spin_ns.value());
+}
+
+TEST_F(LoopTimeTest, AThreadThatNeverSleepsIsBusyWithHalfACpu) {
+  LoopTime time(counters_, clock_, true);
+  time.Begin(clock_.Now());
+  clock_.Advance(4 * kNanosPerMilli);
+  clock_.Run(2 * kNanosPerMilli);
+  time.Waited(4 * kNanosPerMilli, 0, clock_.Now());
+  EXPECT_EQ(counters_.loop_busy_ns.value(), 4'000'000U);
+  EXPECT_EQ(counters_.loop_wait_ns.value(), 0U);
 }
 
 TEST_F(LoopTimeTest, AThreadThatDidNotRunWhileItHandledIsNotNegative) {
