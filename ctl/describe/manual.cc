@@ -155,7 +155,9 @@ std::string ManualPage(const CliModel& model, const std::string& date) {
     absl::StrAppend(&page, ".It Ev ", option.environment, "\nStands in for\n.Fl \\-",
                     Escaped(option.long_name), ".\n");
   }
-  absl::StrAppend(&page, ".It Ev NO_COLOR\nIf set, there is no colour.\n",
+  absl::StrAppend(&page,
+                  ".It Ev ECHOGW_TOKEN\nThe bearer token itself, unless a file has one.\n"
+                  ".It Ev NO_COLOR\nIf set, there is no colour.\n"
                   ".It Ev GRPC_VERBOSITY\nIf set, gRPC writes lines of its own to the standard "
                   "error.\n.El\n");
   AppendExitCodes(model.exit_codes, page);

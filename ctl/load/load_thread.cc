@@ -113,11 +113,16 @@ void LoadThread::Run() {
 // What the process has open is not held open by the copy. Kernels before 5.9 go on with the table
 // of the process, which costs only time.
 void LoadThread::LeaveSharedFiles() const {
+  static constexpr unsigned kFirst = STDERR_FILENO + 1;
   const auto low = static_cast<unsigned>(std::min(epoll_, timer_));
   const auto high = static_cast<unsigned>(std::max(epoll_, timer_));
-  if (close_range(high + 1, UINT_MAX, CLOSE_RANGE_UNSHARE) != 0) return;
-  if (low + 1 < high) close_range(low + 1, high - 1, 0);
-  if (low > STDERR_FILENO + 1) close_range(STDERR_FILENO + 1, low - 1, 0);
+  if (close_range(std::max(high + 1, kFirst), UINT_MAX, CLOSE_RANGE_UNSHARE) != 0) return;
+  const auto close_from = [](unsigned first, unsigned end) {
+    first = std::max(first, kFirst);
+    if (first < end) close_range(first, end - 1, 0);
+  };
+  close_from(low + 1, high);
+  close_from(kFirst, low);
 }
 
 void LoadThread::CloseSockets() {
@@ -302,29 +307,35 @@ void LoadThread::WaitAndHandle(LoadTime now) {
   }
 }
 
+// What is due at a time of its own is waited for by that time; all else is looked after by a timer
+// that needs no call for each wait.
 nanoseconds LoadThread::WaitTime(LoadTime now) {
-  const LoadTime wake = NextWake(now);
-  if (wake <= now) return nanoseconds(0);
-  const bool running = timer_at_ > now;
-  if (running && timer_at_ <= wake) return nanoseconds(-1);
-  if (wake - now < kTimerFrom) return wake - now;
-  const itimerspec time{.it_interval = {}, .it_value = TimeSpec(wake.time_since_epoch())};
-  if (timerfd_settime(timer_, TFD_TIMER_ABSTIME, &time, nullptr) != 0) return wake - now;
-  timer_at_ = wake;
+  const LoadTime due = NextDue(now);
+  const LoadTime check = NextCheck(now);
+  if (std::min(due, check) <= now) return nanoseconds(0);
+  if (due < check || check - now < kTimerFrom) return std::min(due, check) - now;
+  if (timer_at_ > now && timer_at_ <= check) return nanoseconds(-1);
+  const itimerspec time{.it_interval = {}, .it_value = TimeSpec(check.time_since_epoch())};
+  if (timerfd_settime(timer_, TFD_TIMER_ABSTIME, &time, nullptr) != 0) return check - now;
+  timer_at_ = check;
   return nanoseconds(-1);
 }
 
-LoadTime LoadThread::NextWake(LoadTime now) const {
-  LoadTime wake = std::min(now + kLongestWait, next_scan_);
-  if (stopping_) return std::min(wake, drain_until_);
-  wake = std::min(wake, measuring_ ? measure_until_ : measure_from_);
-  if (!paused_.empty()) wake = std::min(wake, paused_.front().first);
+LoadTime LoadThread::NextCheck(LoadTime now) const {
+  const LoadTime check = std::min(now + kLongestWait, next_scan_);
+  if (stopping_) return std::min(check, drain_until_);
+  return std::min(check, measuring_ ? measure_until_ : measure_from_);
+}
+
+LoadTime LoadThread::NextDue(LoadTime now) const {
+  if (stopping_) return LoadTime::max();
   const bool scheduled = traffic_ && options_.rate > 0;
   if (CanConnect() && !(churn() && (scheduled || messages_left_ == 0))) return now;
+  LoadTime due = paused_.empty() ? LoadTime::max() : paused_.front().first;
   if (scheduled && messages_left_ > 0 && (!churn() || CanConnect())) {
-    wake = std::min(wake, DueTime(schedule_next_));
+    due = std::min(due, DueTime(schedule_next_));
   }
-  return wake;
+  return due;
 }
 
 LoadTime LoadThread::DueTime(std::uint64_t index) const {

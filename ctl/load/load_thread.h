@@ -7,9 +7,10 @@
 //
 // A message costs one send, one recv and a part of an epoll_wait: descriptors are watched
 // edge-triggered for everything once and for all, a recv that is shorter than the buffer ends the
-// reading, a timer that is set ten times a second stands in for a timeout of each wait, and nothing
-// is allocated. The thread has a table of descriptors of its own, where looking one up takes no
-// count of users: its sockets are no other thread's, and are closed before it ends.
+// reading, a timer that is set ten times a second stands in for a timeout of each wait (but where a
+// schedule says when the next message is due), and nothing is allocated. The thread has a table of
+// descriptors of its own, where looking one up takes no count of users: its sockets are no other
+// thread's, and are closed before it ends.
 //
 //   idle ──► connecting ──► open ──► finishing ──► idle (churn) or dead (stream)
 //                │            │          │
@@ -113,7 +114,9 @@ class LoadThread {
   void CloseSockets();
   // Whether a slot waits for a connection and not too many are under way.
   [[nodiscard]] bool CanConnect() const;
-  [[nodiscard]] LoadTime NextWake(LoadTime now) const;
+  // When something is to be sent or connected, and when to look for what time alone brings about.
+  [[nodiscard]] LoadTime NextDue(LoadTime now) const;
+  [[nodiscard]] LoadTime NextCheck(LoadTime now) const;
   [[nodiscard]] LoadTime DueTime(std::uint64_t index) const;
   [[nodiscard]] LoadTime IntendedTime(const Connection& connection) const;
   void Publish();

@@ -69,6 +69,17 @@ TEST_F(ManualTest, APageForEveryVerb) {
   }
 }
 
+TEST_F(ManualTest, TheOverviewHasEveryVariableOfTheEnvironment) {
+  const CliModel model = Model();
+  const std::string overview = ManualPage(model, kDate);
+  for (const CliOption& option : model.options) {
+    if (option.environment.empty()) continue;
+    EXPECT_THAT(overview, HasSubstr(absl::StrCat(".It Ev ", option.environment, "\n")));
+  }
+  // No option has its value.
+  EXPECT_THAT(overview, HasSubstr(".It Ev ECHOGW_TOKEN\n"));
+}
+
 TEST_F(ManualTest, TheDateIsThatOfTheSource) {
   ASSERT_EQ(setenv("SOURCE_DATE_EPOCH", "1709164800", 1), 0);
   EXPECT_THAT(RunNowhere({"man", "stats"}).out, HasSubstr("\n.Dd February 29, 2024\n"));
