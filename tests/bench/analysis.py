@@ -33,8 +33,8 @@ class Figures:
         return bool(self.rounds)
 
     def servers(self):
-        """Cheapest first, by median; then by name."""
-        return sorted(self.rounds, key=lambda name: (self.median(name), name))
+        """Cheapest first, by level; then by name."""
+        return sorted(self.rounds, key=lambda name: (self.level(name), name))
 
     def count(self):
         return max(len(of_server) for of_server in self.rounds.values())
@@ -42,13 +42,27 @@ class Figures:
     def median(self, server):
         return statistics.median(self.rounds[server].values())
 
+    def level(self, server):
+        """Median of its figures, each as a share of the median of all servers in that round.
+
+        A machine that is slower for some rounds moves all servers of a round alike, but medians of
+        each server by itself may come from different rounds.
+        """
+        return statistics.median(value / self._typical(number)
+                                 for number, value in self.rounds[server].items())
+
+    def _typical(self, number):
+        return statistics.median(of_server[number] for of_server in self.rounds.values()
+                                 if number in of_server)
+
     def spread(self, server):
         values = self.rounds[server].values()
         return min(values), max(values)
 
     def ratio(self, server, base):
-        """Of the medians."""
-        return self.median(server) / self.median(base)
+        """Median of the rounds' own ratios; without a common round, of the levels."""
+        pairs = self.pair_ratio(server, base)
+        return pairs[0] if pairs else self.level(server) / self.level(base)
 
     def pair_ratio(self, server, base):
         """Median, lowest and highest of the rounds' own ratios; None without a common round."""
@@ -57,7 +71,7 @@ class Figures:
         return (statistics.median(ratios), min(ratios), max(ratios)) if ratios else None
 
     def best(self, accept, highest=False):
-        """The server with the best median among those that `accept` takes; None if there is none."""
+        """The server with the best level among those that `accept` takes; None if there is none."""
         candidates = [name for name in self.servers() if accept(name)]
         if not candidates:
             return None

@@ -14,7 +14,7 @@ itself and the client, `echogwctl bench`, which compares every byte, has another
 | `compare.py` | echogw and a bare epoll loop, and the memory of idle connections; for every day |
 | `peers/` | the peers, a file each, written as their communities would, for speed |
 
-    deploy/install-packages.sh bench && cmake --preset release && tests/bench/peers.py build
+    deploy/install-packages.sh build bench && cmake --preset release && tests/bench/peers.py build
     tests/bench/peers.py check                      # every server returns every byte
     tests/bench/peers.py measure --budget 140       # again until it exits with 0, not 75
     tests/bench/peers.py report
@@ -29,10 +29,12 @@ echogw with other options. An echogw or a peer that cannot be started here is na
 SUMMARY = """\
 ## Result
 
-CPU time of the server for each message, medians; the ratio of medians, and in brackets the lowest
-and the highest ratio of a round. Below 1 echogw costs less. "Readiness-based" are all peers that
-ask the kernel which sockets are ready; "best peer" is any, so also io_uring and threads that block.
-The best of many is in part the luckiest: where peers lie close together, noise favours them.
+CPU time of the server for each message, medians; the median of the rounds' own ratios, and in
+brackets the lowest and the highest. Below 1 echogw costs less. A ratio is not that of the two
+medians: the machine is at times slower for a while, and a round is what two servers have in common.
+"Readiness-based" are all peers that ask the kernel which sockets are ready; "best peer" is any, so
+also io_uring and threads that block. The best of many is in part the luckiest: where peers lie close
+together, noise favours them. What the difference is made of, and what was tried: [floor.md](floor.md).
 
 {table}
 ![CPU per message by load](results/loads.svg)
