@@ -24,19 +24,35 @@ from measure import BUILD, check_machine, run_once  # noqa: E402
 from servers import BenchError, find_binary, gateway_server, peer_server  # noqa: E402
 
 
+class _Servers(argparse.Action):
+    def __call__(self, parser, namespace, values, option_string=None):
+        commands = {}
+        for text in values:
+            name, equals, command = text.partition("=")
+            if not name or not equals or not command.strip() or name in commands:
+                parser.error(f"'{text}': write NAME=COMMAND, each name once")
+            commands[name] = shlex.split(command)
+        setattr(namespace, self.dest, commands)
+
+
+def add_servers(parser):
+    """What every comparison of servers given as NAME=COMMAND takes."""
+    parser.add_argument("servers", nargs="+", metavar="NAME=COMMAND", action=_Servers)
+    parser.add_argument("--build", default=BUILD, help="where echogwctl is (default: build/release)")
+    parser.add_argument("--server-cpu", type=int, default=0)
+    parser.add_argument("--client-cpu", type=int, default=1)
+
+
 def parse_arguments():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("servers", nargs="+", metavar="NAME=COMMAND")
+    add_servers(parser)
     parser.add_argument("--loads", default="c50", help="names or groups, as of peers.py (default c50)")
     parser.add_argument("--rounds", type=int, default=20, help="default %(default)s")
     parser.add_argument("--duration", type=float, default=0.2,
                         help="measured seconds a run (default %(default)s)")
     parser.add_argument("--warmup", type=float, default=0.05,
                         help="seconds of load before that (default %(default)s)")
-    parser.add_argument("--build", default=BUILD, help="where echogwctl is (default: build/release)")
-    parser.add_argument("--server-cpu", type=int, default=0)
-    parser.add_argument("--client-cpu", type=int, default=1)
     arguments = parser.parse_args()
     try:
         arguments.loads = select_loads(arguments.loads)
@@ -47,13 +63,6 @@ def parse_arguments():
     for load in arguments.loads:
         if load.idle or load.reactors:
             parser.error(f"--loads: {load.name} needs peers.py")
-    commands = {}
-    for text in arguments.servers:
-        name, equals, command = text.partition("=")
-        if not name or not equals or not command.strip() or name in commands:
-            parser.error(f"'{text}': write NAME=COMMAND, each name once")
-        commands[name] = shlex.split(command)
-    arguments.servers = commands
     return arguments
 
 

@@ -12,6 +12,9 @@ itself and the client, `echogwctl bench`, which compares every byte, has another
 |---|---|
 | `peers.py` | echogw and its peers in turn, into `results/peers.json`; `peers.py report` writes this page from that file |
 | `compare.py` | echogw and a bare epoll loop, and the memory of idle connections; for every day |
+| `alternate.py` | a few servers, builds or option sets, closely: differences of 1 % |
+| `profile_servers.py` | where the CPU time of a message goes |
+| `compare_client.py` | `echogwctl bench` and a bare epoll client: what the client itself costs |
 | `peers/` | the peers, a file each, written as their communities would, for speed |
 
     deploy/install-packages.sh build bench && cmake --preset release && tests/bench/peers.py build
