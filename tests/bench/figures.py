@@ -135,8 +135,12 @@ def curves(heading, x_label, y_label, series, x_text):
         y = place(xs[0], decade)[1]
         drawing.line(left, y, width - right, y)
         drawing.text(left - 8, y + 4, f"{decade:,}", "soft", "end")
-    for x in xs:
-        drawing.text(place(x, decades[0])[0], height - bottom + 18, x_text(x), "soft", "middle")
+    room = width
+    for x in reversed(xs):
+        at = place(x, decades[0])[0]
+        if at <= room:  # else its text would run into that of the one to the right
+            drawing.text(at, height - bottom + 18, x_text(x), "soft", "middle")
+            room = at - 46
     ends = []
     for title, hue, dashed, points in series:
         placed = [place(x, y) for x, y in points]
@@ -148,8 +152,9 @@ def curves(heading, x_label, y_label, series, x_text):
     # A line that ends early has its name there, the others beside the plot, apart from each other.
     early = [end for end in ends if end[2] < edge - 1]
     late = [end for end in ends if end[2] >= edge - 1]
-    for number, (title, hue, x, y) in enumerate(early):
-        drawing.text(x + 8, y - 8 - 15 * number, title, f"name h{hue % len(HUES)}")
+    above = _spread_labels([y - 26 for _, _, _, y in early], 15, top, height - bottom)
+    for (title, hue, x, _), label in zip(early, above):
+        drawing.text(x, label, title, f"name h{hue % len(HUES)}", "middle")
     labels = _spread_labels([y for _, _, _, y in late], 15, top, height - bottom)
     for (title, hue, x, y), label in zip(late, labels):
         drawing.path([(x + 4, y), (x + 14, label)], "rule open")

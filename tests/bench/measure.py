@@ -59,6 +59,15 @@ def wait_until_quiet(cpus, share, limit_seconds):
             return
 
 
+def why_it_failed(output, errors):
+    """In a line: what the client's report says of errors, or else what it printed."""
+    try:
+        kinds = json.loads(output)["errors"]["kinds"]
+        return ", ".join(f"{kind['count']} x {kind['kind']}" for kind in kinds)
+    except (ValueError, KeyError, TypeError):
+        return errors.strip() or output.strip()
+
+
 def run_once(server, client, load_options, arguments, client_cpus=None):
     """One client against one server. Returns a dictionary of what was seen.
 
@@ -80,7 +89,7 @@ def run_once(server, client, load_options, arguments, client_cpus=None):
         whole = time.monotonic_ns() - began
     if done.returncode != 0:
         raise BenchError(f"the client failed against {server.name} ({done.returncode}): "
-                         f"{done.stderr.strip() or done.stdout.strip()}\n  {' '.join(command)}")
+                         f"{why_it_failed(done.stdout, done.stderr)}\n  {' '.join(command)}")
     report = json.loads(done.stdout)
     start = report["measured_from_monotonic_nanoseconds"]
     end = start + report["measured_nanoseconds"]

@@ -6,6 +6,7 @@ import io
 import unittest
 
 import alternate
+import measure
 import profile_servers
 
 REPORT = """
@@ -40,6 +41,18 @@ class Servers(unittest.TestCase):
                 with self.assertRaises(SystemExit):
                     servers(*bad)
                 self.assertIn("write NAME=COMMAND", errors.getvalue())
+
+
+class Failures(unittest.TestCase):
+    def test_the_reports_errors_in_a_line(self):
+        report = '{"errors": {"total": 3, "kinds": [{"kind": "timeout", "count": 2}, ' \
+                 '{"kind": "reset", "count": 1}]}}'
+        self.assertEqual(measure.why_it_failed(report, ""), "2 x timeout, 1 x reset")
+
+    def test_what_is_no_report_is_shown(self):
+        self.assertEqual(measure.why_it_failed("", "no such option\n"), "no such option")
+        self.assertEqual(measure.why_it_failed("{}", "gone\n"), "gone")
+        self.assertEqual(measure.why_it_failed("[]", ""), "[]")
 
 
 class Areas(unittest.TestCase):
