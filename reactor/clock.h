@@ -12,7 +12,6 @@ namespace echogw {
 // compared in every turn of the loop.
 using Nanos = std::int64_t;
 
-inline constexpr Nanos kNanosPerMicro = 1'000;
 inline constexpr Nanos kNanosPerMilli = 1'000'000;
 inline constexpr Nanos kNanosPerCenti = 10'000'000;
 inline constexpr Nanos kNanosPerSecond = 1'000'000'000;
@@ -40,18 +39,19 @@ class Clock {
 // The machine's clock. Any thread.
 class SystemClock final : public Clock {
  public:
-  [[nodiscard]] Nanos Now() noexcept override {
-    timespec t{};
-    ::clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec * kNanosPerSecond + t.tv_nsec;
-  }
+  [[nodiscard]] Nanos Now() noexcept override { return Read(CLOCK_MONOTONIC); }
   [[nodiscard]] ThreadUse Use() noexcept override {
+    // The times of getrusage are as old as the last tick of the kernel, its counts are not.
     rusage use{};
     ::getrusage(RUSAGE_THREAD, &use);
-    const auto nanos = [](const timeval& t) {
-      return t.tv_sec * kNanosPerSecond + t.tv_usec * kNanosPerMicro;
-    };
-    return {nanos(use.ru_utime) + nanos(use.ru_stime), static_cast<std::uint64_t>(use.ru_nvcsw)};
+    return {Read(CLOCK_THREAD_CPUTIME_ID), static_cast<std::uint64_t>(use.ru_nvcsw)};
+  }
+
+ private:
+  static Nanos Read(clockid_t clock) noexcept {
+    timespec t{};
+    ::clock_gettime(clock, &t);
+    return t.tv_sec * kNanosPerSecond + t.tv_nsec;
   }
 };
 
