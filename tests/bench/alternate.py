@@ -20,7 +20,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from loads import select_loads  # noqa: E402
-from measure import BUILD, check_machine, run_once  # noqa: E402
+from measure import BUILD, prepare, run_once  # noqa: E402
 from servers import BenchError, find_binary, gateway_server, peer_server  # noqa: E402
 
 
@@ -31,7 +31,10 @@ class _Servers(argparse.Action):
             name, equals, command = text.partition("=")
             if not name or not equals or not command.strip() or name in commands:
                 parser.error(f"'{text}': write NAME=COMMAND, each name once")
-            commands[name] = shlex.split(command)
+            try:
+                commands[name] = shlex.split(command)
+            except ValueError as error:
+                parser.error(f"'{text}': {error}")
         setattr(namespace, self.dest, commands)
 
 
@@ -41,6 +44,12 @@ def add_servers(parser):
     parser.add_argument("--build", default=BUILD, help="where echogwctl is (default: build/release)")
     parser.add_argument("--server-cpu", type=int, default=0)
     parser.add_argument("--client-cpu", type=int, default=1)
+
+
+def refuse_what_needs_peers(parser, loads):
+    for load in loads:
+        if load.idle or load.reactors:
+            parser.error(f"{load.name}: idle connections and more reactors are for peers.py")
 
 
 def parse_arguments():
@@ -60,9 +69,7 @@ def parse_arguments():
         parser.error(f"--loads: {error}")
     if arguments.rounds < 1 or arguments.duration <= 0 or arguments.warmup < 0:
         parser.error("--rounds and --duration must be positive, --warmup not negative")
-    for load in arguments.loads:
-        if load.idle or load.reactors:
-            parser.error(f"--loads: {load.name} needs peers.py")
+    refuse_what_needs_peers(parser, arguments.loads)
     return arguments
 
 
@@ -101,7 +108,7 @@ def line(name, runs, base):
 
 def main():
     arguments = parse_arguments()
-    check_machine(arguments)
+    prepare(arguments)
     client = find_binary(arguments.build, "echogwctl", "build it: cmake --build --preset release")
     with contextlib.ExitStack() as stack:
         servers = [stack.enter_context(start(name, command, arguments.server_cpu))

@@ -71,15 +71,20 @@ class Figures:
         return (statistics.median(ratios), min(ratios), max(ratios)) if ratios else None
 
     def best(self, accept, highest=False):
-        """The server with the best level among those that `accept` takes; None if there is none."""
-        candidates = [name for name in self.servers() if accept(name)]
+        """The server with the best level among those that `accept` takes; None if there is none.
+
+        Only one that has all rounds: with fewer it may have been spared the worst.
+        """
+        candidates = [name for name in self.servers()
+                      if accept(name) and len(self.rounds[name]) == self.count()]
         if not candidates:
             return None
         return candidates[-1] if highest else candidates[0]
 
 
 def best_engine(figures):
-    return figures.best(is_gateway)
+    """Of echogw as it comes, not with options of somebody's choice."""
+    return figures.best(lambda name: name in KNOWN and is_gateway(name))
 
 
 def best_readiness_peer(figures):

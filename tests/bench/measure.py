@@ -4,6 +4,7 @@ import json
 import os
 import platform
 import resource
+import signal
 import subprocess
 import sys
 import time
@@ -14,6 +15,18 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 BUILD = os.path.join(ROOT, "build", "release")
 CLIENT_GRACE_SECONDS = 60
 QUIET_WINDOW_SECONDS = 0.5
+
+
+def prepare(arguments):
+    """For a script that starts servers, and for those."""
+    check_machine(arguments)
+    # The servers inherit it. 10,000 connections are more than many a default allows.
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    # So that a server does not outlive a bench that `timeout` ends.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    # The server has its CPU for itself.
+    os.sched_setaffinity(0, {arguments.client_cpu})
 
 
 def check_machine(arguments):

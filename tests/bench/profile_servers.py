@@ -5,9 +5,11 @@ Each server is NAME=COMMAND, as of alternate.py. Under the load it is sampled by
 clock, because a virtual machine may have no counters, and the shares of the symbols are summed by
 area. Shares can be compared where the machine is slower for one server than for the next; the
 nanoseconds in the last line cannot. The areas go by the names of the kernel's functions, of which
-there are a few hundred: a line is a guide and no account.
+there are a few hundred: a line is a guide and no account. What runs with interrupts off is sampled
+where they come on again, which is mostly the release of a lock.
 
-  tests/bench/profile_servers.py raw=build/release/tests/bench/raw_epoll_echo echogw=build/release/echogw
+  tests/bench/profile_servers.py echogw=build/release/echogw \\
+      raw=build/release/tests/bench/raw_epoll_echo
 """
 
 import argparse
@@ -18,14 +20,14 @@ import sys
 import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from alternate import add_servers, start  # noqa: E402
+from alternate import add_servers, refuse_what_needs_peers, start  # noqa: E402
 from loads import select_loads  # noqa: E402
-from measure import BUILD, check_machine, run_once  # noqa: E402
+from measure import prepare, run_once  # noqa: E402
 from servers import BenchError, find_binary  # noqa: E402
 
 # The first that matches a kernel symbol has it.
 AREAS = [
-    ("descriptor look-up", r"^(fdget|fput|fget|__fget|__get_file)"),
+    ("descriptor look-up", r"^_*(fdget|fput|fget|get_file)"),
     ("asking what is ready (epoll, poll)",
      r"^(ep_|epoll|do_epoll|__ep|sock_poll|tcp_poll|__put_user_nocheck|do_sys_poll|__pollwait|"
      r"do_poll|poll_|__list_(del_entry|add)_valid)"),
@@ -34,6 +36,9 @@ AREAS = [
      r"do_syscall_64|entry_SYSCALL|syscall_return|x64_sys|__sys_(recvfrom|sendto)|syscall_exit|"
      r"exit_to_user|sock_(recv|send)msg|security_|import_ubuf|sockfd|inet_(recv|send)msg|"
      r"tcp_(recv|send)msg$|rethunk|untrain|srso_|return_thunk"),
+    ("TCP", r"^_*(tcp_(?!stream_alloc|poll)|bbr|sk_reset_timer|sk_stop_timer)"),
+    ("IP and the loopback device",
+     r"^_*(netif_|dev_|ip_(?!send_skb))|validate_xmit|loopback_xmit|^process_backlog"),
     ("scheduler, wake-ups, interrupts, locks",
      r"sched|switch|wake|ttwu|enqueue_(task|entity)|dequeue|pick_|update_(curr|load|rq|cfs|se)|psi_|"
      r"spin_(un)?lock|irq|hrtimer|tick|rcu|softirq|__local_bh|native_|idle|timer|reweight|"
@@ -69,6 +74,9 @@ def parse_arguments():
         [arguments.load] = select_loads(arguments.load)
     except ValueError as error:
         parser.error(f"--load: one load is wanted: {error}")
+    refuse_what_needs_peers(parser, [arguments.load])
+    if arguments.duration <= 0:
+        parser.error("--duration must be positive")
     arguments.warmup = 0.2
     return arguments
 
@@ -99,7 +107,12 @@ def profile(server, client, arguments):
             recorder = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
         except FileNotFoundError:
             raise BenchError("perf is missing: Debian's linux-perf has it")
-        run = run_once(server, client, arguments.load.options, arguments)
+        try:
+            run = run_once(server, client, arguments.load.options, arguments)
+        except BaseException:
+            recorder.terminate()
+            recorder.wait()
+            raise
         _, errors = recorder.communicate()
         if recorder.returncode != 0:
             raise BenchError(f"perf record: {errors.strip()}; it needs root or "
@@ -107,14 +120,15 @@ def profile(server, client, arguments):
         report = subprocess.run(["perf", "report", "-i", data, "--stdio", "--sort", "symbol"],
                                 capture_output=True, text=True)
     found = shares(report.stdout)
-    if not found:
-        raise BenchError(f"perf has no sample of {server.name}: {report.stderr.strip()}")
+    if not any(area != USER for area, _ in found.values()):
+        raise BenchError(f"perf has no sample of the kernel for {server.name}: it needs root or "
+                         f"kernel.perf_event_paranoid=-1 {report.stderr.strip()}")
     return run["nanoseconds_per_message"], found
 
 
 def main():
     arguments = parse_arguments()
-    check_machine(arguments)
+    prepare(arguments)
     client = find_binary(arguments.build, "echogwctl", "build it: cmake --build --preset release")
     profiles = {}
     for name, command in arguments.servers.items():
@@ -122,7 +136,7 @@ def main():
             profiles[name] = profile(server, client, arguments)
     print(f"Share of the server's CPU time; {arguments.load.title}\n")
     print("| | " + " | ".join(profiles) + " |\n|---" + "|--:" * len(profiles) + "|")
-    for area in [name for name, _ in AREAS] + [OTHER, USER]:
+    for area in [*dict.fromkeys(name for name, _ in AREAS), OTHER, USER]:
         cells = [sum(share for its, share in found.values() if its == area)
                  for _, found in profiles.values()]
         print(f"| {area} | " + " | ".join(f"{cell:.1%}" for cell in cells) + " |")

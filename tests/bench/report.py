@@ -68,12 +68,6 @@ def tails(data, loads):
         rows.append([load.title, f"{p99.median('echogw') / 1000:,.1f}",
                      f"{p99.median('epoll') / 1000:,.1f}", ratio_cell(p99, "echogw", "epoll")])
     text = table(["load", "p99 of echogw, µs", "p99 of bare epoll, µs", "ratio"], rows)
-    connects = Figures(data, "churn", "connects_per_second")
-    best = connects.best(lambda name: not analysis.is_gateway(name), highest=True)
-    if "echogw" in connects.rounds and best:
-        text += (f"\nConnects a second under churn: echogw {number(connects.median('echogw'))}, best "
-                 f"peer ({title_of(best)}) {number(connects.median(best))}, ratio "
-                 f"{ratio_cell(connects, 'echogw', best)}.\n")
     return text
 
 
@@ -105,9 +99,11 @@ def _absent(data, load):
     for failure in data["failures"]:
         if failure["load"] == load.name:
             failed.setdefault(failure["server"], []).append(failure["reason"])
-    lines += [f"{title_of(server)}: {len(reasons)} rounds failed, {reasons[0]}"
-              for server, reasons in failed.items()]
-    return ("\nNot in it: " + "; ".join(lines) + ".\n") if lines else ""
+    failures = [f"{title_of(server)}, {len(reasons)} ({reasons[0]})"
+                for server, reasons in failed.items()]
+    return ("".join(f"\n{heading}: {'; '.join(each)}.\n"
+                    for heading, each in (("Not in it", lines), ("Rounds that failed", failures))
+                    if each))
 
 
 def curve_section(data, loads, x_heading, x_text):

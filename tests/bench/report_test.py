@@ -88,17 +88,24 @@ class Arithmetic(unittest.TestCase):
         self.assertIn("| 50 connections, 64 B | 3 | 95 | 0.90 (0.50..1.10) bare epoll, "
                       "edge-triggered | epoll | 1.12 (0.55..1.58) bare io_uring |", text)
 
-    def test_a_variant_is_an_engine_of_ours(self):
+    def test_a_variant_is_shown_as_ours_and_is_not_the_best_engine(self):
         data = sample(self.DATA["runs"] + [run("echogw-spin", number, 50) for number in range(3)])
-        self.assertEqual(analysis.best_engine(analysis.Figures(data, "c50")), "echogw-spin")
+        self.assertEqual(analysis.best_engine(analysis.Figures(data, "c50")), "echogw")
         self.assertIn("**echogw-spin**", report.render(data)["README.md"])
+
+    def test_who_missed_a_round_is_not_the_best(self):
+        data = sample(self.DATA["runs"] + [run("poll", number, 20) for number in range(2)])
+        of = analysis.Figures(data, "c50")
+        self.assertEqual(analysis.best_readiness_peer(of), "epoll")
+        self.assertIn("| bare poll | 20", report.render(data)["README.md"])
 
     def test_what_does_not_take_part_is_said(self):
         data = sample(self.DATA["runs"])
         data["unfit"] = {"c50": {"blocking": "one at a time"}}
         data["failures"] = [{"load": "c50", "server": "node", "round": 0, "reason": "it fell"}]
         text = report.render(data)["README.md"]
-        self.assertIn("one client at a time: one at a time; Node net: 1 rounds failed, it fell", text)
+        self.assertIn("Not in it: one client at a time: one at a time.", text)
+        self.assertIn("Rounds that failed: Node net, 1 (it fell).", text)
 
     def test_nothing_measured(self):
         with self.assertRaisesRegex(BenchError, "no runs"):

@@ -17,16 +17,17 @@ itself and the client, `echogwctl bench`, which compares every byte, has another
 | `compare_client.py` | `echogwctl bench` and a bare epoll client: what the client itself costs |
 | `peers/` | the peers, a file each, written as their communities would, for speed |
 
-    deploy/install-packages.sh build bench && cmake --preset release && tests/bench/peers.py build
-    tests/bench/peers.py check                      # every server returns every byte
-    tests/bench/peers.py measure --budget 140       # again until it exits with 0, not 75
-    tests/bench/peers.py report
+    deploy/install-packages.sh build bench
+    cmake --preset release && cmake --build --preset release && tests/bench/peers.py build
+    tests/bench/peers.py check                                     # every server returns every byte
+    tests/bench/peers.py measure --data build/peers.json --budget 140   # again until it exits with 0
+    tests/bench/peers.py report --data build/peers.json --to build
 
 `measure` goes on where the data file ends, so it can be run in pieces, `--loads churn`, `--loads
-connections`, and be cut off at any time. It refuses to mix builds: after a change delete
-`results/peers.json`, or name another file with `--data`; `--replace`, once, drops what the file has
-of these loads. `peers.py list` names servers and loads; `--variant echogw-NAME='OPTIONS'` adds an
-echogw with other options. An echogw or a peer that cannot be started here is named and left out.
+connections`, and be cut off at any time (then it exits with 75). It refuses to mix builds or
+machines in a file; `--replace`, once, drops what the file has of these loads. Without `--data` the
+file is that of this page. `peers.py list` names servers and loads; `--variant echogw-NAME='OPTIONS'` adds an
+echogw with other options (here echogw-spin, `--spin-us=50`). An echogw or a peer that cannot be started here is named and left out.
 """
 
 SUMMARY = """\
@@ -37,7 +38,10 @@ brackets the lowest and the highest. Below 1 echogw costs less. A ratio is not t
 medians: the machine is at times slower for a while, and a round is what two servers have in common.
 "Readiness-based" are all peers that ask the kernel which sockets are ready; "best peer" is any, so
 also io_uring and threads that block. The best of many is in part the luckiest: where peers lie close
-together, noise favours them. What the difference is made of, and what was tried: [floor.md](floor.md).
+together, noise favours them. Where the brackets are as wide as here, a difference of 10 % is none: a
+round of so many servers takes the machine through several of its moods. [floor.md](floor.md) has the
+nearest ones more closely, what the difference is made of, and what was tried. Connects a second
+under churn compare the clients: no server has its CPU full.
 
 {table}
 ![CPU per message by load](results/loads.svg)
@@ -58,8 +62,8 @@ blocks is woken alone.
 SIZES = """\
 ## Cost against message size
 
-50 connections, each with one message under way. Below a page the cost is that of the system calls
-and of the kernel's path for a segment; above, that of copying each byte twice in and twice out.
+50 connections, each with one message under way. Up to some 16 KiB the cost is that of the system
+calls and of the kernel's path for a segment; above, that of copying each byte once in and once out.
 
 ![CPU per message against its size](results/sizes.svg)
 

@@ -48,7 +48,8 @@ class Target:
         """Why it cannot be started here; "" when it can."""
         for file in self.command:
             if not os.path.exists(file):
-                return f"{os.path.relpath(file)} is missing; build the target bench_peers"
+                how = "cmake --build --preset release" if self.kind == GATEWAY else "peers.py build"
+                return f"{os.path.relpath(file)} is missing; build it: {how}"
         if self.kind != GATEWAY:
             return ""
         # An option or a mechanism that this build or this system does not have.
