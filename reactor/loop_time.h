@@ -30,7 +30,8 @@ class LoopTime {
   void Waited(Nanos waited, Nanos spun, Nanos now) noexcept {
     if (!works_in_wait_) [[likely]] {
       counters_.loop_wait_ns.Add(static_cast<std::uint64_t>(waited));
-      counters_.loop_spin_ns.Add(static_cast<std::uint64_t>(spun));
+      if (spun > 0) [[unlikely]]
+        counters_.loop_spin_ns.Add(static_cast<std::uint64_t>(spun));
       return;
     }
     waited_ += waited;
