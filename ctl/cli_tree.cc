@@ -127,17 +127,7 @@ void CliTree::AddAccess(OptionSet& options) {
   options.Flag("--tls", &access.tls, "Talk to the gateway by TLS; the system's CAs vouch for it")
       .Env("ECHOGW_TLS");
   const auto file = [&options](const char* name, const char* variable, std::string* path,
-                               const char* help) {
-    options
-        .Custom(
-            name, "FILE",
-            [path](const std::string& text) {
-              *path = text;
-              return absl::OkStatus();
-            },
-            help)
-        .Env(variable);
-  };
+                               const char* help) { options.File(name, path, help).Env(variable); };
   file("--ca-cert", "ECHOGW_CA_CERT", &access.ca_cert, "By TLS; the CAs in this file vouch for it");
   file("--client-cert", "ECHOGW_CLIENT_CERT", &access.client_cert,
        "By TLS; show this certificate (PEM)");

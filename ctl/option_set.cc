@@ -76,6 +76,15 @@ OptionSet::Range Narrow(OptionSet::Range range) {
   return range;
 }
 
+// A setter that takes any text as it is.
+template <typename Value>
+auto Keep(Value* value) {
+  return [value](const std::string& text) {
+    *value = text;
+    return absl::OkStatus();
+  };
+}
+
 }  // namespace
 
 OptionHandle& OptionHandle::Required() {
@@ -115,24 +124,17 @@ OptionHandle OptionSet::Flag(const std::string& names, bool* value, const std::s
 
 OptionHandle OptionSet::Text(const std::string& names, std::string* value,
                              const std::string& help) {
-  return Custom(
-      names, "TEXT",
-      [value](const std::string& text) {
-        *value = text;
-        return absl::OkStatus();
-      },
-      help);
+  return Custom(names, "TEXT", Keep(value), help);
 }
 
 OptionHandle OptionSet::Text(const std::string& names, std::optional<std::string>* value,
                              const std::string& help) {
-  return Custom(
-      names, "TEXT",
-      [value](const std::string& text) {
-        *value = text;
-        return absl::OkStatus();
-      },
-      help);
+  return Custom(names, "TEXT", Keep(value), help);
+}
+
+OptionHandle OptionSet::File(const std::string& names, std::string* value,
+                             const std::string& help) {
+  return Custom(names, "FILE", Keep(value), help);
 }
 
 OptionHandle OptionSet::Choice(const std::string& names, std::string* value,

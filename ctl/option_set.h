@@ -55,6 +55,8 @@ class OptionSet {
   OptionHandle Text(const std::string& names, std::string* value, const std::string& help);
   OptionHandle Text(const std::string& names, std::optional<std::string>* value,
                     const std::string& help);
+  // As Text, for the path of a file.
+  OptionHandle File(const std::string& names, std::string* value, const std::string& help);
   // One of `choices`, exactly.
   OptionHandle Choice(const std::string& names, std::string* value,
                       std::vector<std::string> choices, const std::string& help);

@@ -11,6 +11,8 @@
 #include <climits>
 #include <ctime>
 
+#include "ctl/load/thread_share.h"
+
 namespace echogw {
 
 namespace {
@@ -29,12 +31,6 @@ constexpr nanoseconds kScanEvery = std::chrono::milliseconds(100);
 // A wait for something that is further away than this is ended by the timer.
 constexpr nanoseconds kTimerFrom = std::chrono::milliseconds(1);
 constexpr std::uint64_t kTimerToken = UINT64_MAX;
-
-nanoseconds ThreadCpuTime() {
-  timespec time{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);  // exact, unlike getrusage: that is a tick behind
-  return std::chrono::seconds(time.tv_sec) + nanoseconds(time.tv_nsec);
-}
 
 timespec TimeSpec(nanoseconds time) {
   return {.tv_sec = time.count() / 1'000'000'000, .tv_nsec = time.count() % 1'000'000'000};
@@ -103,7 +99,6 @@ void LoadThread::Run() {
     Turn();
   }
   FinishAll();
-  CloseSockets();
   Publish();
 }
 
@@ -120,13 +115,6 @@ void LoadThread::LeaveSharedFiles() const {
   };
   close_from(low + 1, high);
   close_from(kFirst, low);
-}
-
-void LoadThread::CloseSockets() {
-  for (Connection& connection : connections_) {
-    if (connection.fd >= 0) close(connection.fd);
-    connection.fd = -1;
-  }
 }
 
 void LoadThread::OpenStreams() {

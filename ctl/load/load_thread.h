@@ -111,7 +111,6 @@ class LoadThread {
   // How long the wait may take: negative for as long as it likes, because the timer ends it.
   [[nodiscard]] std::chrono::nanoseconds WaitTime(LoadTime now);
   void LeaveSharedFiles() const;
-  void CloseSockets();
   // Whether a slot waits for a connection and not too many are under way.
   [[nodiscard]] bool CanConnect() const;
   // When something is to be sent or connected, and when to look for what time alone brings about.

@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <time.h>
 
 #include <cerrno>
 
@@ -22,6 +23,12 @@ absl::Status CheckCpus(const std::vector<int>& cpus) {
     }
   }
   return absl::OkStatus();
+}
+
+std::chrono::nanoseconds ThreadCpuTime() {
+  timespec time{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
 }
 
 void PinThisThread(int cpu) {

@@ -1,6 +1,7 @@
-// What the threads of a load share the work by, and where they run.
+// What the threads of a load share the work by, where they run, and for how long they did.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -16,6 +17,9 @@ namespace echogw {
 
 // INVALID_ARGUMENT for a CPU that this process may not run on.
 [[nodiscard]] absl::Status CheckCpus(const std::vector<int>& cpus);
+
+// Of the calling thread, user and system; exact, unlike getrusage, which is a tick behind.
+[[nodiscard]] std::chrono::nanoseconds ThreadCpuTime();
 
 // The calling thread only. The CPU was checked; one that went offline since leaves it unpinned.
 void PinThisThread(int cpu);

@@ -1,7 +1,6 @@
 #include "ctl/load/udp_load.h"
 
 #include <sys/epoll.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -23,13 +22,6 @@ constexpr int kLooksPerTimeout = 8;
 constexpr std::size_t kAnswerMax = 65536;
 // Answers taken from one socket before the others get their turn.
 constexpr int kAnswersAtOnce = 64;
-
-// Of the calling thread, user and system.
-std::chrono::nanoseconds ThreadCpu() {
-  timespec t{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-  return std::chrono::seconds(t.tv_sec) + std::chrono::nanoseconds(t.tv_nsec);
-}
 
 bool IsNoRoom(int error) { return error == EAGAIN || error == ENOBUFS || error == ENOMEM; }
 
@@ -197,13 +189,13 @@ int UdpLoad::Part::WaitMillis(LoadTime now) const {
 void UdpLoad::Part::BeginMeasuring(LoadTime now) {
   measuring_ = true;
   measured_from_ = now;
-  cpu_before_ = ThreadCpu();
+  cpu_before_ = ThreadCpuTime();
 }
 
 void UdpLoad::Part::EndMeasuring(LoadTime now) {
   if (!measuring_ || result_.measured.count() > 0) return;
   result_.measured = now - measured_from_;
-  result_.measured_cpu = ThreadCpu() - cpu_before_;
+  result_.measured_cpu = ThreadCpuTime() - cpu_before_;
 }
 
 // Sends into every place that has nothing under way.
