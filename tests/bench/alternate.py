@@ -21,7 +21,7 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from loads import select_loads  # noqa: E402
 from measure import BUILD, prepare, run_once  # noqa: E402
-from servers import BenchError, find_binary, gateway_server, peer_server  # noqa: E402
+from servers import find_binary, gateway_server, peer_server, run_script  # noqa: E402
 
 
 class _Servers(argparse.Action):
@@ -126,10 +126,4 @@ def main():
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except (BenchError, FileNotFoundError) as error:
-        print(f"alternate.py: {error}", file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    run_script(main)

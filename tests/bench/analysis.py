@@ -70,16 +70,14 @@ class Figures:
         ratios = [self.rounds[server][number] / self.rounds[base][number] for number in common]
         return (statistics.median(ratios), min(ratios), max(ratios)) if ratios else None
 
-    def best(self, accept, highest=False):
+    def best(self, accept):
         """The server with the best level among those that `accept` takes; None if there is none.
 
         Only one that has all rounds: with fewer it may have been spared the worst.
         """
         candidates = [name for name in self.servers()
                       if accept(name) and len(self.rounds[name]) == self.count()]
-        if not candidates:
-            return None
-        return candidates[-1] if highest else candidates[0]
+        return candidates[0] if candidates else None
 
 
 def best_engine(figures):

@@ -21,8 +21,8 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import memory  # noqa: E402
 from loads import LOADS  # noqa: E402
-from measure import BUILD, check_machine, describe_machine, run_once  # noqa: E402
-from servers import BenchError, find_binary, gateway_server, raw_server  # noqa: E402
+from measure import BUILD, describe_machine, prepare, run_once  # noqa: E402
+from servers import find_binary, gateway_server, raw_server, run_script  # noqa: E402
 
 
 def parse_arguments():
@@ -139,7 +139,7 @@ def verdict(arguments, results, figures):
 
 def main():
     arguments = parse_arguments()
-    check_machine(arguments)
+    prepare(arguments)
     hint = "build it: cmake --preset release && cmake --build --preset release"
     raw_binary = find_binary(arguments.build, "tests/bench/raw_epoll_echo", hint)
     client = find_binary(arguments.build, "echogwctl", hint)
@@ -157,8 +157,6 @@ def main():
         def start_gateway():
             return gateway_server(gateway_binary, cpu, arguments.server_option)
 
-    # The watcher shares the client's CPU, so that the server's is the server's alone.
-    os.sched_setaffinity(0, {arguments.client_cpu})
     machine = describe_machine()
     print(", ".join(f"{key} {value}" for key, value in machine.items()))
     results = compare_loads(arguments, start_gateway, start_raw, client)
@@ -176,10 +174,4 @@ def main():
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except BenchError as error:
-        print(f"compare.py: {error}", file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    run_script(main)

@@ -17,16 +17,25 @@ CLIENT_GRACE_SECONDS = 60
 QUIET_WINDOW_SECONDS = 0.5
 
 
-def prepare(arguments):
-    """For a script that starts servers, and for those."""
-    check_machine(arguments)
+def host_servers():
+    """What a script that starts servers does first."""
     # The servers inherit it. 10,000 connections are more than many a default allows.
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     # So that a server does not outlive a bench that `timeout` ends.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    # The server has its CPU for itself.
+
+
+def keep_off_the_server(arguments):
+    """The watcher shares the client's CPU, so that the server's is the server's alone."""
     os.sched_setaffinity(0, {arguments.client_cpu})
+
+
+def prepare(arguments):
+    """All that a script does before it measures."""
+    check_machine(arguments)
+    host_servers()
+    keep_off_the_server(arguments)
 
 
 def check_machine(arguments):

@@ -17,8 +17,6 @@ import argparse
 import math
 import os
 import random
-import resource
-import signal
 import subprocess
 import sys
 import time
@@ -29,10 +27,11 @@ import loads as known_loads  # noqa: E402
 import raw_data  # noqa: E402
 import report  # noqa: E402
 import targets  # noqa: E402
-from measure import (BUILD, ROOT, check_machine, describe_machine, run_once,  # noqa: E402
+from measure import (BUILD, ROOT, check_machine, describe_machine,  # noqa: E402
+                     host_servers, keep_off_the_server, run_once,
                      wait_until_quiet)
 from memory import IdleClients  # noqa: E402
-from servers import BenchError, find_binary  # noqa: E402
+from servers import BenchError, find_binary, run_script  # noqa: E402
 
 EXIT_MORE = 75  # EX_TEMPFAIL
 ATTEMPTS = 3    # of a run that fails, or that others disturb
@@ -226,8 +225,7 @@ def measure(arguments):
         "duration": arguments.duration, "warmup": arguments.warmup})
     data["versions"].update({target.name: target.version() for target in present
                              if target.version()})
-    # This watcher shares the client's CPU, so that the server's is the server's alone.
-    os.sched_setaffinity(0, {arguments.client_cpu})
+    keep_off_the_server(arguments)
     for load in arguments.loads:
         meant = meant_for(load, present, arguments)
         unfit = {each.name: each.unfit_for(load) for each in meant if each.unfit_for(load)}
@@ -285,11 +283,7 @@ def build(arguments):
 
 def main():
     arguments = parse_arguments()
-    # The servers inherit it. 10,000 connections are more than many a default allows.
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    # So that a server does not outlive a bench that `timeout` ends.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    host_servers()
     if arguments.verb == "report":
         report.write(arguments.data, arguments.to)
         return 0
@@ -298,10 +292,4 @@ def main():
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except BenchError as error:
-        print(f"peers.py: {error}", file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    run_script(main)

@@ -23,7 +23,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from alternate import add_servers, refuse_what_needs_peers, start  # noqa: E402
 from loads import select_loads  # noqa: E402
 from measure import prepare, run_once  # noqa: E402
-from servers import BenchError, find_binary  # noqa: E402
+from servers import BenchError, find_binary, run_script  # noqa: E402
 
 # The first that matches a kernel symbol has it.
 AREAS = [
@@ -151,10 +151,4 @@ def main():
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except (BenchError, FileNotFoundError) as error:
-        print(f"profile_servers.py: {error}", file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    run_script(main)
