@@ -29,6 +29,10 @@ inline constexpr std::uint32_t kInterestWrite = EPOLLOUT;
 // socket reports (epoll_ctl(2)).
 inline constexpr std::uint32_t kEventAhead = EPOLLMSG;
 
+// Beside EPOLLIN, of a listener: an engine may accept ahead of the reactor
+// (SocketIo::TakeAccepted). The others ignore it.
+inline constexpr std::uint32_t kInterestAhead = EPOLLMSG;
+
 // What an engine works with; the others need nothing.
 struct PollerDeps {
   SocketIo& io;  // the calls that it does not make itself

@@ -278,11 +278,14 @@ void Reactor::RetryUnwatched() {
 }
 
 void Reactor::CloseAll() {
+  for (WatchedListener& w : listeners_) UnwatchListener(w);
   for (std::uint32_t i = 0; i < table_.capacity(); ++i) {
     Connection* c = table_.InSlot(i);
     if (c == nullptr) continue;
     CloseConnection(*c, {i, c->generation}, CloseReason::kDrainForced);
   }
+  // An engine closes in its wait.
+  (void)poller_->Wait(events_, 0);
   // Connections that were on their way here count as arrived, and end here.
   for (Command& command : deps_.mailbox.Close()) {
     if (auto* limits = std::get_if<SetLimits>(&command)) limits->reply->Push({.id = limits->id});

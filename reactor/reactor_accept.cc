@@ -161,13 +161,20 @@ void Reactor::ResumeAccepting() {
 
 bool Reactor::WatchListener(std::uint32_t index) {
   WatchedListener& w = listeners_[index];
-  w.watched = poller_->Add(w.listener.fd, Token{index, 0}.Pack(), EPOLLIN, false) == 0;
+  // Under a rate clients wait in the kernel's queue.
+  const bool ahead = !w.listener.datagrams && limits_.accept_rate == 0;
+  const std::uint32_t interest = EPOLLIN | (ahead ? kInterestAhead : 0U);
+  w.watched = poller_->Add(w.listener.fd, Token{index, 0}.Pack(), interest, false) == 0;
   return w.watched;
 }
 
 void Reactor::UnwatchListener(WatchedListener& w) {
-  if (w.watched) poller_->Remove(w.listener.fd);
+  if (!w.watched) return;
   w.watched = false;
+  poller_->Remove(w.listener.fd);
+  // What the poller accepted is ours, whoever has the listener next.
+  const Listener listener = w.listener;
+  for (int fd; (fd = io_.TakeAccepted(listener.fd)) >= 0;) Admit(fd, listener);
 }
 
 void Reactor::AddListener(const Listener& listener) {

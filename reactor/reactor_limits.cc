@@ -26,7 +26,10 @@ void Reactor::Do(SetLimits& command) {
 
 void Reactor::TakeLimits(const Limits& limits) {
   const bool other_rate = limits.rate != limits_.rate;
+  const bool rated = (limits.accept_rate != 0) != (limits_.accept_rate != 0);
+  const bool anew = rated && LeaveListeners(now_);
   limits_ = limits;
+  if (anew) ResumeAccepting();
   const std::size_t most = limits.output_buffer != 0 ? limits.output_buffer : scratch_.size();
   echo_.scratch = std::span(scratch_).first(std::min(most, scratch_.size()));
   if (AwaitsAcceptToken()) resume_accepting_at_ = now_;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <atomic>
+#include <cerrno>
 #include <climits>
 #include <cstddef>
 #include <cstdint>
@@ -61,10 +62,17 @@ class SocketIo {
   // After kEventAhead or Poller::Remove: gives out what is held for the connection, what is unsent
   // first, and holds it no longer. To be called until it returns nothing.
   [[nodiscard]] virtual Ahead TakeAhead(int /*fd*/) noexcept { return {}; }
+  // After Poller::Remove of a listener: gives out a connection that was accepted and that Accept
+  // has not given out yet. To be called until it fails.
+  [[nodiscard]] virtual AcceptResult TakeAccepted(int /*listener*/) noexcept { return -EAGAIN; }
   // From here on Read finds all that the kernel has, until it says that there is nothing.
   virtual void CatchUp(int /*fd*/) noexcept {}
   // Sends what is queued. False: the client does not take all of it, and kEventAhead follows.
   [[nodiscard]] virtual bool Flush(int /*fd*/) noexcept { return true; }
+
+  // For an engine that accepts ahead, too many at a time to ask here before each of them: it does
+  // so as long as the connections that it gets are of lower descriptors than this.
+  [[nodiscard]] virtual int ahead_ceiling() const noexcept { return 0; }
 };
 
 // The kernel's sockets. One object serves any number of threads.
@@ -81,8 +89,17 @@ class KernelSocketIo final : public SocketIo {
   void ShutdownWrite(int fd) noexcept override;
   void Close(int fd) noexcept override;
   void Reset(int fd) noexcept override;
+  // Half of all, so that the bursts of several threads at once stay below the ceiling; 0 where
+  // there are so few that one could take them.
+  [[nodiscard]] int ahead_ceiling() const noexcept override {
+    return ceiling_ < kAheadCeilingMin ? 0 : ceiling_ / 2;
+  }
 
  private:
+  // An io_uring accepts as many at once as it has room for completions, 1024, and one more
+  // (measured on Linux 6.18 with 1500 clients waiting).
+  static constexpr int kAheadCeilingMin = 8 * 1024;
+
   // Whether the lowest descriptor that is free, which a copy of `any_open` gets, is below the
   // ceiling.
   [[nodiscard]] bool HasRoom(int any_open) const noexcept;

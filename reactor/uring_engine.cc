@@ -45,6 +45,7 @@ UringEngine::UringEngine(const PollerDeps& deps, std::unique_ptr<Uring> ring,
       ring_(std::move(ring)),
       buffers_(std::move(buffers)),
       receive_max_(static_cast<std::uint32_t>(deps.buffer_bytes)),
+      ahead_ceiling_(io_.ahead_ceiling()),
       buffer_(buffers_->count()) {
   sends_.reserve(kEntries);
 }
@@ -88,6 +89,10 @@ UringEngine::Watch& UringEngine::Take(int fd, std::uint64_t token) {
 // Completions that are still to come find another generation, or none.
 void UringEngine::Forget(Watch& w) noexcept {
   ReturnAll(w);
+  if (w.accepted != kNone) {
+    CHECK(AcceptedOf(w).empty());  // the reactor has taken them all
+    accepted_free_.push_back(w.accepted);
+  }
   const std::uint32_t index = IndexOf(w);
   by_fd_[static_cast<std::size_t>(w.fd)] = 0;
   w.fd = -1;
@@ -110,7 +115,15 @@ int UringEngine::Add(int fd, std::uint64_t token, std::uint32_t interest, bool e
   Watch& w = Take(fd, token);
   w.connection = edge;
   if (!edge) {
-    w.interest = static_cast<std::uint16_t>(interest);
+    w.interest = static_cast<std::uint16_t>(interest & ~kInterestAhead);
+    if ((interest & kInterestAhead) != 0 && ahead_ceiling_ > 0) {
+      if (accepted_free_.empty()) {
+        accepted_free_.push_back(static_cast<std::uint16_t>(accepted_.size()));
+        accepted_.emplace_back();
+      }
+      w.accepted = accepted_free_.back();
+      accepted_free_.pop_back();
+    }
     Ask(w, kWantPoll);
     return 0;
   }
@@ -159,6 +172,10 @@ void UringEngine::Quiesce(Watch& w) noexcept {
     QueueCancel(w.connection ? Op::kPollOut : Op::kPoll, w);
     Enter(0);
   }
+  while (w.accepting) {
+    QueueCancel(Op::kAccept, w);
+    Enter(0);
+  }
   w.wants = 0;
 }
 
@@ -167,7 +184,8 @@ void UringEngine::Remove(int fd) noexcept {
   Watch* w = Find(fd);
   CHECK(w != nullptr && !w->removed);  // only an fd that is not watched can fail here: our bug
   Quiesce(*w);
-  if (!w->connection) return Forget(*w);
+  const bool left = w->accepted != kNone && !AcceptedOf(*w).empty();
+  if (!w->connection && !left) return Forget(*w);
   w->removed = true;
   w->events = 0;
 }
@@ -289,6 +307,42 @@ IoResult UringEngine::Write(int fd, std::span<const std::byte> from) noexcept {
   const IoResult result = io_.Write(fd, from);
   if (result.status == IoStatus::kWouldBlock || result.bytes < from.size()) Block(w);
   return result;
+}
+
+// ---- accepting and closing ----
+
+// There is one.
+int UringEngine::NextAccepted(Watch& w) noexcept {
+  Accepted& accepted = AcceptedOf(w);
+  const int fd = accepted.fds[accepted.given++];
+  if (accepted.empty()) {
+    accepted.fds.clear();
+    accepted.given = 0;
+  }
+  return fd;
+}
+
+AcceptResult UringEngine::Accept(int listener) noexcept {
+  if (Watch* w = Find(listener); w != nullptr && w->accepted != kNone) {
+    if (!AcceptedOf(*w).empty()) {
+      const int fd = NextAccepted(*w);
+      if (!AcceptedOf(*w).empty() || w->error != 0) Announce(*w, EPOLLIN);
+      return fd;
+    }
+    if (w->error != 0) return -std::exchange(w->error, 0);
+    if (w->accepting) return -EAGAIN;
+  }
+  const AcceptResult result = io_.Accept(listener);
+  if (result >= 0) last_accepted_ = result;
+  return result;
+}
+
+AcceptResult UringEngine::TakeAccepted(int listener) noexcept {
+  Watch* w = Find(listener);
+  if (w == nullptr || !w->removed || w->accepted == kNone) return -EAGAIN;
+  const int fd = NextAccepted(*w);
+  if (AcceptedOf(*w).empty()) Forget(*w);
+  return fd;
 }
 
 // From here on Read asks the kernel itself, until it says that there is nothing.

@@ -10,6 +10,9 @@
 // take what the engine holds for it, so that a client that does not read occupies no buffer of the
 // ring. What comes after that is sent and read by plain calls until nothing is left.
 //
+// A listener is accepted from ahead (kInterestAhead) while descriptors are plenty, and closes go
+// out with the next wait.
+//
 // Made on any thread, then belongs to the first thread that calls Wait. Failures of a connection
 // are told by the next Read or Write.
 #pragma once
@@ -52,23 +55,26 @@ class UringEngine final : public Poller, public SocketIo {
   // SocketIo
   [[nodiscard]] IoResult Read(int fd, std::span<std::byte>& buffer) noexcept override;
   [[nodiscard]] IoResult Write(int fd, std::span<const std::byte> from) noexcept override;
-  [[nodiscard]] AcceptResult Accept(int listener) noexcept override { return io_.Accept(listener); }
+  [[nodiscard]] AcceptResult Accept(int listener) noexcept override;
   void ShutdownWrite(int fd) noexcept override { io_.ShutdownWrite(fd); }
-  void Close(int fd) noexcept override { io_.Close(fd); }
+  // With the next wait.
+  void Close(int fd) noexcept override;
   void Reset(int fd) noexcept override { io_.Reset(fd); }
   [[nodiscard]] Ahead TakeAhead(int fd) noexcept override;
+  [[nodiscard]] AcceptResult TakeAccepted(int listener) noexcept override;
   void CatchUp(int fd) noexcept override;
   [[nodiscard]] bool Flush(int fd) noexcept override;
 
  private:
   // What an operation is for; part of what comes back with its completion.
-  enum class Op : std::uint8_t { kReceive = 1, kPollOut, kPoll, kCancel, kSend };
+  enum class Op : std::uint8_t { kReceive = 1, kPollOut, kPoll, kAccept, kCancel, kSend, kClose };
   // What is to be asked of the kernel for a descriptor with the next call.
   enum Want : std::uint8_t {
     kWantReceive = 1U << 0U,
     kWantNoReceive = 1U << 1U,
     kWantPollOut = 1U << 2U,
-    kWantPoll = 1U << 3U,
+    kWantPoll = 1U << 3U,  // or to accept, if that is done ahead
+    kWantNoAccept = 1U << 4U,
   };
   static constexpr std::uint16_t kNone = UINT16_MAX;  // no buffer
 
@@ -86,21 +92,31 @@ class UringEngine final : public Poller, public SocketIo {
     std::uint16_t unsent = kNone;  // sent in part; before all that was received
     std::uint8_t wants = 0;        // in work_ unless 0
     bool connection : 1 = false;
-    bool receiving : 1 = false;   // the kernel receives, until it says that it ended
-    bool limited : 1 = false;     // and ends after receive_max_ bytes
-    bool cancelling : 1 = false;  // it was asked to end
-    bool polling : 1 = false;     // the kernel polls
-    bool sending : 1 = false;     // a send waits for the next Enter
-    bool blocked : 1 = false;     // the client takes no more: polled until it does
-    bool ended : 1 = false;       // the peer sent FIN
-    bool broken : 1 = false;      // a send failed: what was received is of no use
-    bool removed : 1 = false;     // kept for TakeAhead alone
+    bool fresh : 1 = true;           // nothing was asked for it yet
+    bool receiving : 1 = false;      // the kernel receives, until it says that it ended
+    bool limited : 1 = false;        // and ends after receive_max_ bytes
+    bool cancelling : 1 = false;     // it was asked to end
+    bool polling : 1 = false;        // the kernel polls
+    bool sending : 1 = false;        // a send waits for the next Enter
+    bool blocked : 1 = false;        // the client takes no more: polled until it does
+    bool ended : 1 = false;          // the peer sent FIN
+    bool broken : 1 = false;         // a send failed: what was received is of no use
+    bool removed : 1 = false;        // kept for TakeAhead and TakeAccepted alone
+    bool accepting : 1 = false;      // the kernel accepts, until it says that it ended
+    std::uint16_t accepted = kNone;  // of a listener that is accepted from ahead: of accepted_
   };
 
   struct Buffer {
     std::uint32_t begin = 0;
     std::uint32_t end = 0;
     std::uint16_t next = kNone;
+  };
+
+  // Connections that were accepted ahead, in their order.
+  struct Accepted {
+    std::vector<int> fds;
+    std::size_t given = 0;  // of fds
+    [[nodiscard]] bool empty() const noexcept { return given == fds.size(); }
   };
 
   // A send that goes out with the next Enter.
@@ -126,6 +142,8 @@ class UringEngine final : public Poller, public SocketIo {
   void StopReceiving(Watch& w) noexcept;
   void Quiesce(Watch& w) noexcept;
   void Block(Watch& w);
+  [[nodiscard]] Accepted& AcceptedOf(const Watch& w) noexcept { return accepted_[w.accepted]; }
+  [[nodiscard]] int NextAccepted(Watch& w) noexcept;
   void ReturnLent() noexcept;
   void ReturnAll(Watch& w) noexcept;
   void GiveBack(std::uint16_t buffer) noexcept;
@@ -138,12 +156,14 @@ class UringEngine final : public Poller, public SocketIo {
   [[nodiscard]] Watch* FindCompleted(std::uint64_t user_data) noexcept;
   void QueueWork() noexcept;
   void QueueWorkOf(Watch& w, std::uint8_t wants) noexcept;
+  void QueuePoll(Watch& w) noexcept;
   void QueueSend(Watch& w, std::uint16_t buffer) noexcept;
   void QueueCancel(Op op, Watch& w) noexcept;
   void Enter(Nanos timeout) noexcept;
   void SettleSends() noexcept;
   void OnCompletion(const io_uring_cqe& cqe) noexcept;
   void AskAgain(Watch& w, std::uint8_t want, int result) noexcept;
+  void OnAccepted(Watch& w, const io_uring_cqe& cqe) noexcept;
   void OnReceived(Watch& w, const io_uring_cqe& cqe) noexcept;
   void OnReceiveEnded(Watch& w, int result) noexcept;
   [[nodiscard]] std::size_t Emit(std::span<epoll_event> events) noexcept;
@@ -159,6 +179,9 @@ class UringEngine final : public Poller, public SocketIo {
   // such limit, and goes on to the next connection after 33 buffers.
   std::uint32_t receive_max_;
 
+  const int ahead_ceiling_;  // SocketIo::ahead_ceiling
+  int last_accepted_ = 0;    // the descriptor
+
   std::vector<std::unique_ptr<Watch[]>> chunks_;  // never moved
   std::vector<std::uint32_t> free_;
   std::vector<std::uint32_t> by_fd_;  // index of the watch, plus 1
@@ -166,6 +189,8 @@ class UringEngine final : public Poller, public SocketIo {
   std::vector<std::uint32_t> ready_next_;
   std::vector<std::uint32_t> work_;
   std::vector<std::uint32_t> work_next_;
+  std::vector<Accepted> accepted_;
+  std::vector<std::uint16_t> accepted_free_;
   std::vector<Send> sends_;
   std::uint64_t sends_bytes_ = 0;
   std::vector<Buffer> buffer_;       // by id

@@ -63,6 +63,14 @@ void UringEngine::QueueSend(Watch& w, std::uint16_t buffer) noexcept {
   w.sending = true;
 }
 
+void UringEngine::Close(int fd) noexcept {
+  io_uring_sqe& sqe = NextEntry();
+  sqe.opcode = IORING_OP_CLOSE;
+  sqe.flags = IOSQE_CQE_SKIP_SUCCESS;
+  sqe.fd = fd;
+  sqe.user_data = UserData(static_cast<std::uint8_t>(Op::kClose), 0, 0);
+}
+
 void UringEngine::QueueCancel(Op op, Watch& w) noexcept {
   io_uring_sqe& sqe = NextEntry(Op::kCancel, IORING_OP_ASYNC_CANCEL, w);
   sqe.fd = -1;
@@ -71,11 +79,22 @@ void UringEngine::QueueCancel(Op op, Watch& w) noexcept {
   if (op == Op::kReceive) w.cancelling = true;
 }
 
-void UringEngine::QueueWorkOf(Watch& w, std::uint8_t wants) noexcept {
-  if ((wants & kWantPoll) != 0 && !w.polling) {
-    NextEntry(Op::kPoll, IORING_OP_POLL_ADD, w).poll32_events = w.interest;
-    w.polling = true;
+// Of what is no connection; a listener is accepted from where that is asked for and has room.
+void UringEngine::QueuePoll(Watch& w) noexcept {
+  if (w.accepted != kNone && last_accepted_ < ahead_ceiling_) {
+    io_uring_sqe& sqe = NextEntry(Op::kAccept, IORING_OP_ACCEPT, w);
+    sqe.ioprio = IORING_ACCEPT_MULTISHOT;
+    sqe.accept_flags = SOCK_NONBLOCK | SOCK_CLOEXEC;
+    w.accepting = true;
+    return;
   }
+  NextEntry(Op::kPoll, IORING_OP_POLL_ADD, w).poll32_events = w.interest;
+  w.polling = true;
+}
+
+void UringEngine::QueueWorkOf(Watch& w, std::uint8_t wants) noexcept {
+  if ((wants & kWantPoll) != 0 && !w.polling && !w.accepting) QueuePoll(w);
+  if ((wants & kWantNoAccept) != 0 && w.accepting) QueueCancel(Op::kAccept, w);
   if ((wants & kWantPollOut) != 0 && !w.polling) {
     NextEntry(Op::kPollOut, IORING_OP_POLL_ADD, w).poll32_events = EPOLLOUT;
     w.polling = true;
@@ -85,6 +104,9 @@ void UringEngine::QueueWorkOf(Watch& w, std::uint8_t wants) noexcept {
     if (buffers_taken_ >= buffers_->count()) return Ask(w, kWantReceive);  // when one comes back
     io_uring_sqe& sqe = NextEntry(Op::kReceive, IORING_OP_RECV, w);
     sqe.ioprio = IORING_RECV_MULTISHOT;
+    // A client that has just come has seldom sent already: to try first is mostly in vain.
+    if (w.fresh) sqe.ioprio |= IORING_RECVSEND_POLL_FIRST;
+    w.fresh = false;
     sqe.flags = IOSQE_BUFFER_SELECT;
     sqe.buf_group = UringBuffers::kGroup;
     SetReceiveMax(sqe, receive_max_);
@@ -179,7 +201,7 @@ std::size_t UringEngine::Emit(std::span<epoll_event> events) noexcept {
     events[n].data.u64 = w.token;
     events[n].events = mask;
     ++n;
-    if (!w.connection) Ask(w, kWantPoll);  // level-triggered: asked anew
+    if (!w.connection && !w.accepting) Ask(w, kWantPoll);  // level-triggered: asked anew
   }
   ready_next_.clear();
   return n;
@@ -199,6 +221,7 @@ void UringEngine::OnCompletion(const io_uring_cqe& cqe) noexcept {
     sends_[static_cast<std::uint32_t>(cqe.user_data)].result = cqe.res;
     return;
   }
+  if (op == Op::kClose) return;  // what could not be closed is gone all the same
   Watch* w = FindCompleted(cqe.user_data);
   CHECK(w != nullptr);  // all that the kernel does for a descriptor ends before it is forgotten
   switch (op) {
@@ -209,6 +232,8 @@ void UringEngine::OnCompletion(const io_uring_cqe& cqe) noexcept {
       if (cqe.res < 0) return AskAgain(*w, kWantPollOut, cqe.res);
       w->blocked = false;
       return Announce(*w, EPOLLOUT | (static_cast<std::uint32_t>(cqe.res) & (EPOLLERR | EPOLLHUP)));
+    case Op::kAccept:
+      return OnAccepted(*w, cqe);
     case Op::kPoll:
       w->polling = false;
       if (cqe.res < 0) return AskAgain(*w, kWantPoll, cqe.res);
@@ -223,6 +248,21 @@ void UringEngine::OnCompletion(const io_uring_cqe& cqe) noexcept {
 // A poll that failed for want of memory; one that was cancelled has done what it should.
 void UringEngine::AskAgain(Watch& w, std::uint8_t want, int result) noexcept {
   if (result != -ECANCELED) Ask(w, want);
+}
+
+void UringEngine::OnAccepted(Watch& w, const io_uring_cqe& cqe) noexcept {
+  if (cqe.res >= 0) [[likely]] {
+    AcceptedOf(w).fds.push_back(cqe.res);
+    last_accepted_ = cqe.res;
+    Announce(w, EPOLLIN);
+  }
+  if ((cqe.flags & IORING_CQE_F_MORE) == 0) [[unlikely]] {
+    w.accepting = false;
+    if (cqe.res >= 0 || cqe.res == -ECANCELED) return Ask(w, kWantPoll);
+    w.error = static_cast<std::uint16_t>(-cqe.res);
+    return Announce(w, EPOLLIN);
+  }
+  if (cqe.res >= ahead_ceiling_) Ask(w, kWantNoAccept);
 }
 
 void UringEngine::OnReceived(Watch& w, const io_uring_cqe& cqe) noexcept {

@@ -16,6 +16,8 @@ class HookedSocketIo final : public SocketIo {
   std::function<std::optional<IoResult>(int fd, std::span<const std::byte> from)> on_write;
   // Given what the kernel answered; returns what the reactor sees.
   std::function<AcceptResult(AcceptResult)> on_accept;
+  // Where it is not 0, an engine accepts without a call here.
+  int accept_ahead_below = 0;
 
   [[nodiscard]] IoResult Read(int fd, std::span<std::byte>& buffer) noexcept override {
     if (on_read) {
@@ -33,6 +35,7 @@ class HookedSocketIo final : public SocketIo {
     const AcceptResult result = kernel_.Accept(listener);
     return on_accept ? on_accept(result) : result;
   }
+  [[nodiscard]] int ahead_ceiling() const noexcept override { return accept_ahead_below; }
   void ShutdownWrite(int fd) noexcept override { kernel_.ShutdownWrite(fd); }
   void Close(int fd) noexcept override { kernel_.Close(fd); }
   void Reset(int fd) noexcept override { kernel_.Reset(fd); }

@@ -1,0 +1,246 @@
+// Goal: the io_uring engine accepts ahead of the reactor and yet loses no client, whatever comes in
+// between: a listener that is handed over, a limit, a shortage of descriptors, the end. Method:
+// reactors on loopback, stepped, over sockets that tell when the reactor accepts by itself.
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <climits>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "reactor/uring_engine.h"
+#include "tests/support/hooked_socket_io.h"
+#include "tests/support/pool_rlimit.h"
+#include "tests/unit/reactor/limits_test_base.h"
+
+namespace echogw {
+namespace {
+
+using Clients = std::vector<std::unique_ptr<TestClient>>;
+
+class UringAcceptTest : public DescriptorTest {
+ protected:
+  void SetUp() override {
+    DescriptorTest::SetUp();
+    if (const absl::Status status = UringEngine::Available(); !status.ok()) {
+      GTEST_SKIP() << status.message();
+    }
+    io_.accept_ahead_below = INT_MAX;
+    io_.on_accept = [this](AcceptResult result) {
+      if (result >= 0) ++accepted_by_call_;
+      return result;
+    };
+  }
+
+  [[nodiscard]] TestReactorOptions Options(std::uint32_t id = 0) {
+    TestReactorOptions options;
+    options.reactor.poller = PollerKind::kIoUring;
+    options.reactor.id = id;
+    options.io = &io_;
+    options.deaf = id != 0;
+    return options;
+  }
+
+  // They connect; nobody has accepted them yet.
+  static void Connect(Clients& clients, std::uint16_t port, int n) {
+    for (int i = 0; i < n; ++i) clients.push_back(std::make_unique<TestClient>(port));
+  }
+
+  // How many clients wait in the kernel's queue (tcp_info of a listener: tcpi_unacked).
+  [[nodiscard]] static std::uint32_t Queued(const TestListener& listener) {
+    tcp_info info{};
+    socklen_t length = sizeof(info);
+    EXPECT_EQ(::getsockopt(listener.fd.get(), IPPROTO_TCP, TCP_INFO, &info, &length), 0);
+    return info.tcpi_unacked;
+  }
+
+  // The lowest descriptor that is free.
+  [[nodiscard]] static int LowestFree() {
+    const int fd = ::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
+    ::close(fd);
+    return fd;
+  }
+
+  static void ExpectEcho(const std::vector<TestReactor*>& reactors, TestClient& client,
+                         const std::string& text) {
+    client.Send(text);
+    ASSERT_TRUE(TurnAllUntil(reactors, [&] {
+      client.Pump();
+      return client.received().size() >= text.size() || client.end() != TestClient::End::kOpen;
+    }));
+    EXPECT_EQ(client.Receive(text.size()), text);
+  }
+
+  HookedSocketIo io_;
+  int accepted_by_call_ = 0;
+};
+
+TEST_F(UringAcceptTest, NoCallForEach) {
+  TestReactor reactor(Options());
+  Clients clients;
+  Connect(clients, reactor.port(), 20);
+  ASSERT_TRUE(reactor.TurnUntil([&] { return reactor.counters().connections_active == 20; }));
+  Connect(clients, reactor.port(), 20);
+  for (const auto& client : clients) EXPECT_EQ(reactor.Echo(*client, "x"), "x");
+  EXPECT_EQ(accepted_by_call_, 0);
+  EXPECT_EQ(reactor.counters().connections_accepted, 40U);
+}
+
+// More than there is room for completions.
+TEST_F(UringAcceptTest, ABurstIsServedToTheLast) {
+  constexpr int kBurst = 1500;
+  TestReactor reactor(Options());
+  Clients clients;
+  Connect(clients, reactor.port(), kBurst);
+  ASSERT_TRUE(reactor.TurnUntil([&] { return reactor.counters().connections_active == kBurst; }));
+  EXPECT_EQ(Queued(reactor.listener()), 0U);
+  for (std::size_t i = 0; i < clients.size(); i += 100) {
+    EXPECT_EQ(reactor.Echo(*clients[i], "x"), "x");
+  }
+}
+
+TEST_F(UringAcceptTest, WhoeverWasAcceptedStaysWhenTheListenerGoes) {
+  constexpr std::uint64_t kFirst = 40;
+  TestReactor a(Options());
+  TestReactor b(Options(1));
+  Clients clients;
+  Connect(clients, a.port(), kFirst);
+  ASSERT_TRUE(a.TurnUntil([&] { return a.counters().connections_accepted > 0; }));
+  ASSERT_LT(a.counters().connections_accepted, kFirst / 2);
+  ASSERT_EQ(Queued(a.listener()), 0U) << "nothing was accepted ahead";
+  a.Post(HandOverListeners{.id = 1, .targets = {&b.mailbox()}});
+  EXPECT_EQ(a.TurnUntilReport(1)->listeners_left, 0U);
+  EXPECT_EQ(a.counters().connections_accepted, kFirst);
+  EXPECT_EQ(a.counters().connections_active, kFirst);
+
+  Connect(clients, a.port(), 10);
+  for (const auto& client : clients) ExpectEcho({&a, &b}, *client, "one");
+  EXPECT_EQ(a.counters().connections_accepted, kFirst);
+  EXPECT_EQ(b.counters().connections_accepted, 10U);
+  // As in a shrink: the connections follow.
+  a.Post(MoveConnections{.id = 2, .targets = {&b.mailbox()}});
+  EXPECT_EQ(a.TurnUntilReport(2)->connections_moved, kFirst);
+  for (const auto& client : clients) ExpectEcho({&b}, *client, "two");
+  EXPECT_EQ(accepted_by_call_, 0);
+}
+
+TEST_F(UringAcceptTest, WhoeverWasAcceptedIsCountedAtTheEnd) {
+  TestReactor reactor(Options());
+  Clients clients;
+  Connect(clients, reactor.port(), 20);
+  ASSERT_TRUE(reactor.TurnUntil([&] { return reactor.counters().connections_accepted > 0; }));
+  ASSERT_LT(reactor.counters().connections_accepted, 10U);
+  reactor.Finish();
+  EXPECT_EQ(reactor.counters().connections_accepted, 20U);
+  EXPECT_EQ(reactor.closed(CloseReason::kDrainForced), 20U);
+}
+
+TEST_F(UringAcceptTest, WhoeverWasAcceptedIsRefusedByADrainAsTheOthersAre) {
+  TestReactor reactor(Options());
+  Clients clients;
+  Connect(clients, reactor.port(), 20);
+  ASSERT_TRUE(reactor.TurnUntil([&] { return reactor.counters().connections_accepted > 0; }));
+  reactor.Post(SetAdmission{.id = 1, .admission = Admission::kReset});
+  ASSERT_TRUE(reactor.TurnUntilReport(1).has_value());
+  ASSERT_TRUE(reactor.TurnUntil([&] {
+    return reactor.counters().connections_accepted + reactor.rejected(RejectReason::kDraining) ==
+           20;
+  }));
+  EXPECT_GE(reactor.rejected(RejectReason::kDraining), 10U);
+}
+
+TEST_F(UringAcceptTest, UnderARateClientsWaitInTheKernelsQueue) {
+  ManualClock clock;
+  TestReactorOptions options = Options();
+  options.clock = &clock;
+  TestReactor reactor(options);
+  SliceBox replies;
+  std::uint64_t commands = 0;
+  const auto set_rate = [&](std::uint64_t rate) {
+    Limits limits;
+    limits.accept_rate = rate;
+    limits.accept_burst = rate;
+    replies.Expect(++commands);
+    reactor.Post(SetLimits{.id = commands, .reply = &replies, .limits = limits});
+    for (int i = 0; i < 5; ++i) reactor.Turn();
+    EXPECT_TRUE(replies.WaitFor(commands, std::chrono::nanoseconds(0)).has_value());
+  };
+  Clients clients;
+  Connect(clients, reactor.port(), 20);
+  ASSERT_TRUE(reactor.TurnUntil([&] { return reactor.counters().connections_accepted > 0; }));
+  set_rate(2);
+  EXPECT_EQ(reactor.counters().connections_active, 20U) << "these came before the rate";
+  EXPECT_EQ(accepted_by_call_, 0);
+
+  Connect(clients, reactor.port(), 10);
+  for (int i = 0; i < 20; ++i) reactor.Turn();
+  EXPECT_EQ(reactor.counters().connections_active, 22U);
+  EXPECT_EQ(Queued(reactor.listener()), 8U);
+  EXPECT_EQ(accepted_by_call_, 2);
+
+  set_rate(0);
+  ASSERT_TRUE(reactor.TurnUntil([&] { return reactor.counters().connections_active == 30; }));
+  EXPECT_EQ(accepted_by_call_, 2);
+  for (const auto& client : clients) EXPECT_EQ(reactor.Echo(*client, "x"), "x");
+}
+
+TEST_F(UringAcceptTest, FewDescriptorsAreLeftToTheReactor) {
+  io_.accept_ahead_below = LowestFree() + 20;
+  TestReactor reactor(Options());
+  Clients clients;
+  // The test's own ends count, too.
+  while (reactor.counters().connections_active < 30) {
+    Connect(clients, reactor.port(), 1);
+    EXPECT_EQ(reactor.Echo(*clients.back(), "x"), "x");
+  }
+  EXPECT_GE(accepted_by_call_, 15);
+  EXPECT_LE(accepted_by_call_, 25);
+  clients.clear();
+  ASSERT_TRUE(reactor.TurnUntil([&] { return reactor.counters().connections_active == 0; }));
+  // One by a call, which tells that there is room again.
+  accepted_by_call_ = 0;
+  for (int i = 0; i < 5; ++i) {
+    Connect(clients, reactor.port(), 1);
+    EXPECT_EQ(reactor.Echo(*clients.back(), "x"), "x");
+  }
+  EXPECT_EQ(accepted_by_call_, 1);
+}
+
+TEST_F(UringAcceptTest, OutOfDescriptorsPauses) {
+  ManualClock clock;
+  TestReactorOptions options = Options();
+  options.clock = &clock;
+  TestReactor reactor(options);
+  Clients clients;
+  Connect(clients, reactor.port(), 3);
+  const auto errors = [&] {
+    return reactor.counters().accept_errors[static_cast<std::size_t>(AcceptError::kFdLimit)];
+  };
+  {
+    const DescriptorLimit limit(static_cast<std::size_t>(LowestFree() + 1));
+    for (int i = 0; i < 50; ++i) reactor.Turn();
+    EXPECT_EQ(reactor.counters().connections_active, 1U);
+    EXPECT_EQ(errors(), 1U) << "it spins";
+    EXPECT_EQ(Queued(reactor.listener()), 2U);
+    EXPECT_EQ(reactor.Echo(*clients[0], "undisturbed"), "undisturbed");
+  }
+  clock.Advance(kNanosPerSecond);
+  for (const auto& client : clients) EXPECT_EQ(reactor.Echo(*client, "x"), "x");
+  EXPECT_EQ(errors(), 1U);
+}
+
+TEST(AheadCeilingTest, IsFarFromTheCeilingOrNotThere) {
+  EXPECT_EQ(KernelSocketIo(1000).ahead_ceiling(), 0);
+  EXPECT_EQ(KernelSocketIo(8191).ahead_ceiling(), 0);
+  EXPECT_EQ(KernelSocketIo(8192).ahead_ceiling(), 4096);
+  EXPECT_EQ(KernelSocketIo().ahead_ceiling(), INT_MAX / 2);
+}
+
+}  // namespace
+}  // namespace echogw
