@@ -147,8 +147,10 @@ std::vector<PollerKind> ReadinessPollers() {
 }
 
 std::vector<PollerKind> AllPollers() {
+  // Asked once: to ask makes a ring, and when the kernel cleans that up it interrupts waits.
+  static const bool io_uring = UringEngine::Available().ok();
   std::vector<PollerKind> all = {PollerKind::kEpoll, PollerKind::kPoll, PollerKind::kSelect};
-  if (UringEngine::Available().ok()) all.push_back(PollerKind::kIoUring);
+  if (io_uring) all.push_back(PollerKind::kIoUring);
   return all;
 }
 

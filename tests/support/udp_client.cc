@@ -20,7 +20,9 @@ namespace {
 
 constexpr std::size_t kDatagramMax = 65536;
 
-const sockaddr* Generic(const void* address) { return static_cast<const sockaddr*>(address); }
+const sockaddr* GenericAddress(const void* address) {
+  return static_cast<const sockaddr*>(address);
+}
 
 }  // namespace
 
@@ -40,7 +42,7 @@ UdpClient::UdpClient(std::uint16_t port, const UdpClientOptions& options) {
     at.sin_family = AF_INET;
     at.sin_port = htons(options.source_port);
     at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    EXPECT_EQ(::bind(fd_.get(), Generic(&at), sizeof(at)), 0) << std::strerror(errno);
+    EXPECT_EQ(::bind(fd_.get(), GenericAddress(&at), sizeof(at)), 0) << std::strerror(errno);
   }
   int result = -1;
   if (v6) {
@@ -48,13 +50,13 @@ UdpClient::UdpClient(std::uint16_t port, const UdpClientOptions& options) {
     to.sin6_family = AF_INET6;
     to.sin6_port = htons(port);
     EXPECT_EQ(::inet_pton(AF_INET6, options.host.c_str(), &to.sin6_addr), 1);
-    result = ::connect(fd_.get(), Generic(&to), sizeof(to));
+    result = ::connect(fd_.get(), GenericAddress(&to), sizeof(to));
   } else {
     sockaddr_in to{};
     to.sin_family = AF_INET;
     to.sin_port = htons(port);
     EXPECT_EQ(::inet_pton(AF_INET, options.host.c_str(), &to.sin_addr), 1);
-    result = ::connect(fd_.get(), Generic(&to), sizeof(to));
+    result = ::connect(fd_.get(), GenericAddress(&to), sizeof(to));
   }
   EXPECT_EQ(result, 0) << std::strerror(errno);
 }

@@ -3,7 +3,9 @@
 // the test moves.
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <memory>
 #include <string>
 #include <utility>
@@ -227,20 +229,25 @@ TEST_P(ReactorLimitsTest, ConnectionsThatEndWithTheirReactorAreNotCountedOn) {
 // ---- nothing that is off costs anything ----
 
 TEST_P(ReactorLimitsTest, WithoutLimitsNothingWakesTheLoop) {
-  TestReactor reactor(Limited({}));
-  const auto client = reactor.Connect();
-  EXPECT_EQ(reactor.Echo(*client, "x"), "x");
-  Set(reactor, {.idle_timeout = 10 * kNanosPerSecond});
-  Set(reactor, {});
-  clock_.Advance(3600 * kNanosPerSecond);
-  const std::uint64_t before = reactor.counters().wakeups;
-  // A timer that is left would end the wait at once. So may the kernel, but later: it interrupts a
-  // wait to clean up a ring of io_uring that was only tried.
-  const auto begun = std::chrono::steady_clock::now();
-  reactor.Turn(20 * kNanosPerMilli);
-  EXPECT_GE(std::chrono::steady_clock::now() - begun, std::chrono::milliseconds(1));
-  EXPECT_EQ(reactor.counters().wakeups, before + 1);
-  EXPECT_EQ(reactor.counters().connections_active, 1U);
+  constexpr std::chrono::nanoseconds kWait = std::chrono::milliseconds(20);
+  // A timer that is left ends the wait at once, each time. So does the kernel at times, to clean up
+  // a ring of io_uring that was only tried: hence the best of several.
+  std::chrono::steady_clock::duration longest{};
+  for (int attempt = 0; attempt < 5 && longest < kWait / 2; ++attempt) {
+    TestReactor reactor(Limited({}));
+    const auto client = reactor.Connect();
+    EXPECT_EQ(reactor.Echo(*client, "x"), "x");
+    Set(reactor, {.idle_timeout = 10 * kNanosPerSecond});
+    Set(reactor, {});
+    clock_.Advance(3600 * kNanosPerSecond);
+    const std::uint64_t before = reactor.counters().wakeups;
+    const auto begun = std::chrono::steady_clock::now();
+    reactor.Turn(kWait.count());
+    longest = std::max(longest, std::chrono::steady_clock::now() - begun);
+    EXPECT_EQ(reactor.counters().wakeups, before + 1);
+    EXPECT_EQ(reactor.counters().connections_active, 1U);
+  }
+  EXPECT_GE(longest, kWait / 2);
 }
 
 }  // namespace

@@ -14,6 +14,7 @@
 #include "gmock/gmock.h"
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "gtest/gtest.h"
+#include "tests/support/receive.h"
 #include "tests/unit/server/admin_fixture.h"
 #include "tests/unit/server/http_client.h"
 #include "tests/unit/server/temp_dir.h"
@@ -49,10 +50,7 @@ class GatewayTest : public testing::Test {
   std::string Echo(const UniqueFd& fd, const std::string& text) {
     EXPECT_EQ(::send(fd.get(), text.data(), text.size(), MSG_NOSIGNAL),
               static_cast<ssize_t>(text.size()));
-    std::string back(text.size(), '\0');
-    EXPECT_EQ(::recv(fd.get(), back.data(), back.size(), MSG_WAITALL),
-              static_cast<ssize_t>(text.size()));
-    return back;
+    return ReceiveExactly(fd.get(), text.size());
   }
 
   std::unique_ptr<Gateway> gateway_;
@@ -112,7 +110,7 @@ TEST_F(GatewayTest, AStopDrainsAndEndsEverything) {
   // The polite end: FIN, which we answer.
   std::thread peer([&] {
     char c = 0;
-    EXPECT_EQ(::recv(client.get(), &c, 1, 0), 0);
+    EXPECT_EQ(Receive(client.get(), &c, 1), 0);
     EXPECT_EQ(::shutdown(client.get(), SHUT_WR), 0);
   });
   gateway_->AwaitStop();

@@ -13,6 +13,7 @@
 
 #include "gtest/gtest.h"
 #include "reactor/unique_fd.h"
+#include "tests/support/receive.h"
 
 namespace echogw {
 
@@ -42,7 +43,7 @@ inline std::string Http(const std::string& address, const std::string& method,
   std::string reply;
   std::array<char, 4096> buffer{};
   for (;;) {
-    const ssize_t n = ::recv(fd.get(), buffer.data(), buffer.size(), 0);
+    const ssize_t n = Receive(fd.get(), buffer.data(), buffer.size());
     if (n <= 0) break;
     reply.append(buffer.data(), static_cast<std::size_t>(n));
   }

@@ -19,6 +19,7 @@
 #include "server/service_link.h"
 #include "server/service_notifier.h"
 #include "server/socket_activation.h"
+#include "tests/support/receive.h"
 #include "tests/unit/server/fake_connection_control.h"
 #include "tests/unit/server/fake_control.h"
 #include "tests/unit/server/temp_dir.h"
@@ -45,14 +46,14 @@ class Manager {
 
   [[nodiscard]] const std::string& path() const { return path_; }
   // Waits for the next message; empty if none comes.
-  [[nodiscard]] std::string Next() const { return Receive(0); }
+  [[nodiscard]] std::string Next() const { return Message(0); }
   // Empty if none is there.
-  [[nodiscard]] std::string Waiting() const { return Receive(MSG_DONTWAIT); }
+  [[nodiscard]] std::string Waiting() const { return Message(MSG_DONTWAIT); }
 
  private:
-  [[nodiscard]] std::string Receive(int flags) const {
+  [[nodiscard]] std::string Message(int flags) const {
     std::array<char, 512> text{};
-    const ssize_t size = ::recv(fd_.get(), text.data(), text.size(), flags);
+    const ssize_t size = Receive(fd_.get(), text.data(), text.size(), flags);
     return size < 0 ? "" : std::string(text.data(), static_cast<std::size_t>(size));
   }
 

@@ -21,6 +21,7 @@
 #include "tests/support/pool_fixture.h"
 #include "tests/support/pool_load.h"
 #include "tests/support/random.h"
+#include "tests/support/receive.h"
 #include "tests/support/wait_until.h"
 
 namespace echogw {
@@ -45,7 +46,7 @@ UniqueFd ConnectFrom(std::uint8_t last, std::uint16_t port) {
   EXPECT_EQ(::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)), 0);
   char byte = 'x';
   const bool sent = ::send(fd.get(), &byte, 1, MSG_NOSIGNAL) == 1;
-  const ssize_t n = sent ? ::recv(fd.get(), &byte, 1, 0) : -1;
+  const ssize_t n = sent ? Receive(fd.get(), &byte, 1) : -1;
   if (n < 0) {
     EXPECT_TRUE(errno == ECONNRESET || errno == EPIPE) << errno;
     fd.Reset();

@@ -18,6 +18,7 @@
 #include "gtest/gtest.h"
 #include "tests/support/descriptors.h"
 #include "tests/support/pool_fixture.h"
+#include "tests/support/receive.h"
 #include "tests/support/wait_until.h"
 
 namespace echogw {
@@ -41,10 +42,7 @@ class UnixClient {
                       static_cast<ssize_t>(text.size())) {
       return false;
     }
-    std::string back(text.size(), '\0');
-    return ::recv(fd_.get(), back.data(), back.size(), MSG_WAITALL) ==
-               static_cast<ssize_t>(back.size()) &&
-           back == text;
+    return ReceiveExactly(fd_.get(), text.size()) == text;
   }
 
  private:
