@@ -42,7 +42,9 @@ LOADS = [
     _ping_pong("c10000", "10,000 connections, 64 B", 10000, "-s", "64"),
     _ping_pong("depth16", "50 connections, 64 B, depth 16", 50, "-s", "64", "-p", "16"),
     _ping_pong("bulk", "50 connections, 64 KiB", 50, "-s", "65536"),
-    _ping_pong("churn", "50 clients, connect-echo-close", 50, "-s", "64", "--churn"),
+    # From many addresses: one has some 28,000 ports, and each is taken for a while after its use.
+    _ping_pong("churn", "50 clients, connect-echo-close", 50, "-s", "64", "--churn",
+               "--source-addresses", "250"),
 ]
 
 
