@@ -8,7 +8,7 @@ namespace {
 using prometheus::MetricType;
 
 double Number(std::uint64_t value) { return static_cast<double>(value); }
-double Seconds(std::uint64_t nanoseconds) { return static_cast<double>(nanoseconds) / 1e9; }
+double Seconds(std::uint64_t ns) { return static_cast<double>(ns) / 1e9; }
 
 }  // namespace
 

@@ -7,20 +7,15 @@
 
 #include <cerrno>
 #include <cstddef>
-#include <cstdlib>
 #include <cstring>
 #include <utility>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "server/manager_variable.h"
 
 namespace echogw {
 namespace {
-
-std::string Variable(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? "" : value;
-}
 
 // Two beats in the time that the manager waits, so that one may be late.
 constexpr std::uint64_t kBeats = 2;
@@ -45,7 +40,8 @@ absl::StatusOr<std::optional<std::chrono::microseconds>> Interval(
 }  // namespace
 
 NotifyVariables ReadNotifyVariables() {
-  return {Variable("NOTIFY_SOCKET"), Variable("WATCHDOG_USEC"), Variable("WATCHDOG_PID")};
+  return {ManagerVariable("NOTIFY_SOCKET"), ManagerVariable("WATCHDOG_USEC"),
+          ManagerVariable("WATCHDOG_PID")};
 }
 
 absl::StatusOr<ServiceNotifier> ServiceNotifier::Create(const NotifyVariables& variables) {

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 
 #include <cstdint>
-#include <cstdlib>
 #include <string_view>
 
 #include "absl/status/status.h"
@@ -11,19 +10,12 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "reactor/options.h"
+#include "server/manager_variable.h"
 
 namespace echogw {
-namespace {
-
-std::string Variable(const char* name) {
-  const char* value = std::getenv(name);
-  return value == nullptr ? "" : value;
-}
-
-}  // namespace
-
 ListenVariables ReadListenVariables() {
-  return {Variable("LISTEN_PID"), Variable("LISTEN_FDS"), Variable("LISTEN_FDNAMES")};
+  return {ManagerVariable("LISTEN_PID"), ManagerVariable("LISTEN_FDS"),
+          ManagerVariable("LISTEN_FDNAMES")};
 }
 
 absl::StatusOr<std::vector<InheritedListener>> PassedListeners(const ListenVariables& variables,

@@ -7,9 +7,11 @@
 #
 # Stages: release build, thread sanitizer (reactors and pool), address and undefined behaviour
 # sanitizers (everything), fuzzers (20 s each), and last the release tests (everything), whose
-# summary ends the output. clang-tidy is a command of its own, tests/lint/tidy.sh. A stage that fails
-# does not stop the later ones, but the script then ends with 1 and says at its end which it was and
-# what it showed. Works as root in a container and as a user who may sudo.
+# summary ends the output. The sanitizers' builds compile several files of a target as one, in half
+# the time: names in the anonymous namespaces of one target differ. clang-tidy is a command of its
+# own, tests/lint/tidy.sh. A stage that fails does not stop the later ones, but the script then ends
+# with 1 and says at its end which it was and what it showed. Works as root in a container and as a
+# user who may sudo.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

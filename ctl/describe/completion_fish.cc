@@ -9,7 +9,7 @@
 namespace echogw {
 namespace {
 
-std::string Quoted(const std::string& text) {
+std::string FishQuoted(const std::string& text) {
   return absl::StrCat("'", absl::StrReplaceAll(text, {{"\\", "\\\\"}, {"'", "\\'"}}), "'");
 }
 
@@ -17,7 +17,7 @@ std::string Quoted(const std::string& text) {
 std::string OptionLine(const CliModel& model, const CliOption& option,
                        const std::string& condition) {
   std::string line = absl::StrCat("complete -c ", model.name);
-  if (!condition.empty()) absl::StrAppend(&line, " -n ", Quoted(condition));
+  if (!condition.empty()) absl::StrAppend(&line, " -n ", FishQuoted(condition));
   if (!option.short_name.empty()) absl::StrAppend(&line, " -s ", option.short_name);
   if (!option.long_name.empty()) absl::StrAppend(&line, " -l ", option.long_name);
   if (option.is_path) {
@@ -25,10 +25,10 @@ std::string OptionLine(const CliModel& model, const CliOption& option,
   } else if (!option.value.empty() && !option.value_optional) {
     absl::StrAppend(&line, " -x");
     if (!option.choices.empty()) {
-      absl::StrAppend(&line, " -a ", Quoted(absl::StrJoin(option.choices, " ")));
+      absl::StrAppend(&line, " -a ", FishQuoted(absl::StrJoin(option.choices, " ")));
     }
   }
-  return absl::StrCat(line, " -d ", Quoted(option.help), "\n");
+  return absl::StrCat(line, " -d ", FishQuoted(option.help), "\n");
 }
 
 // Offered at each argument: fish has no notion of a place.
@@ -37,7 +37,7 @@ std::string ArgumentLine(const CliModel& model, const CliVerb& verb, const CliOp
   return absl::StrCat("complete -c ", model.name, " -n '__echogwctl_verb ", verb.name, "'",
                       argument.is_path
                           ? std::string(" -F")
-                          : absl::StrCat(" -a ", Quoted(absl::StrJoin(argument.choices, " "))),
+                          : absl::StrCat(" -a ", FishQuoted(absl::StrJoin(argument.choices, " "))),
                       "\n");
 }
 
@@ -67,7 +67,7 @@ std::string FishCompletion(const CliModel& model) {
   }
   for (const CliVerb& verb : model.verbs) {
     absl::StrAppend(&text, "\ncomplete -c ", model.name, " -n __echogwctl_verb -a ", verb.name,
-                    " -d ", Quoted(verb.summary), "\n");
+                    " -d ", FishQuoted(verb.summary), "\n");
     for (const CliOption& option : verb.options) {
       // -h is there already, for every verb.
       if (option.long_name == "help") continue;

@@ -11,11 +11,13 @@ namespace echogw {
 namespace {
 
 // For a text in single quotes.
-std::string Quoted(const std::string& text) { return absl::StrReplaceAll(text, {{"'", "'\\''"}}); }
+std::string ZshQuoted(const std::string& text) {
+  return absl::StrReplaceAll(text, {{"'", "'\\''"}});
+}
 
 // For the explanation of an option, between brackets.
 std::string Explained(const std::string& text) {
-  return Quoted(absl::StrReplaceAll(text, {{"\\", "\\\\"}, {"[", "\\["}, {"]", "\\]"}}));
+  return ZshQuoted(absl::StrReplaceAll(text, {{"\\", "\\\\"}, {"[", "\\["}, {"]", "\\]"}}));
 }
 
 // Offers choices some of which are only the beginning of a value, like "connections=".
@@ -39,7 +41,7 @@ std::string ValueSpec(const std::string& name, const CliOption& option) {
     // Behind the beginning of a value no blank is wanted.
     if (absl::StrContains(action, '=')) action = PartAction(option.choices);
   }
-  return Quoted(absl::StrCat(absl::StrReplaceAll(name, {{":", "\\:"}}), ":", action));
+  return ZshQuoted(absl::StrCat(absl::StrReplaceAll(name, {{":", "\\:"}}), ":", action));
 }
 
 // One spelling of an option as _arguments wants it.
@@ -100,7 +102,8 @@ std::string ZshCompletion(const CliModel& model) {
   for (const CliVerb& verb : model.verbs) {
     absl::StrAppend(&cases, VerbCase(verb));
     verbs.push_back(absl::StrCat("    '", verb.name, ":",
-                                 Quoted(absl::StrReplaceAll(verb.summary, {{":", "\\:"}})), "'"));
+                                 ZshQuoted(absl::StrReplaceAll(verb.summary, {{":", "\\:"}})),
+                                 "'"));
   }
   std::vector<std::string> globals;
   AppendSpecs(model.options, "    ", false, globals);

@@ -27,7 +27,7 @@ constexpr std::uint64_t kSizeMax = std::uint64_t{1} << 30;
 constexpr std::uint64_t kDepthMax = 1 << 20;
 // A closed loop keeps the time of every unanswered message: 8 bytes each.
 constexpr std::uint64_t kTimesMax = 1 << 25;
-constexpr std::chrono::seconds kDefaultDuration{10};
+constexpr std::chrono::seconds kBenchDuration{10};
 
 double PerSecond(std::uint64_t count, std::chrono::nanoseconds time) {
   if (time.count() <= 0) return 0;
@@ -118,7 +118,7 @@ class BenchCommand : public Command {
     load->sockets = connections_;
     load->message_bytes = size_;
     load->depth = depth_.value_or(1);
-    load->duration = duration_.value_or(messages_ > 0 ? Duration::zero() : kDefaultDuration);
+    load->duration = duration_.value_or(messages_ > 0 ? Duration::zero() : kBenchDuration);
     load->warmup = warmup_;
     load->messages = messages_;
     load->answer_timeout = answer_timeout_;
@@ -146,7 +146,7 @@ class BenchCommand : public Command {
     load->message_bytes = size_;
     load->depth = depth_.value_or(rate_ > 0 ? kDepthMax : 1);
     load->rate = rate_;
-    load->duration = duration_.value_or(messages_ > 0 ? Duration::zero() : kDefaultDuration);
+    load->duration = duration_.value_or(messages_ > 0 ? Duration::zero() : kBenchDuration);
     load->warmup = warmup_;
     load->messages = messages_;
     load->threads = threads_;

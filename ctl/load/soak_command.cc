@@ -32,7 +32,7 @@ namespace {
 
 constexpr std::uint64_t kClientsMax = 1'000'000;
 constexpr std::uint32_t kReactorsMax = 256;
-constexpr std::chrono::seconds kDefaultDuration{60};
+constexpr std::chrono::seconds kSoakDuration{60};
 
 absl::Status ParseSizes(const std::string& text, std::vector<std::uint32_t>* sizes) {
   std::vector<std::uint32_t> parsed;
@@ -182,7 +182,7 @@ class SoakCommand : public Command {
       // Bytes of their own: a mix-up with a churn connection must show.
       plan->held->seed = ~load.seed;
     }
-    LimitPhase(plan, duration_.value_or(connections_ > 0 ? Duration::zero() : kDefaultDuration),
+    LimitPhase(plan, duration_.value_or(connections_ > 0 ? Duration::zero() : kSoakDuration),
                connections_);
     return absl::OkStatus();
   }

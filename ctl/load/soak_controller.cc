@@ -19,7 +19,7 @@ using admin::v1::Operation;
 constexpr std::uint64_t kResizesPerExtra = 5;
 // The gateway gives operations 30 s unless told otherwise; this much more is for it to say so.
 constexpr std::chrono::seconds kOperationMax{60};
-constexpr std::chrono::milliseconds kPollEvery{20};
+constexpr std::chrono::milliseconds kAskOperationEvery{20};
 
 bool IsDone(const Operation& operation) {
   return operation.result() != admin::v1::OPERATION_RESULT_RUNNING &&
@@ -186,7 +186,7 @@ Operation SoakController::WaitForEnd(Operation operation) {
     admin::v1::GetOperationResponse response;
     if (!admin_.GetOperation(&call, request, &response).ok()) break;
     operation = response.operation();
-    if (!IsDone(operation)) std::this_thread::sleep_for(kPollEvery);
+    if (!IsDone(operation)) std::this_thread::sleep_for(kAskOperationEvery);
   }
   return operation;
 }

@@ -15,7 +15,7 @@ namespace {
 using admin::v1::Counters;
 using admin::v1::GetStatsResponse;
 
-constexpr std::chrono::milliseconds kPollEvery{20};
+constexpr std::chrono::milliseconds kAskCountersEvery{20};
 
 std::string DescribeBalance(const Counters& counters) {
   return absl::StrCat(
@@ -105,7 +105,7 @@ grpc::Status WaitUntilQuiet(Client& client, std::uint64_t active, std::chrono::n
     if (accepted != UINT64_MAX && now_accepted != accepted) *busy = true;
     accepted = now_accepted;
     if (std::chrono::steady_clock::now() >= give_up) return status;
-    std::this_thread::sleep_for(kPollEvery);
+    std::this_thread::sleep_for(kAskCountersEvery);
   }
 }
 

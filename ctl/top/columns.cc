@@ -15,8 +15,10 @@ namespace {
 
 // What rows are ordered by; what is not known comes before nothing at all.
 double KeyOf(const ReactorRow& row, Column column) {
-  constexpr double kUnknown = -std::numeric_limits<double>::infinity();
-  const auto rate = [&](double Rates::*field) { return row.rates ? *row.rates.*field : kUnknown; };
+  constexpr double kUnknownIsLeast = -std::numeric_limits<double>::infinity();
+  const auto rate = [&](double Rates::*field) {
+    return row.rates ? *row.rates.*field : kUnknownIsLeast;
+  };
   switch (column) {
     case Column::kId:
       return row.id;
@@ -25,7 +27,7 @@ double KeyOf(const ReactorRow& row, Column column) {
     case Column::kState:
       return static_cast<double>(row.state);
     case Column::kLoad:
-      return row.rates ? row.rates->busy.value_or(kUnknown) : kUnknown;
+      return row.rates ? row.rates->busy.value_or(kUnknownIsLeast) : kUnknownIsLeast;
     case Column::kConnections:
       return static_cast<double>(row.connections);
     case Column::kAccepts:
@@ -37,13 +39,13 @@ double KeyOf(const ReactorRow& row, Column column) {
     case Column::kSent:
       return rate(&Rates::sent_bytes);
     case Column::kEvents:
-      return row.rates ? row.rates->events_per_wakeup.value_or(kUnknown) : kUnknown;
+      return row.rates ? row.rates->events_per_wakeup.value_or(kUnknownIsLeast) : kUnknownIsLeast;
     case Column::kQueue:
-      return row.queue_limit > 0 ? static_cast<double>(row.queue) : kUnknown;
+      return row.queue_limit > 0 ? static_cast<double>(row.queue) : kUnknownIsLeast;
     case Column::kWeight:
       return row.weight;
   }
-  return kUnknown;
+  return kUnknownIsLeast;
 }
 
 std::string RateText(const ReactorRow& row, double Rates::*field) {

@@ -112,7 +112,7 @@ struct Fact {
 std::uint64_t Rejected(const Counters& total) { return FieldSum(total.connections_rejected()); }
 
 // What goes wrong, if anything does, since the gateway started.
-std::vector<Fact> Facts(const TopModel& model) {
+std::vector<Fact> FactsOf(const TopModel& model) {
   const GetStatsResponse& stats = model.latest();
   const Counters& total = stats.total();
   std::vector<Fact> facts = {
@@ -167,7 +167,7 @@ void DrawHeader(CellGrid& grid, const TopState& state, TimePoint now) {
   }
   if (model.empty()) return;
   int x = 1;
-  for (const Fact& fact : Facts(model)) {
+  for (const Fact& fact : FactsOf(model)) {
     if (x + CellWidth(fact.text) > grid.width()) continue;
     x = grid.Put(x, kFactsRow, fact.text, fact.style) + 2;
   }

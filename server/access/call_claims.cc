@@ -20,7 +20,7 @@ std::string_view View(const grpc_slice& slice) {
   return {static_cast<const char*>(begin), GRPC_SLICE_LENGTH(slice)};
 }
 
-std::vector<std::string> Values(const grpc_auth_context* connection, const char* property) {
+std::vector<std::string> PropertyValues(const grpc_auth_context* connection, const char* property) {
   std::vector<std::string> values;
   auto it = ::grpc_auth_context_find_properties_by_name(connection, property);
   while (const grpc_auth_property* found = ::grpc_auth_property_iterator_next(&it)) {
@@ -29,7 +29,7 @@ std::vector<std::string> Values(const grpc_auth_context* connection, const char*
   return values;
 }
 
-std::vector<std::string> Values(const grpc::AuthContext& connection, const char* property) {
+std::vector<std::string> PropertyValues(const grpc::AuthContext& connection, const char* property) {
   std::vector<std::string> values;
   for (const grpc::string_ref& value : connection.FindPropertyValues(property)) {
     values.emplace_back(value.data(), value.size());
@@ -40,8 +40,8 @@ std::vector<std::string> Values(const grpc::AuthContext& connection, const char*
 // The common name is for certificates that have no other (RFC 6125).
 template <typename Connection>
 std::vector<std::string> CertificateNames(const Connection& connection) {
-  auto names = Values(connection, GRPC_X509_SAN_PROPERTY_NAME);
-  return names.empty() ? Values(connection, GRPC_X509_CN_PROPERTY_NAME) : names;
+  auto names = PropertyValues(connection, GRPC_X509_SAN_PROPERTY_NAME);
+  return names.empty() ? PropertyValues(connection, GRPC_X509_CN_PROPERTY_NAME) : names;
 }
 
 }  // namespace
@@ -69,7 +69,7 @@ AdminAccess::Claims ReadClaims(const grpc::ServerContextBase& context) {
   if (connection == nullptr) return claims;
   claims.names = CertificateNames(*connection);
   uid_t uid = 0;
-  const auto uids = Values(*connection, kUidProperty);
+  const auto uids = PropertyValues(*connection, kUidProperty);
   if (!uids.empty() && absl::SimpleAtoi(uids.front(), &uid)) claims.uid = uid;
   return claims;
 }

@@ -12,7 +12,7 @@ namespace echogw {
 namespace {
 
 // A reactor answers between two batches of events.
-constexpr std::chrono::seconds kAnswerPatience{5};
+constexpr std::chrono::seconds kSlicePatience{5};
 // Connections closed by one command; each may cost some system calls.
 constexpr std::size_t kCloseSlice = 64;
 // Events that wait for one slow watcher.
@@ -128,7 +128,7 @@ absl::StatusOr<std::optional<ConnectionSlice>> ConnectionDesk::Ask(std::uint32_t
   slices_.Expect(id);
   const bool posted = slots_.Post(slot, make(id));
   auto slice = slices_.WaitFor(
-      id, posted ? std::chrono::nanoseconds(kAnswerPatience) : std::chrono::nanoseconds(0));
+      id, posted ? std::chrono::nanoseconds(kSlicePatience) : std::chrono::nanoseconds(0));
   // A reactor that ends closes its mailbox first: its connections are elsewhere by then.
   if (!slice && posted && slots_.state(slot) != ReactorState::kParked) {
     return absl::DeadlineExceededError(absl::StrCat("reactor ", slot, " does not answer"));

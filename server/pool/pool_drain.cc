@@ -13,8 +13,6 @@ namespace {
 using std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kLook{10};
-// For an answer that every reactor gives between two batches of events.
-constexpr std::chrono::seconds kAnswerPatience{60};
 
 Nanos ToMonotonic(steady_clock::time_point t) {
   // libstdc++'s steady_clock is CLOCK_MONOTONIC, as SystemClock is.
@@ -172,12 +170,11 @@ absl::Status ReactorPool::Refuse(RefuseMode mode) {
 }
 
 void ReactorPool::Admit(const SetAdmission& admission) {
-  (void)Ask(slots_.Running(), steady_clock::now() + kAnswerPatience,
-            [&](std::uint64_t command, std::uint32_t) -> Command {
-              SetAdmission set = admission;
-              set.id = command;
-              return set;
-            });
+  (void)Ask(slots_.Running(), Patience(), [&](std::uint64_t command, std::uint32_t) -> Command {
+    SetAdmission set = admission;
+    set.id = command;
+    return set;
+  });
 }
 
 // Reactors close what they have and report when nothing is left, at the deadline at the latest.
@@ -221,9 +218,9 @@ ReactorPool::Outcome ReactorPool::CloseAll(const DrainRequest& request, SteadyTi
 }
 
 void ReactorPool::BackToService() {
-  (void)Ask(
-      slots_.Running(), steady_clock::now() + kAnswerPatience,
-      [](std::uint64_t command, std::uint32_t) -> Command { return CancelClose{.id = command}; });
+  (void)Ask(slots_.Running(), Patience(), [](std::uint64_t command, std::uint32_t) -> Command {
+    return CancelClose{.id = command};
+  });
   (void)slots_.SetSynDrop(false);
   Admit({});
   SetState(GatewayState::kServing);

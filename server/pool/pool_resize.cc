@@ -9,17 +9,6 @@
 #include "server/pool/reactor_pool.h"
 
 namespace echogw {
-namespace {
-
-// Reactors answer between two batches of events; this is for one that is starved of CPU.
-constexpr std::chrono::seconds kAnswerPatience{60};
-
-std::chrono::steady_clock::time_point Patience() {
-  return std::chrono::steady_clock::now() + kAnswerPatience;
-}
-
-}  // namespace
-
 ReactorPool::Outcome ReactorPool::Do(const ResizeRequest& request, std::uint64_t id) {
   const auto now = static_cast<std::uint32_t>(slots_.Running().size());
   // Left over from a shrink whose time ran out, and to be kept after all.

@@ -76,6 +76,11 @@ class ReactorPool final : public Control {
 
  private:
   using SteadyTime = std::chrono::steady_clock::time_point;
+  // Reactors answer between two batches of events; this is for one that is starved of CPU.
+  static constexpr std::chrono::seconds kAnswerPatience{60};
+  [[nodiscard]] static SteadyTime Patience() {
+    return std::chrono::steady_clock::now() + kAnswerPatience;
+  }
 
   struct UndrainGateway {};
   struct UndrainReactor {

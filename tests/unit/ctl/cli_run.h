@@ -1,6 +1,7 @@
 // Runs a command line in this process and keeps what it wrote.
 #pragma once
 
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -32,5 +33,18 @@ CliRun RunAt(const std::string& target, std::vector<std::string> arguments);
 
 // Without a target: for command lines that are refused.
 CliRun RunNowhere(std::vector<std::string> arguments);
+
+// Keeps what is written, and interrupts when the first of it is flushed: progress, or a frame.
+class InterruptingBuffer : public std::stringbuf {
+ public:
+  explicit InterruptingBuffer(Interrupt& interrupt) : interrupt_(interrupt) {}
+  int sync() override {
+    interrupt_.Trigger();
+    return 0;
+  }
+
+ private:
+  Interrupt& interrupt_;
+};
 
 }  // namespace echogw

@@ -9,10 +9,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "ctl/cli_tree.h"
-#include "ctl/commands.h"
-#include "ctl/describe/model.h"
 #include "tests/unit/ctl/cli_run.h"
+#include "tests/unit/ctl/own_model.h"
 #include "tests/unit/ctl/tool_run.h"
 
 namespace echogw {
@@ -25,12 +23,6 @@ using testing::IsEmpty;
 using testing::IsSupersetOf;
 using testing::Not;
 using testing::UnorderedElementsAre;
-
-CliModel Model() {
-  const auto commands = MakeCommands();
-  CliTree tree(commands);
-  return DescribeCli(tree.app(), commands);
-}
 
 std::string Script(const std::string& shell) {
   const CliRun run = RunNowhere({"completion", shell});
@@ -72,7 +64,7 @@ TEST_F(BashCompletionTest, RegistersItself) {
 TEST_F(BashCompletionTest, EveryVerb) {
   const std::vector<std::string> offered = Complete("echogwctl ");
   std::vector<std::string> verbs;
-  for (const CliVerb& verb : Model().verbs) verbs.push_back(verb.name);
+  for (const CliVerb& verb : OwnModel().verbs) verbs.push_back(verb.name);
   EXPECT_EQ(offered, verbs);
   EXPECT_THAT(Complete("echogwctl re"), ElementsAre("reactors", "resize", "rebalance"));
   EXPECT_THAT(Complete("echogwctl -o json --target 127.0.0.1:7001 ev"), ElementsAre("events"));
@@ -80,7 +72,7 @@ TEST_F(BashCompletionTest, EveryVerb) {
 }
 
 TEST_F(BashCompletionTest, EveryOptionOfEveryVerb) {
-  const CliModel model = Model();
+  const CliModel model = OwnModel();
   for (const CliVerb& verb : model.verbs) {
     std::vector<std::string> all;
     for (const auto* options : {&verb.options, &model.options}) {
@@ -95,7 +87,7 @@ TEST_F(BashCompletionTest, EveryOptionOfEveryVerb) {
 }
 
 TEST_F(BashCompletionTest, EveryValueThatHasAName) {
-  const CliModel model = Model();
+  const CliModel model = OwnModel();
   for (const CliVerb& verb : model.verbs) {
     for (const CliOption& option : verb.options) {
       if (option.choices.empty()) continue;
@@ -141,7 +133,7 @@ TEST_F(BashCompletionTest, ShellcheckHasNothingToSay) {
 
 // Options and verbs by name, so that a script which forgets one is found where no shell is.
 void ExpectNamesAll(const std::string& script, const std::string& long_prefix) {
-  const CliModel model = Model();
+  const CliModel model = OwnModel();
   for (const CliVerb& verb : model.verbs) {
     EXPECT_THAT(script, HasSubstr(verb.name));
     for (const CliOption& option : verb.options) {

@@ -67,7 +67,7 @@ class UdpEchoServer {
   std::thread thread_;
 };
 
-LoadCliResult Bench(std::vector<std::string> arguments) {
+LoadCliResult BenchUdp(std::vector<std::string> arguments) {
   arguments.insert(arguments.begin(), {"bench", "--udp"});
   return RunLoadCli(arguments, nullptr);
 }
@@ -75,7 +75,7 @@ LoadCliResult Bench(std::vector<std::string> arguments) {
 TEST(LoadUdpTest, TableOfACleanRun) {
   const UdpEchoServer server;
   const LoadCliResult run =
-      Bench({server.address(), "-c", "3", "-p", "2", "--messages", "90", "-s", "1KiB"});
+      BenchUdp({server.address(), "-c", "3", "-p", "2", "--messages", "90", "-s", "1KiB"});
   EXPECT_EQ(run.code, 0) << run.err;
   EXPECT_THAT(run.out, HasSubstr("3 sockets, 1024-byte datagrams, depth 2, 1 thread\n"));
   EXPECT_THAT(run.out, HasSubstr("90, 90 answered\n"));
@@ -86,8 +86,8 @@ TEST(LoadUdpTest, TableOfACleanRun) {
 TEST(LoadUdpTest, EverySizeOnSeveralThreads) {
   const UdpEchoServer server;
   for (const char* size : {"8", "9", "65507"}) {
-    const LoadCliResult run = Bench({server.address(), "-c", "2", "-t", "2", "--messages", "40",
-                                     "-s", size, "--source-addresses", "3", "-o", "json"});
+    const LoadCliResult run = BenchUdp({server.address(), "-c", "2", "-t", "2", "--messages", "40",
+                                        "-s", size, "--source-addresses", "3", "-o", "json"});
     EXPECT_EQ(run.code, 0) << run.err << run.out;
     EXPECT_THAT(run.out, HasSubstr("\"answered\": 40,"));
     EXPECT_THAT(run.out, HasSubstr("\"verified_bytes\": " + std::to_string(40 * std::stoi(size))));
@@ -112,7 +112,7 @@ TEST(LoadUdpTest, WhatIsDroppedAlteredOrDoubledIsCounted) {
         return {d};
     }
   });
-  const LoadCliResult run = Bench(
+  const LoadCliResult run = BenchUdp(
       {server.address(), "-c", "1", "--messages", "50", "--answer-timeout", "20ms", "-o", "json"});
   EXPECT_EQ(run.code, 1) << run.err;
   EXPECT_THAT(run.out, HasSubstr("\"sent\": 50,"));
@@ -132,7 +132,7 @@ TEST(LoadUdpTest, AnAnswerAfterItsTimeIsLate) {
     if (number == 1) return {held, d};
     return {d};
   });
-  const LoadCliResult run = Bench(
+  const LoadCliResult run = BenchUdp(
       {server.address(), "-c", "1", "--messages", "5", "--answer-timeout", "500ms", "-o", "json"});
   EXPECT_EQ(run.code, 1) << run.err;
   EXPECT_THAT(run.out, HasSubstr("\"lost\": 1,"));
@@ -147,12 +147,12 @@ TEST(LoadUdpTest, NobodyThereIsUnreachable) {
     address = gone.address();
   }
   const LoadCliResult refused =
-      Bench({address, "-c", "2", "-d", "50ms", "--answer-timeout", "20ms"});
+      BenchUdp({address, "-c", "2", "-d", "50ms", "--answer-timeout", "20ms"});
   EXPECT_EQ(refused.code, 3);
   EXPECT_THAT(refused.err, HasSubstr("refuses datagrams"));
   const UdpEchoServer silent([](int, const Datagram&) { return std::vector<Datagram>{}; });
   const LoadCliResult mute =
-      Bench({silent.address(), "-c", "2", "-d", "50ms", "--answer-timeout", "20ms"});
+      BenchUdp({silent.address(), "-c", "2", "-d", "50ms", "--answer-timeout", "20ms"});
   EXPECT_EQ(mute.code, 3);
   EXPECT_THAT(mute.err, HasSubstr("does not answer datagrams"));
 }
@@ -160,7 +160,7 @@ TEST(LoadUdpTest, NobodyThereIsUnreachable) {
 TEST(LoadUdpTest, WhatMakesNoSenseIsRefused) {
   const auto error_of = [](std::vector<std::string> arguments) {
     arguments.insert(arguments.begin(), "127.0.0.1:7");
-    const LoadCliResult run = Bench(std::move(arguments));
+    const LoadCliResult run = BenchUdp(std::move(arguments));
     EXPECT_EQ(run.code, 2) << run.err;
     return run.err;
   };
@@ -174,7 +174,7 @@ TEST(LoadUdpTest, WhatMakesNoSenseIsRefused) {
   EXPECT_THAT(error_of({"-s", "65508"}), HasSubstr("--size"));
   EXPECT_THAT(error_of({"-c", "1", "-t", "2"}), HasSubstr("--threads"));
   EXPECT_THAT(error_of({"--cpu", "4095"}), HasSubstr("CPU 4095"));
-  const LoadCliResult path = Bench({"unix:/run/echo.sock"});
+  const LoadCliResult path = BenchUdp({"unix:/run/echo.sock"});
   EXPECT_EQ(path.code, 2) << path.err;
   EXPECT_THAT(path.err, HasSubstr("--udp: a unix socket has no datagrams; write HOST:PORT"));
 }

@@ -14,9 +14,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
-#include "ctl/cli_tree.h"
-#include "ctl/commands.h"
 #include "tests/unit/ctl/cli_run.h"
+#include "tests/unit/ctl/own_model.h"
 #include "tests/unit/ctl/tool_run.h"
 
 namespace echogw {
@@ -26,12 +25,6 @@ using testing::HasSubstr;
 using testing::Not;
 
 constexpr char kDate[] = "February 29, 2024";
-
-CliModel Model() {
-  const auto commands = MakeCommands();
-  CliTree tree(commands);
-  return DescribeCli(tree.app(), commands);
-}
 
 std::string Read(const std::string& path) {
   std::ostringstream text;
@@ -50,7 +43,7 @@ class ManualTest : public testing::Test {
 };
 
 TEST_F(ManualTest, APageForEveryVerb) {
-  const CliModel model = Model();
+  const CliModel model = OwnModel();
   const std::string overview = ManualPage(model, kDate);
   for (const CliVerb& verb : model.verbs) {
     EXPECT_THAT(overview,
@@ -70,7 +63,7 @@ TEST_F(ManualTest, APageForEveryVerb) {
 }
 
 TEST_F(ManualTest, TheOverviewHasEveryVariableOfTheEnvironment) {
-  const CliModel model = Model();
+  const CliModel model = OwnModel();
   const std::string overview = ManualPage(model, kDate);
   for (const CliOption& option : model.options) {
     if (option.environment.empty()) continue;
@@ -83,14 +76,14 @@ TEST_F(ManualTest, TheOverviewHasEveryVariableOfTheEnvironment) {
 TEST_F(ManualTest, TheDateIsThatOfTheSource) {
   ASSERT_EQ(setenv("SOURCE_DATE_EPOCH", "1709164800", 1), 0);
   EXPECT_THAT(RunNowhere({"man", "stats"}).out, HasSubstr("\n.Dd February 29, 2024\n"));
-  EXPECT_EQ(RunNowhere({"man"}).out, ManualPage(Model(), kDate));
+  EXPECT_EQ(RunNowhere({"man"}).out, ManualPage(OwnModel(), kDate));
   ASSERT_EQ(unsetenv("SOURCE_DATE_EPOCH"), 0);
 }
 
 TEST_F(ManualTest, AllPagesAsFiles) {
   ASSERT_EQ(setenv("SOURCE_DATE_EPOCH", "1709164800", 1), 0);
   EXPECT_EQ(RunNowhere({"man", "--dir", folder_}).code, 0);
-  const CliModel model = Model();
+  const CliModel model = OwnModel();
   EXPECT_EQ(Read(folder_ + "/echogwctl.1"), ManualPage(model, kDate));
   for (const CliVerb& verb : model.verbs) {
     EXPECT_EQ(Read(absl::StrCat(folder_, "/echogwctl-", verb.name, ".1")),

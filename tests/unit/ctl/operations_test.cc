@@ -123,19 +123,6 @@ TEST_F(Operations, AStreamThatEndsTooEarlyIsUnreachable) {
   EXPECT_THAT(run.err, HasSubstr("broke off (stopping)"));
 }
 
-// Interrupts when progress is shown.
-class InterruptingBuffer : public std::stringbuf {
- public:
-  explicit InterruptingBuffer(Interrupt& interrupt) : interrupt_(interrupt) {}
-  int sync() override {
-    interrupt_.Trigger();
-    return 0;
-  }
-
- private:
-  Interrupt& interrupt_;
-};
-
 TEST_F(Operations, InterruptedWaitEndsWithFourAndInterruptedWatchWithZero) {
   gateway_.operation_updates = {gateway_.operation};
   gateway_.script.watch_stays = true;

@@ -140,19 +140,6 @@ TEST_F(Queries, StatsWatchRedrawsOnATerminal) {
   EXPECT_THAT(run.out, testing::EndsWith("\x1b[?7h\n"));
 }
 
-// Interrupts when the first frame has been written.
-class InterruptingBuffer : public std::stringbuf {
- public:
-  explicit InterruptingBuffer(Interrupt& interrupt) : interrupt_(interrupt) {}
-  int sync() override {
-    interrupt_.Trigger();
-    return 0;
-  }
-
- private:
-  Interrupt& interrupt_;
-};
-
 TEST_F(Queries, InterruptedWatchEndsWithZero) {
   Interrupt interrupt;
   InterruptingBuffer buffer(interrupt);

@@ -28,7 +28,7 @@ KeyValues With(KeyValues base, const KeyValues& more) {
   return base;
 }
 
-std::string ErrorOf(const KeyValues& flags) {
+std::string AccessErrorOf(const KeyValues& flags) {
   const auto loaded = LoadConfig(flags, {}, "", kMachine);
   return loaded.ok() ? "" : std::string(loaded.status().message());
 }
@@ -79,7 +79,7 @@ TEST(AccessConfig, ThePrintedFormIsReadBack) {
 TEST(AccessConfig, LoopbackAndSocketsNeedNothing) {
   for (const char* admin : {"127.0.0.1:1", "127.9.9.9:1", "[::1]:1", "localhost:1",
                             "[::ffff:127.0.0.1]:1", "unix:/tmp/x"}) {
-    EXPECT_EQ(ErrorOf({{"admin", {admin}}}), "") << admin;
+    EXPECT_EQ(AccessErrorOf({{"admin", {admin}}}), "") << admin;
   }
 }
 
@@ -87,16 +87,18 @@ TEST(AccessConfig, StrangersNeedTlsAndANameUnlessAllowed) {
   for (const char* admin : {"0.0.0.0:1", ":1", "[::]:1", "10.0.0.1:1", "[::ffff:10.0.0.1]:1",
                             "128.0.0.1:1", "[fe80::1]:1"}) {
     const KeyValues at = {{"admin", {admin}}};
-    EXPECT_THAT(ErrorOf(at), HasSubstr("would have no TLS; set admin-tls-cert")) << admin;
-    EXPECT_THAT(ErrorOf(With(at, {{"admin-token-file", {"t"}}})), HasSubstr("no TLS")) << admin;
-    EXPECT_THAT(ErrorOf(With(at, kTls)), HasSubstr("everybody would be an operator; set")) << admin;
+    EXPECT_THAT(AccessErrorOf(at), HasSubstr("would have no TLS; set admin-tls-cert")) << admin;
+    EXPECT_THAT(AccessErrorOf(With(at, {{"admin-token-file", {"t"}}})), HasSubstr("no TLS"))
+        << admin;
+    EXPECT_THAT(AccessErrorOf(With(at, kTls)), HasSubstr("everybody would be an operator; set"))
+        << admin;
     for (const KeyValues& who :
          {KeyValues{{"admin-token-file", {"t"}}}, KeyValues{{"admin-tls-client-ca", {"a"}}},
           KeyValues{{"admin-allow-insecure", {"on"}}}}) {
-      EXPECT_EQ(ErrorOf(With(With(at, kTls), who)), "") << admin;
+      EXPECT_EQ(AccessErrorOf(With(With(at, kTls), who)), "") << admin;
     }
-    EXPECT_EQ(ErrorOf(With(at, {{"admin-allow-insecure", {"on"}}})), "") << admin;
-    EXPECT_THAT(ErrorOf(at), Not(HasSubstr("\n")));
+    EXPECT_EQ(AccessErrorOf(With(at, {{"admin-allow-insecure", {"on"}}})), "") << admin;
+    EXPECT_THAT(AccessErrorOf(at), Not(HasSubstr("\n")));
   }
 }
 
@@ -129,7 +131,7 @@ TEST(AccessConfig, KeysThatLackOthersAreRefused) {
       {{{"admin-unix-others", {"root"}}}, "--admin-unix-others: 'root'"},
       {{{"admin-allow-insecure", {"yes"}}}, "--admin-allow-insecure: 'yes' is not on or off"},
   };
-  for (const auto& [flags, error] : cases) EXPECT_THAT(ErrorOf(flags), StartsWith(error));
+  for (const auto& [flags, error] : cases) EXPECT_THAT(AccessErrorOf(flags), StartsWith(error));
 }
 
 }  // namespace

@@ -1,0 +1,16 @@
+// What echogwctl says of its own command line.
+#pragma once
+
+#include "ctl/cli_tree.h"
+#include "ctl/commands.h"
+#include "ctl/describe/model.h"
+
+namespace echogw {
+
+inline CliModel OwnModel() {
+  const auto commands = MakeCommands();
+  CliTree tree(commands);
+  return DescribeCli(tree.app(), commands);
+}
+
+}  // namespace echogw
