@@ -30,6 +30,8 @@ struct Listener {
   Service service;                  // of its connections
   bool shared = false;              // the only one of its address: see DealConnections
   bool datagrams = false;           // UDP
+  // Outlives the process, and so do the connections that wait in its queue: none is accepted ahead.
+  bool inherited = false;
 };
 
 // A connection under way between two reactors. Moves only; one that is thrown away closes its

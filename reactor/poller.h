@@ -30,7 +30,7 @@ inline constexpr std::uint32_t kInterestWrite = EPOLLOUT;
 inline constexpr std::uint32_t kEventAhead = EPOLLMSG;
 
 // Beside EPOLLIN, of a listener: an engine may accept ahead of the reactor
-// (SocketIo::TakeAccepted). The others ignore it.
+// (SocketIo::TakeAccepted). To the others it means nothing.
 inline constexpr std::uint32_t kInterestAhead = EPOLLMSG;
 
 // What an engine works with; the others need nothing.

@@ -162,7 +162,7 @@ void Reactor::ResumeAccepting() {
 bool Reactor::WatchListener(std::uint32_t index) {
   WatchedListener& w = listeners_[index];
   // Under a rate clients wait in the kernel's queue.
-  const bool ahead = !w.listener.datagrams && limits_.accept_rate == 0;
+  const bool ahead = !w.listener.datagrams && !w.listener.inherited && limits_.accept_rate == 0;
   const std::uint32_t interest = EPOLLIN | (ahead ? kInterestAhead : 0U);
   w.watched = poller_->Add(w.listener.fd, Token{index, 0}.Pack(), interest, false) == 0;
   return w.watched;

@@ -70,7 +70,10 @@ AcceptResult KernelSocketIo::Accept(int listener) noexcept {
     const int fd = ::accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= ceiling_) [[unlikely]]
       at_ceiling_.store(true, std::memory_order_relaxed);
-    if (fd >= 0) return fd;
+    if (fd >= 0) {
+      NoteDescriptor(fd);
+      return fd;
+    }
     if (errno != EINTR) return -errno;
   }
 }

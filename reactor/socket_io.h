@@ -70,9 +70,17 @@ class SocketIo {
   // Sends what is queued. False: the client does not take all of it, and kEventAhead follows.
   [[nodiscard]] virtual bool Flush(int /*fd*/) noexcept { return true; }
 
-  // For an engine that accepts ahead, too many at a time to ask here before each of them: it does
-  // so as long as the connections that it gets are of lower descriptors than this.
-  [[nodiscard]] virtual int ahead_ceiling() const noexcept { return 0; }
+  // For an engine that accepts ahead, up to kAheadBurst connections before it can ask whether there
+  // is room for them: it begins once, says of each which descriptor it got, ends once, and accepts
+  // ahead only while it may. Any thread.
+  virtual void BeginAhead() noexcept {}
+  virtual void EndAhead() noexcept {}
+  virtual void AcceptedAhead(int /*fd*/) noexcept {}
+  [[nodiscard]] virtual bool MayAcceptAhead() const noexcept { return false; }
+
+  // An io_uring accepts as many at once as it has room for completions, 1024, and one more for each
+  // listener (measured on Linux 6.18 with 1500 clients waiting).
+  static constexpr int kAheadBurst = 1100;
 };
 
 // The kernel's sockets. One object serves any number of threads.
@@ -89,17 +97,25 @@ class KernelSocketIo final : public SocketIo {
   void ShutdownWrite(int fd) noexcept override;
   void Close(int fd) noexcept override;
   void Reset(int fd) noexcept override;
-  // Half of all, so that the bursts of several threads at once stay below the ceiling; 0 where
-  // there are so few that one could take them.
-  [[nodiscard]] int ahead_ceiling() const noexcept override {
-    return ceiling_ < kAheadCeilingMin ? 0 : ceiling_ / 2;
+  void BeginAhead() noexcept override { engines_.fetch_add(1, std::memory_order_relaxed); }
+  void EndAhead() noexcept override { engines_.fetch_sub(1, std::memory_order_relaxed); }
+  void AcceptedAhead(int fd) noexcept override { NoteDescriptor(fd); }
+  // While a burst of every engine at once stays below the ceiling, and takes no more than half of
+  // all descriptors.
+  [[nodiscard]] bool MayAcceptAhead() const noexcept override {
+    return !crowded_.load(std::memory_order_relaxed) && Bursts() <= ceiling_ / 2;
   }
 
  private:
-  // An io_uring accepts as many at once as it has room for completions, 1024, and one more
-  // (measured on Linux 6.18 with 1500 clients waiting).
-  static constexpr int kAheadCeilingMin = 8 * 1024;
-
+  [[nodiscard]] int Bursts() const noexcept {
+    return engines_.load(std::memory_order_relaxed) * kAheadBurst;
+  }
+  // Of a connection that was accepted just now.
+  void NoteDescriptor(int fd) noexcept {
+    const bool crowded = fd >= ceiling_ - Bursts();
+    if (crowded != crowded_.load(std::memory_order_relaxed)) [[unlikely]]
+      crowded_.store(crowded, std::memory_order_relaxed);
+  }
   // Whether the lowest descriptor that is free, which a copy of `any_open` gets, is below the
   // ceiling.
   [[nodiscard]] bool HasRoom(int any_open) const noexcept;
@@ -108,6 +124,9 @@ class KernelSocketIo final : public SocketIo {
   // Writers and readers: threads that accept. Relaxed: it says nothing about other memory, and a
   // thread that sees it late opens one descriptor more.
   std::atomic<bool> at_ceiling_{false};
+  // Likewise: engines that accept ahead, and whether their bursts might reach the ceiling.
+  std::atomic<int> engines_{0};
+  std::atomic<bool> crowded_{false};
 };
 
 }  // namespace echogw

@@ -38,6 +38,9 @@ int Register(int fd, unsigned what, void* argument, unsigned n) {
   return static_cast<int>(::syscall(SYS_io_uring_register, fd, what, argument, n));
 }
 
+// IORING_FEAT_NO_IOWAIT: of Linux 6.15, which the headers of Debian 12 do not name.
+constexpr std::uint32_t kFeatureNoIowait = 1U << 17U;
+
 }  // namespace
 
 Mapping::Mapping(std::size_t bytes, int fd, std::uint64_t offset) noexcept : bytes_(bytes) {
@@ -71,6 +74,7 @@ absl::StatusOr<std::unique_ptr<Uring>> Uring::Create(std::uint32_t entries) {
   ring->fd_.Reset(static_cast<int>(::syscall(SYS_io_uring_setup, entries, &params)));
   if (!ring->fd_.valid()) return WhyNot(errno);
   if ((params.features & IORING_FEAT_SINGLE_MMAP) == 0) return WhyNot(EINVAL);
+  ring->accepts_reliably_ = (params.features & kFeatureNoIowait) != 0;
 
   const std::size_t bytes =
       std::max<std::size_t>(params.sq_off.array + params.sq_entries * sizeof(std::uint32_t),

@@ -61,6 +61,11 @@ class Uring {
   // The next entry to fill in, zeroed; null when there is room only after an Enter.
   [[nodiscard]] io_uring_sqe* Next() noexcept;
 
+  // Whether this kernel loses nobody whom it accepts by a multishot accept. Until 6.15 it could
+  // when the completions were full: one accepted got no completion but -ECANCELED (f6a89bf5278d),
+  // or one with a number that is no descriptor (a37ee9e117ef, 6.8).
+  [[nodiscard]] bool accepts_reliably() const noexcept { return accepts_reliably_; }
+
   // Hands over all entries, runs what is due, and waits for a completion: at most `timeout`
   // (kNever: without end; 0: not at all). A signal ends the wait, too.
   void Enter(Nanos timeout) noexcept;
@@ -84,6 +89,7 @@ class Uring {
   Uring() = default;
 
   UniqueFd fd_;
+  bool accepts_reliably_ = false;
   // The ring's place among those that the submitting thread has registered, where it need not be
   // looked up among the descriptors of the process; without one (it has 16 places) its descriptor.
   std::thread::id thread_;

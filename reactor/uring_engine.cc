@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cerrno>
+#include <cstddef>
 #include <utility>
 
 #include "reactor/check.h"
@@ -16,6 +17,9 @@ constexpr std::uint32_t kEntries = 128;  // submissions of one call; more take a
 constexpr std::size_t kBuffersBytes = std::size_t{8} * 1024 * 1024;
 constexpr std::size_t kBuffersMin = 64;
 constexpr std::size_t kBuffersMax = 512;
+
+// Descriptors that were given out before their place is used anew.
+constexpr std::size_t kGivenMax = 1024;
 
 std::uint16_t BufferCount(std::size_t bytes) {
   const std::size_t fit = std::clamp(kBuffersBytes / bytes, kBuffersMin, kBuffersMax);
@@ -45,9 +49,13 @@ UringEngine::UringEngine(const PollerDeps& deps, std::unique_ptr<Uring> ring,
       ring_(std::move(ring)),
       buffers_(std::move(buffers)),
       receive_max_(static_cast<std::uint32_t>(deps.buffer_bytes)),
-      ahead_ceiling_(io_.ahead_ceiling()),
       buffer_(buffers_->count()) {
   sends_.reserve(kEntries);
+  if (ring_->accepts_reliably()) io_.BeginAhead();
+}
+
+UringEngine::~UringEngine() {
+  if (ring_->accepts_reliably()) io_.EndAhead();
 }
 
 // ---- descriptors ----
@@ -116,13 +124,14 @@ int UringEngine::Add(int fd, std::uint64_t token, std::uint32_t interest, bool e
   w.connection = edge;
   if (!edge) {
     w.interest = static_cast<std::uint16_t>(interest & ~kInterestAhead);
-    if ((interest & kInterestAhead) != 0 && ahead_ceiling_ > 0) {
+    if ((interest & kInterestAhead) != 0 && ring_->accepts_reliably()) {
       if (accepted_free_.empty()) {
         accepted_free_.push_back(static_cast<std::uint16_t>(accepted_.size()));
         accepted_.emplace_back();
       }
       w.accepted = accepted_free_.back();
       accepted_free_.pop_back();
+      AcceptedOf(w).watch = IndexOf(w);
     }
     Ask(w, kWantPoll);
     return 0;
@@ -315,11 +324,21 @@ IoResult UringEngine::Write(int fd, std::span<const std::byte> from) noexcept {
 int UringEngine::NextAccepted(Watch& w) noexcept {
   Accepted& accepted = AcceptedOf(w);
   const int fd = accepted.fds[accepted.given++];
-  if (accepted.empty()) {
-    accepted.fds.clear();
+  // Under a steady load it may never be empty.
+  if (accepted.empty() || accepted.given == kGivenMax) {
+    accepted.fds.erase(accepted.fds.begin(),
+                       accepted.fds.begin() + static_cast<std::ptrdiff_t>(accepted.given));
     accepted.given = 0;
   }
   return fd;
+}
+
+// Descriptors get few: from here on they are asked for one by one.
+void UringEngine::StopAccepting() {
+  for (std::size_t i = 0; i < accepted_.size(); ++i) {
+    Watch& w = At(accepted_[i].watch);
+    if (w.fd >= 0 && w.accepted == i && w.accepting) Ask(w, kWantNoAccept);
+  }
 }
 
 AcceptResult UringEngine::Accept(int listener) noexcept {
@@ -333,8 +352,10 @@ AcceptResult UringEngine::Accept(int listener) noexcept {
     if (w->accepting) return -EAGAIN;
   }
   const AcceptResult result = io_.Accept(listener);
-  if (result >= 0) last_accepted_ = result;
-  return result;
+  if ((result != -EMFILE && result != -ENFILE) || !closes_queued_) [[likely]]
+    return result;
+  Enter(0);
+  return io_.Accept(listener);
 }
 
 AcceptResult UringEngine::TakeAccepted(int listener) noexcept {

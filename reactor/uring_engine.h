@@ -1,7 +1,8 @@
 // The io_uring engine: a Poller and the SocketIo of its connections in one. Connections are
 // received from ahead, into buffers of the ring; what was received is sent from the very same
 // buffer; and all that a turn of the loop has to send goes to the kernel in the one call that waits
-// for the next events. Everything else (listeners, the mailbox) is polled, level-triggered.
+// for the next events. Everything else (the mailbox, UDP sockets, listeners that are not accepted
+// from ahead) is polled, level-triggered.
 //
 //   kernel ──receive──> buffer ──Read: lent──> reactor ──Write: queued──> Wait: sent ──> kernel
 //
@@ -10,8 +11,9 @@
 // take what the engine holds for it, so that a client that does not read occupies no buffer of the
 // ring. What comes after that is sent and read by plain calls until nothing is left.
 //
-// A listener is accepted from ahead (kInterestAhead) while descriptors are plenty, and closes go
-// out with the next wait.
+// A listener is accepted from ahead (kInterestAhead) where the kernel does that reliably and while
+// descriptors are plenty (SocketIo::MayAcceptAhead). A Close goes out with the next call; a Reset
+// at once.
 //
 // Made on any thread, then belongs to the first thread that calls Wait. Failures of a connection
 // are told by the next Read or Write.
@@ -38,6 +40,7 @@ class UringEngine final : public Poller, public SocketIo {
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<Poller>> Create(const PollerDeps& deps);
   // Whether Create would succeed here.
   [[nodiscard]] static absl::Status Available();
+  ~UringEngine() override;
 
   // Poller
   [[nodiscard]] bool edge_triggered() const noexcept override { return true; }
@@ -85,7 +88,7 @@ class UringEngine final : public Poller, public SocketIo {
     std::uint32_t generation = 0;  // of completions; those of another are stale
     std::uint32_t events = 0;      // to be reported; in ready_ unless 0
     std::uint16_t interest = 0;    // of what is polled
-    std::uint16_t error = 0;       // errno, for the next Read
+    std::uint16_t error = 0;       // errno, for the next Read or Accept
     // Received and not read: buffers, linked by Buffer::next.
     std::uint16_t first = kNone;
     std::uint16_t last = kNone;
@@ -116,6 +119,7 @@ class UringEngine final : public Poller, public SocketIo {
   struct Accepted {
     std::vector<int> fds;
     std::size_t given = 0;  // of fds
+    std::uint32_t watch = 0;
     [[nodiscard]] bool empty() const noexcept { return given == fds.size(); }
   };
 
@@ -144,6 +148,7 @@ class UringEngine final : public Poller, public SocketIo {
   void Block(Watch& w);
   [[nodiscard]] Accepted& AcceptedOf(const Watch& w) noexcept { return accepted_[w.accepted]; }
   [[nodiscard]] int NextAccepted(Watch& w) noexcept;
+  void StopAccepting();
   void ReturnLent() noexcept;
   void ReturnAll(Watch& w) noexcept;
   void GiveBack(std::uint16_t buffer) noexcept;
@@ -179,8 +184,8 @@ class UringEngine final : public Poller, public SocketIo {
   // such limit, and goes on to the next connection after 33 buffers.
   std::uint32_t receive_max_;
 
-  const int ahead_ceiling_;  // SocketIo::ahead_ceiling
-  int last_accepted_ = 0;    // the descriptor
+  int accepting_ = 0;           // listeners, by the kernel
+  bool closes_queued_ = false;  // since the last Enter
 
   std::vector<std::unique_ptr<Watch[]>> chunks_;  // never moved
   std::vector<std::uint32_t> free_;

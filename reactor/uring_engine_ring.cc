@@ -69,6 +69,7 @@ void UringEngine::Close(int fd) noexcept {
   sqe.flags = IOSQE_CQE_SKIP_SUCCESS;
   sqe.fd = fd;
   sqe.user_data = UserData(static_cast<std::uint8_t>(Op::kClose), 0, 0);
+  closes_queued_ = true;
 }
 
 void UringEngine::QueueCancel(Op op, Watch& w) noexcept {
@@ -81,11 +82,12 @@ void UringEngine::QueueCancel(Op op, Watch& w) noexcept {
 
 // Of what is no connection; a listener is accepted from where that is asked for and has room.
 void UringEngine::QueuePoll(Watch& w) noexcept {
-  if (w.accepted != kNone && last_accepted_ < ahead_ceiling_) {
+  if (w.accepted != kNone && io_.MayAcceptAhead()) {
     io_uring_sqe& sqe = NextEntry(Op::kAccept, IORING_OP_ACCEPT, w);
     sqe.ioprio = IORING_ACCEPT_MULTISHOT;
     sqe.accept_flags = SOCK_NONBLOCK | SOCK_CLOEXEC;
     w.accepting = true;
+    ++accepting_;
     return;
   }
   NextEntry(Op::kPoll, IORING_OP_POLL_ADD, w).poll32_events = w.interest;
@@ -139,6 +141,7 @@ void UringEngine::Enter(Nanos timeout) noexcept {
     counters_.writes.Add(sends_.size());
   }
   ring_->Enter(timeout);
+  closes_queued_ = false;
   ring_->Reap([this](const io_uring_cqe& cqe) { OnCompletion(cqe); });
   while (ring_->overflowed()) [[unlikely]] {
       ring_->Enter(0);
@@ -178,6 +181,8 @@ void UringEngine::SettleSends() noexcept {
 
 std::size_t UringEngine::Wait(std::span<epoll_event> events, Nanos timeout) noexcept {
   ReturnLent();
+  if (accepting_ > 0 && !io_.MayAcceptAhead()) [[unlikely]]
+    StopAccepting();
   QueueWork();
   Enter(ready_.empty() && work_.empty() ? timeout : 0);
   return Emit(events);
@@ -253,16 +258,17 @@ void UringEngine::AskAgain(Watch& w, std::uint8_t want, int result) noexcept {
 void UringEngine::OnAccepted(Watch& w, const io_uring_cqe& cqe) noexcept {
   if (cqe.res >= 0) [[likely]] {
     AcceptedOf(w).fds.push_back(cqe.res);
-    last_accepted_ = cqe.res;
+    io_.AcceptedAhead(cqe.res);
+    w.error = 0;  // of before
     Announce(w, EPOLLIN);
   }
   if ((cqe.flags & IORING_CQE_F_MORE) == 0) [[unlikely]] {
     w.accepting = false;
+    --accepting_;
     if (cqe.res >= 0 || cqe.res == -ECANCELED) return Ask(w, kWantPoll);
     w.error = static_cast<std::uint16_t>(-cqe.res);
     return Announce(w, EPOLLIN);
   }
-  if (cqe.res >= ahead_ceiling_) Ask(w, kWantNoAccept);
 }
 
 void UringEngine::OnReceived(Watch& w, const io_uring_cqe& cqe) noexcept {

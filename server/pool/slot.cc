@@ -234,8 +234,12 @@ std::vector<Listener> SlotSet::ListenersOf(std::uint32_t slot) const {
   const Slot& s = At(slot);
   for (std::size_t a = 0; a < s.listeners.size(); ++a) {
     if (!s.listeners[a].valid()) continue;
-    out.push_back({s.listeners[a].get(), slot, static_cast<std::uint16_t>(a), addresses_[a].service,
-                   addresses_[a].is_unix()});
+    out.push_back({.fd = s.listeners[a].get(),
+                   .slot = slot,
+                   .address_index = static_cast<std::uint16_t>(a),
+                   .service = addresses_[a].service,
+                   .shared = addresses_[a].is_unix(),
+                   .inherited = Inherited(slot, addresses_[a]) != nullptr});
   }
   for (std::size_t a = 0; a < s.udp_sockets.size(); ++a) {
     out.push_back({.fd = s.udp_sockets[a].get(),

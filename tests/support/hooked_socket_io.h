@@ -16,7 +16,7 @@ class HookedSocketIo final : public SocketIo {
   std::function<std::optional<IoResult>(int fd, std::span<const std::byte> from)> on_write;
   // Given what the kernel answered; returns what the reactor sees.
   std::function<AcceptResult(AcceptResult)> on_accept;
-  // Where it is not 0, an engine accepts without a call here.
+  // An engine accepts without a call here until it gets such a descriptor or a higher one.
   int accept_ahead_below = 0;
 
   [[nodiscard]] IoResult Read(int fd, std::span<std::byte>& buffer) noexcept override {
@@ -33,15 +33,20 @@ class HookedSocketIo final : public SocketIo {
   }
   [[nodiscard]] AcceptResult Accept(int listener) noexcept override {
     const AcceptResult result = kernel_.Accept(listener);
+    if (result >= 0) last_accepted_ = result;
     return on_accept ? on_accept(result) : result;
   }
-  [[nodiscard]] int ahead_ceiling() const noexcept override { return accept_ahead_below; }
+  void AcceptedAhead(int fd) noexcept override { last_accepted_ = fd; }
+  [[nodiscard]] bool MayAcceptAhead() const noexcept override {
+    return last_accepted_ < accept_ahead_below;
+  }
   void ShutdownWrite(int fd) noexcept override { kernel_.ShutdownWrite(fd); }
   void Close(int fd) noexcept override { kernel_.Close(fd); }
   void Reset(int fd) noexcept override { kernel_.Reset(fd); }
 
  private:
   KernelSocketIo kernel_;
+  int last_accepted_ = 0;
 };
 
 }  // namespace echogw

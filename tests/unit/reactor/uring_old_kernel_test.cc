@@ -1,6 +1,7 @@
 // Goal: the io_uring engine on a kernel before 6.17, which refuses a receive that ends after so
-// many bytes, loses no connection when it finds that out. Method: the kernel is made to refuse each
-// of those, by a field of the entry that none of them knows; so the C library's call is replaced.
+// many bytes, loses no connection when it finds that out; and before 6.15 it does not accept ahead.
+// Method: the kernel is made to refuse each of those receives, by a field of the entry that none of
+// them knows, and not to tell what it can; so the C library's call is replaced.
 #include <dlfcn.h>
 #include <linux/io_uring.h>
 #include <sys/mman.h>
@@ -21,6 +22,7 @@
 namespace {
 
 int refused = 0;
+int multishot_accepts = 0;
 
 void RefuseLimitedReceives(int ring) {
   constexpr std::size_t kEntries = 128;  // as UringEngine has them
@@ -29,6 +31,7 @@ void RefuseLimitedReceives(int ring) {
   if (at == MAP_FAILED) return;
   auto* entries = static_cast<io_uring_sqe*>(at);
   for (std::size_t i = 0; i < kEntries; ++i) {
+    if (entries[i].opcode == IORING_OP_ACCEPT) ++multishot_accepts;
     if (entries[i].opcode != IORING_OP_RECV || entries[i].file_index == 0) continue;
     if (entries[i].addr2 == 0) ++refused;
     entries[i].addr2 = 1;
@@ -59,7 +62,11 @@ extern "C" long syscall(long sysno, ...) noexcept {
     return -1;
   }
   if (sysno == SYS_io_uring_enter) RefuseLimitedReceives(static_cast<int>(a[0]));
-  return real(sysno, a[0], a[1], a[2], a[3], a[4], a[5]);
+  const long result = real(sysno, a[0], a[1], a[2], a[3], a[4], a[5]);
+  if (sysno == SYS_io_uring_setup && result >= 0) {
+    reinterpret_cast<io_uring_params*>(a[1])->features &= ~(1U << 17U);
+  }
+  return result;
 }
 
 namespace echogw {
@@ -93,6 +100,7 @@ TEST_F(UringOldKernelTest, ManyThatMoveToANewReactorAreServed) {
   EXPECT_EQ(b.closed(CloseReason::kIoError), 0U);
   for (const auto& client : clients) EXPECT_EQ(b.Echo(*client, "after"), "after");
   EXPECT_GT(refused, 20);
+  EXPECT_EQ(multishot_accepts, 0);
 }
 
 }  // namespace
