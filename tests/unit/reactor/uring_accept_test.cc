@@ -18,6 +18,7 @@
 #include "reactor/uring_engine.h"
 #include "tests/support/hooked_socket_io.h"
 #include "tests/support/pool_rlimit.h"
+#include "tests/support/wait_until.h"
 #include "tests/unit/reactor/limits_test_base.h"
 
 namespace echogw {
@@ -51,6 +52,13 @@ class UringAcceptTest : public DescriptorTest {
   // They connect; nobody has accepted them yet.
   static void Connect(Clients& clients, std::uint16_t port, int n) {
     for (int i = 0; i < n; ++i) clients.push_back(std::make_unique<TestClient>(port));
+  }
+
+  // They connect, and all of them wait in the kernel's queue: the last packet of a handshake may be
+  // under way when the client is told.
+  static void ConnectAndQueue(Clients& clients, const TestListener& listener, int n) {
+    Connect(clients, listener.port, n);
+    ASSERT_TRUE(WaitUntil([&] { return Queued(listener) == static_cast<std::uint32_t>(n); }));
   }
 
   // How many clients wait in the kernel's queue (tcp_info of a listener: tcpi_unacked).
@@ -114,7 +122,7 @@ TEST_F(UringAcceptTest, WhoeverWasAcceptedStaysWhenTheListenerGoes) {
   TestReactor a(Options());
   TestReactor b(Options(1));
   Clients clients;
-  Connect(clients, a.port(), kFirst);
+  ConnectAndQueue(clients, a.listener(), kFirst);
   ASSERT_TRUE(a.TurnUntil([&] { return a.counters().connections_accepted > 0; }));
   ASSERT_LT(a.counters().connections_accepted, kFirst / 2);
   ASSERT_EQ(Queued(a.listener()), 0U) << "nothing was accepted ahead";
@@ -137,7 +145,7 @@ TEST_F(UringAcceptTest, WhoeverWasAcceptedStaysWhenTheListenerGoes) {
 TEST_F(UringAcceptTest, WhoeverWasAcceptedIsCountedAtTheEnd) {
   TestReactor reactor(Options());
   Clients clients;
-  Connect(clients, reactor.port(), 20);
+  ConnectAndQueue(clients, reactor.listener(), 20);
   ASSERT_TRUE(reactor.TurnUntil([&] { return reactor.counters().connections_accepted > 0; }));
   ASSERT_LT(reactor.counters().connections_accepted, 10U);
   reactor.Finish();
@@ -148,7 +156,7 @@ TEST_F(UringAcceptTest, WhoeverWasAcceptedIsCountedAtTheEnd) {
 TEST_F(UringAcceptTest, WhoeverWasAcceptedIsRefusedByADrainAsTheOthersAre) {
   TestReactor reactor(Options());
   Clients clients;
-  Connect(clients, reactor.port(), 20);
+  ConnectAndQueue(clients, reactor.listener(), 20);
   ASSERT_TRUE(reactor.TurnUntil([&] { return reactor.counters().connections_accepted > 0; }));
   reactor.Post(SetAdmission{.id = 1, .admission = Admission::kReset});
   ASSERT_TRUE(reactor.TurnUntilReport(1).has_value());
@@ -287,8 +295,7 @@ TEST_F(UringAcceptTest, InheritedListenersKeepTheirQueues) {
   Listener listener = inherited.On(0);
   listener.inherited = true;
   Clients clients;
-  Connect(clients, inherited.port, 20);
-  ASSERT_EQ(Queued(inherited), 20U);
+  ConnectAndQueue(clients, inherited, 20);
   reactor.Post(AdoptListeners{.id = 1, .listeners = {listener}});
   ASSERT_TRUE(reactor.TurnUntil([&] { return reactor.counters().connections_accepted > 0; }));
   reactor.Finish();
