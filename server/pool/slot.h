@@ -163,7 +163,14 @@ class SlotSet {
     std::uint32_t owner = 0;
     std::uint32_t weight = 1;
     std::uint32_t share = kNeutralShare;
+    // The most that a reader was told of the two counters that can fall.
+    std::uint64_t told_sent_bytes = 0;
+    std::uint64_t told_writes = 0;
   };
+
+  // Requires mutex_. What an engine counts before it knows (UringEngine::Enter) and takes back is
+  // never seen to fall: a counter that does is taken for one that began anew.
+  [[nodiscard]] static CounterSnapshot ReadCounters(Slot& slot);
 
   [[nodiscard]] absl::StatusOr<std::unique_ptr<Slot>> MakeSlot(std::uint32_t index);
   // Of the slot for the address; null if it has to bind its own.

@@ -1,24 +1,32 @@
 // What others read of the slots: counters, listeners and addresses.
+#include <algorithm>
 #include <utility>
 
 #include "server/pool/slot.h"
 
 namespace echogw {
 
+CounterSnapshot SlotSet::ReadCounters(Slot& slot) {
+  CounterSnapshot out = slot.counters.Read();
+  out.sent_bytes = slot.told_sent_bytes = std::max(out.sent_bytes, slot.told_sent_bytes);
+  out.writes = slot.told_writes = std::max(out.writes, slot.told_writes);
+  return out;
+}
+
 CounterSnapshot SlotSet::Read(std::uint32_t slot) const {
   const std::scoped_lock lock(mutex_);
-  return At(slot).counters.Read();
+  return ReadCounters(At(slot));
 }
 
 std::vector<ReactorStats> SlotSet::Stats() const {
   const std::scoped_lock lock(mutex_);
   std::vector<ReactorStats> out(slots_.size());
   for (std::uint32_t i = 0; i < slots_.size(); ++i) {
-    const Slot& slot = *slots_[i];
+    Slot& slot = *slots_[i];
     out[i].id = i;
     out[i].cpu = slot.cpu;
     out[i].state = slot.state;
-    out[i].counters = slot.counters.Read();
+    out[i].counters = ReadCounters(slot);
     out[i].steering_weight = slot.weight;
     for (std::size_t a = 0; a < slot.listeners.size(); ++a) {
       if (!slot.listeners[a].valid()) continue;

@@ -1,6 +1,12 @@
 // Resizes, drains, moves and rebalances under live clients that check every byte: nobody notices.
 // And the same clients against a pool that closes its listeners, to show that they would.
 
+#include <algorithm>
+#include <atomic>
+#include <memory>
+#include <thread>
+#include <vector>
+
 #include "gtest/gtest.h"
 #include "reactor/uring_engine.h"
 #include "tests/support/descriptors.h"
@@ -142,6 +148,38 @@ TEST_P(PoolLiveTest, TheGatewayIsUndrainedBeforeItCloses) {
     EXPECT_EQ(pool->Stats().state, GatewayState::kServing);
   }
   ExpectNothingLost(pool, load);
+}
+
+// Whoever reads them at any moment: a counter that falls is taken for one that began anew, and what
+// is computed from it for an outburst. Clients that take little make the gateway's sends short.
+TEST_P(PoolLiveTest, CountersNeverFall) {
+  constexpr std::size_t kBytesEach = std::size_t{4} << 20U;
+  TestPool pool(Options(1));
+  std::atomic<bool> done{false};
+  std::thread clients([&] {
+    std::vector<std::unique_ptr<StreamClient>> slow;
+    for (std::uint64_t i = 0; i < 16; ++i) {
+      slow.push_back(std::make_unique<StreamClient>(
+          StreamClientOptions{.port = pool.port(), .salt = i, .receive_buffer_bytes = 8192}));
+      slow.back()->Offer(kBytesEach);
+    }
+    EXPECT_TRUE(WaitUntil([&] {
+      for (const auto& client : slow) (void)client->Pump();
+      return std::ranges::all_of(slow, [](const auto& c) { return c->caught_up() || !c->open(); });
+    }));
+    for (const auto& client : slow) EXPECT_EQ(client->error(), "");
+    done.store(true);
+  });
+  CounterSnapshot before;
+  std::uint64_t falls = 0;
+  while (!done.load()) {
+    const CounterSnapshot now = pool->Stats().total;
+    falls += now.sent_bytes < before.sent_bytes || now.writes < before.writes ? 1 : 0;
+    before = now;
+  }
+  clients.join();
+  EXPECT_EQ(falls, 0U);
+  EXPECT_TRUE(WaitUntil([&] { return pool->Stats().total.sent_bytes == 16 * kBytesEach; }));
 }
 
 INSTANTIATE_TEST_SUITE_P(
