@@ -64,6 +64,9 @@ class Reading(AdminCase):
             echo_once(self.server.address, pattern(1000, i))
         with Crowd(self.server.address, 5) as crowd:
             crowd.echo()
+            # An answer is counted when it is sent: the client may have it before.
+            wait_until(lambda: self.call("GetStats").total.sent_bytes >= 10 * 1000 + 5 * 64,
+                       "every answer counted")
             stats = self.call("GetStats")
             self.assertEqual(stats.state, pb.GATEWAY_STATE_SERVING)
             total = stats.total

@@ -29,6 +29,9 @@ class Exporter(EndToEnd):
             crowd.echo()
             wait_until(lambda: Scrape(self.server).total(
                 "echogw_connections_closed_total", reason="peer_reset") == 1, "the reset")
+            # An answer is counted when it is sent: the client may have it before.
+            wait_until(lambda: Scrape(self.server).total("echogw_sent_bytes_total") >=
+                       7000 + 4 + 5 * 64, "every answer counted")
             scrape = Scrape(self.server)
             self.assertEqual(scrape.total("echogw_connections_accepted_total"), 13)
             self.assertEqual(scrape.total("echogw_connections_active"), 5)

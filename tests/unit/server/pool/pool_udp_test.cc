@@ -13,6 +13,7 @@
 #include "tests/support/pool_fixture.h"
 #include "tests/support/test_client.h"
 #include "tests/support/udp_client.h"
+#include "tests/support/wait_until.h"
 
 namespace echogw {
 namespace {
@@ -93,6 +94,8 @@ class PoolUdpTest : public DescriptorTest, public ::testing::WithParamInterface<
 void ExpectNothingLost(TestPool& pool, UdpTraffic& traffic) {
   const std::uint64_t sent = traffic.End();
   EXPECT_EQ(traffic.lost(), 0U);
+  // An answer is counted when it is sent: the client may have it before.
+  EXPECT_TRUE(WaitUntil([&] { return pool->Stats().total.udp.sent_datagrams >= sent; }));
   const GatewayStats stats = pool->Stats();
   EXPECT_EQ(KernelDrops(stats), 0U);
   EXPECT_EQ(stats.total.udp.received_datagrams, sent);
