@@ -94,8 +94,8 @@ ReactorPool::Outcome ReactorPool::Do(const UndrainReactor& request, std::uint64_
 // ---- the gateway ----
 
 ReactorPool::Outcome ReactorPool::DrainGateway(const DrainRequest& request, std::uint64_t id) {
-  const SteadyTime begun = steady_clock::now();
   Phase(id, "unhealthy");
+  const SteadyTime begun = steady_clock::now();
   SetState(GatewayState::kUnhealthy);
   if (cancel_.load()) return Undrained();
 

@@ -2,6 +2,7 @@
 // that only a hung test reaches.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <thread>
 
@@ -18,6 +19,18 @@ template <typename Predicate>
     std::this_thread::sleep_for(std::chrono::microseconds(200));
   }
   return true;
+}
+
+// The longest of at most five waits; the first that lasts for `enough` is the last. `wait` returns
+// how long it took. The kernel interrupts a wait at times, to clean up a ring of io_uring that was
+// only tried: one that is too short says nothing, five do.
+template <typename Wait>
+[[nodiscard]] std::chrono::nanoseconds LongestWait(std::chrono::nanoseconds enough, Wait wait) {
+  std::chrono::nanoseconds longest{0};
+  for (int attempt = 0; attempt < 5 && longest < enough; ++attempt) {
+    longest = std::max(longest, std::chrono::nanoseconds(wait()));
+  }
+  return longest;
 }
 
 }  // namespace echogw

@@ -2,8 +2,6 @@
 // between: a listener that is handed over, a limit, a shortage of descriptors, the end. Method:
 // reactors on loopback, stepped, over sockets that tell when the reactor accepts by itself.
 #include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -15,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "reactor/socket.h"
 #include "reactor/uring_engine.h"
 #include "tests/support/hooked_socket_io.h"
 #include "tests/support/pool_rlimit.h"
@@ -61,12 +60,11 @@ class UringAcceptTest : public DescriptorTest {
     ASSERT_TRUE(WaitUntil([&] { return Queued(listener) == static_cast<std::uint32_t>(n); }));
   }
 
-  // How many clients wait in the kernel's queue (tcp_info of a listener: tcpi_unacked).
+  // How many clients wait in the kernel's queue.
   [[nodiscard]] static std::uint32_t Queued(const TestListener& listener) {
-    tcp_info info{};
-    socklen_t length = sizeof(info);
-    EXPECT_EQ(::getsockopt(listener.fd.get(), IPPROTO_TCP, TCP_INFO, &info, &length), 0);
-    return info.tcpi_unacked;
+    const ListenerQueue queue = ReadListenerQueue(listener.fd.get());
+    EXPECT_GT(queue.limit, 0U) << "the kernel did not tell";
+    return queue.depth;
   }
 
   // The lowest descriptor that is free.

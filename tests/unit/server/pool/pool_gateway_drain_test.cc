@@ -165,9 +165,9 @@ TEST_F(GatewayDrainTest, QuietEndsAfterItsMostInAnyCase) {
       pool.Ended(pool->Drain({.quiet_period = hours(1), .quiet_max_wait = milliseconds(50)}));
   EXPECT_EQ(o.result, OperationResult::kSucceeded);
   EXPECT_THAT(o.message, HasSubstr("; the quiet period was cut short"));
-  // The drain's time counts from its beginning, a moment before that of its phases.
+  // It counts from the beginning of the drain, which the phase before it begins with.
   EXPECT_EQ(o.phases.at(1).name, "quiet");
-  EXPECT_GE(o.elapsed, milliseconds(50));
+  EXPECT_GE(o.phases.at(0).elapsed + o.phases.at(1).elapsed, milliseconds(50));
 }
 
 TEST_F(GatewayDrainTest, TimeForTheClosingIsLeft) {
@@ -178,7 +178,7 @@ TEST_F(GatewayDrainTest, TimeForTheClosingIsLeft) {
                                               .quiet_max_wait = hours(1),
                                               .spread = milliseconds(300)}));
   EXPECT_EQ(o.result, OperationResult::kTimedOut);
-  EXPECT_GE(o.phases.back().elapsed, milliseconds(50)) << "quiet gave way";
+  EXPECT_GE(o.phases.back().elapsed, milliseconds(100)) << "quiet gave way";
   EXPECT_LT(o.elapsed, seconds(10));
 }
 

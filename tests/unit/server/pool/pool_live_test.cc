@@ -155,19 +155,17 @@ TEST_P(PoolLiveTest, TheGatewayIsUndrainedBeforeItCloses) {
 TEST_P(PoolLiveTest, CountersNeverFall) {
   constexpr std::size_t kBytesEach = std::size_t{4} << 20U;
   TestPool pool(Options(1));
+  std::vector<std::unique_ptr<StreamClient>> slow;
+  for (std::uint64_t i = 0; i < 16; ++i) {
+    slow.push_back(pool.Connect(i, 2048));
+    slow.back()->Offer(kBytesEach);
+  }
   std::atomic<bool> done{false};
   std::thread clients([&] {
-    std::vector<std::unique_ptr<StreamClient>> slow;
-    for (std::uint64_t i = 0; i < 16; ++i) {
-      slow.push_back(std::make_unique<StreamClient>(
-          StreamClientOptions{.port = pool.port(), .salt = i, .receive_buffer_bytes = 8192}));
-      slow.back()->Offer(kBytesEach);
-    }
     EXPECT_TRUE(WaitUntil([&] {
       for (const auto& client : slow) (void)client->Pump();
       return std::ranges::all_of(slow, [](const auto& c) { return c->caught_up() || !c->open(); });
     }));
-    for (const auto& client : slow) EXPECT_EQ(client->error(), "");
     done.store(true);
   });
   CounterSnapshot before;
@@ -178,8 +176,10 @@ TEST_P(PoolLiveTest, CountersNeverFall) {
     before = now;
   }
   clients.join();
+  for (const auto& client : slow) EXPECT_EQ(client->error(), "");
   EXPECT_EQ(falls, 0U);
-  EXPECT_TRUE(WaitUntil([&] { return pool->Stats().total.sent_bytes == 16 * kBytesEach; }));
+  EXPECT_TRUE(
+      WaitUntil([&] { return pool->Stats().total.sent_bytes == slow.size() * kBytesEach; }));
 }
 
 INSTANTIATE_TEST_SUITE_P(
