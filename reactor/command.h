@@ -10,12 +10,12 @@
 #include <variant>
 #include <vector>
 
-#include "reactor/clock.h"
-#include "reactor/connection.h"
-#include "reactor/connection_extra.h"
-#include "reactor/connection_record.h"
+#include "reactor/base/clock.h"
+#include "reactor/connection/cold_state.h"
+#include "reactor/connection/connection.h"
+#include "reactor/connection/connection_record.h"
 #include "reactor/limits.h"
-#include "reactor/service.h"
+#include "reactor/services/service.h"
 
 namespace echogw {
 
@@ -38,8 +38,7 @@ struct Listener {
 // descriptor and frees its pending block, so that a mailbox that is never read leaks nothing.
 class MovedConnection {
  public:
-  explicit MovedConnection(const Connection& connection,
-                           std::unique_ptr<ConnectionExtra> extra = nullptr)
+  explicit MovedConnection(const Connection& connection, std::unique_ptr<ColdState> extra = nullptr)
       : connection_(connection), extra_(std::move(extra)) {}
   MovedConnection(MovedConnection&& other) noexcept
       : connection_(std::exchange(other.connection_, Connection{})),
@@ -57,11 +56,11 @@ class MovedConnection {
   // The caller owns it from here on.
   [[nodiscard]] Connection Take() noexcept { return std::exchange(connection_, Connection{}); }
   // Null if it has none.
-  [[nodiscard]] std::unique_ptr<ConnectionExtra> TakeExtra() noexcept { return std::move(extra_); }
+  [[nodiscard]] std::unique_ptr<ColdState> TakeExtra() noexcept { return std::move(extra_); }
 
  private:
   Connection connection_;
-  std::unique_ptr<ConnectionExtra> extra_;
+  std::unique_ptr<ColdState> extra_;
 };
 
 // Ends the loop. Connections that are left are closed and counted as kDrainForced.
@@ -146,7 +145,7 @@ struct CancelClose {
 // Read up to `slots_max` slots of the table from `from_index` on. Answered by a slice.
 struct ReadConnections {
   std::uint64_t id = 0;
-  SliceBox* reply = nullptr;
+  PendingReplies* reply = nullptr;
   std::uint32_t from_index = 0;
   std::uint32_t slots_max = 64;
 };
@@ -154,14 +153,14 @@ struct ReadConnections {
 // One connection with what the kernel knows of it. Answered by a slice, empty if it is not there.
 struct InspectConnection {
   std::uint64_t id = 0;
-  SliceBox* reply = nullptr;
+  PendingReplies* reply = nullptr;
   ConnectionRef ref;
 };
 
 // Close these, politely or with RST. Answered by a slice with the refs of those that were there.
 struct CloseSome {
   std::uint64_t id = 0;
-  SliceBox* reply = nullptr;
+  PendingReplies* reply = nullptr;
   std::vector<ConnectionRef> refs;
   bool reset = false;
 };
@@ -170,7 +169,7 @@ struct CloseSome {
 // slice.
 struct SetLimits {
   std::uint64_t id = 0;
-  SliceBox* reply = nullptr;
+  PendingReplies* reply = nullptr;
   Limits limits;
 };
 

@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "reactor/clock.h"
+#include "reactor/base/clock.h"
 
 namespace echogw {
 

@@ -6,7 +6,7 @@
 #include <cerrno>
 #include <utility>
 
-#include "reactor/check.h"
+#include "reactor/base/check.h"
 
 namespace echogw {
 
@@ -30,7 +30,7 @@ bool Mailbox::Post(Command&& command, Counter& posted, std::uint64_t n) {
   return PostWithin(kCommandsMax, std::move(command), posted, n);
 }
 
-bool Mailbox::PostBeyond(Command&& command) {
+bool Mailbox::PostUnbounded(Command&& command) {
   Counter unused;
   return PostWithin(SIZE_MAX, std::move(command), unused, 1);
 }
@@ -77,7 +77,7 @@ std::vector<Command> Mailbox::Close() {
   return left;
 }
 
-void Outbox::Push(const Report& report) {
+void Reports::Push(const Report& report) {
   {
     const std::scoped_lock lock(mutex_);
     reports_.push_back(report);
@@ -85,7 +85,7 @@ void Outbox::Push(const Report& report) {
   changed_.notify_all();
 }
 
-std::vector<Report> Outbox::WaitFor(std::chrono::nanoseconds timeout) {
+std::vector<Report> Reports::WaitFor(std::chrono::nanoseconds timeout) {
   std::unique_lock lock(mutex_);
   changed_.wait_for(lock, timeout, [this] { return interrupted_ || !reports_.empty(); });
   interrupted_ = false;
@@ -94,7 +94,7 @@ std::vector<Report> Outbox::WaitFor(std::chrono::nanoseconds timeout) {
   return taken;
 }
 
-void Outbox::Interrupt() {
+void Reports::Interrupt() {
   {
     const std::scoped_lock lock(mutex_);
     interrupted_ = true;

@@ -3,7 +3,7 @@
 // fires.
 //
 // A mailbox belongs to a slot of the pool and outlives the reactors that run in that slot: it is
-// open while one runs. Outbox is the way back.
+// open while one runs. Reports is the way back.
 #pragma once
 
 #include <chrono>
@@ -15,9 +15,9 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "reactor/base/counter.h"
+#include "reactor/base/unique_fd.h"
 #include "reactor/command.h"
-#include "reactor/counter.h"
-#include "reactor/unique_fd.h"
 
 namespace echogw {
 
@@ -37,7 +37,7 @@ class Mailbox {
   [[nodiscard]] bool Post(Command&& command, Counter& posted, std::uint64_t n);
 
   // The same, whether or not there is room: for what is rare and must arrive. False when closed.
-  [[nodiscard]] bool PostBeyond(Command&& command);
+  [[nodiscard]] bool PostUnbounded(Command&& command);
 
   // Watched by the reactor's poller.
   [[nodiscard]] int event_fd() const noexcept { return event_.get(); }
@@ -64,7 +64,7 @@ class Mailbox {
 };
 
 // Reports of all reactors to the control thread.
-class Outbox {
+class Reports {
  public:
   // Any thread.
   void Push(const Report& report);

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "reactor/check.h"
+#include "reactor/base/check.h"
 #include "reactor/reactor_internal.h"
 
 namespace echogw {
@@ -167,7 +167,7 @@ void Reactor::OnConnection(Connection& c, Token token, std::uint32_t events) {
 
 EchoResult Reactor::TurnOf(Connection& c, Token token, bool to_the_end, std::uint32_t events) {
   if (c.has_extra) [[unlikely]]
-    return SpecialTurn(c, token, to_the_end, events);
+    return LimitedTurn(c, token, to_the_end, events);
   return EchoTurn(c, to_the_end, echo_);
 }
 

@@ -24,26 +24,26 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "reactor/buffer_pool.h"
-#include "reactor/clock.h"
+#include "reactor/base/clock.h"
+#include "reactor/base/log_sink.h"
+#include "reactor/base/loop_thread.h"
+#include "reactor/base/timer_wheel.h"
 #include "reactor/command.h"
-#include "reactor/connection_gate.h"
-#include "reactor/connection_record.h"
-#include "reactor/counters.h"
-#include "reactor/echo.h"
-#include "reactor/log_sink.h"
-#include "reactor/loop_thread.h"
-#include "reactor/loop_time.h"
+#include "reactor/connection/buffer_pool.h"
+#include "reactor/connection/connection_limiter.h"
+#include "reactor/connection/connection_record.h"
+#include "reactor/connection/slot_table.h"
 #include "reactor/mailbox.h"
+#include "reactor/net/socket_io.h"
+#include "reactor/net/udp_socket.h"
 #include "reactor/options.h"
-#include "reactor/poller.h"
-#include "reactor/slot_table.h"
-#include "reactor/socket_io.h"
-#include "reactor/spinning_wait.h"
-#include "reactor/timer_wheel.h"
-#include "reactor/tls_context.h"
-#include "reactor/udp_echo.h"
-#include "reactor/udp_socket.h"
+#include "reactor/poll/poller.h"
+#include "reactor/poll/spinning_wait.h"
+#include "reactor/services/echo.h"
+#include "reactor/services/tls_context.h"
+#include "reactor/services/udp_echo.h"
+#include "reactor/stats/counters.h"
+#include "reactor/stats/loop_time.h"
 
 namespace echogw {
 
@@ -51,9 +51,9 @@ namespace echogw {
 struct ReactorDeps {
   Counters& counters;
   Mailbox& mailbox;
-  Outbox& outbox;
+  Reports& outbox;
   EventRing& events;
-  ConnectionGate& gate;
+  ConnectionLimiter& gate;
   SocketIo& io;
   Clock& clock;
   LogSink& log;
@@ -199,11 +199,11 @@ class Reactor {
   void TakeLimits(const Limits& limits) ECHOGW_ON(loop_);
   // Puts one that came by accept or by a move, or was there before, under the limits in force.
   void Regulate(Connection& c, Token token) ECHOGW_ON(loop_);
-  [[nodiscard]] ConnectionExtra& ExtraFor(Token token) ECHOGW_ON(loop_);
+  [[nodiscard]] ColdState& ExtraFor(Token token) ECHOGW_ON(loop_);
   [[nodiscard]] std::optional<RejectReason> Refusal(int fd, ClientKey& client) ECHOGW_ON(loop_);
   [[nodiscard]] bool MayAccept() ECHOGW_ON(loop_);
   [[nodiscard]] bool AwaitsAcceptToken() const ECHOGW_ON(loop_);
-  [[nodiscard]] EchoResult SpecialTurn(Connection& c, Token token, bool to_the_end,
+  [[nodiscard]] EchoResult LimitedTurn(Connection& c, Token token, bool to_the_end,
                                        std::uint32_t events) ECHOGW_ON(loop_);
   void Resume(Connection& c, Token token) ECHOGW_ON(loop_);
   [[nodiscard]] Due NextDue(const Connection& c, bool paused) const ECHOGW_ON(loop_);

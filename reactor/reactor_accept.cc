@@ -3,11 +3,11 @@
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
-#include "reactor/check.h"
+#include "reactor/base/check.h"
+#include "reactor/net/socket.h"
+#include "reactor/net/steering.h"
 #include "reactor/reactor.h"
 #include "reactor/reactor_internal.h"
-#include "reactor/socket.h"
-#include "reactor/steering.h"
 
 namespace echogw {
 
@@ -57,7 +57,7 @@ void Reactor::Admit(int fd, const Listener& listener) {
   c.active_at_ms = c.arrived_at_ms;
   counters.connections_active.Add(1);
   if (limits_.counts()) {
-    ConnectionExtra& extra = ExtraFor(token);
+    ColdState& extra = ExtraFor(token);
     extra.counted = true;
     extra.client = client;
   }

@@ -2,7 +2,7 @@
 #include <cerrno>
 #include <utility>
 
-#include "reactor/check.h"
+#include "reactor/base/check.h"
 #include "reactor/reactor.h"
 #include "reactor/reactor_internal.h"
 

@@ -9,7 +9,7 @@
 
 #include <utility>
 
-#include "reactor/connection_record.h"
+#include "reactor/connection/connection_record.h"
 #include "reactor/reactor.h"
 #include "reactor/reactor_internal.h"
 
@@ -48,7 +48,7 @@ TcpInfo ReadTcpInfo(int fd) {
 ConnectionRecord Reactor::RecordOf(const Connection& c, std::uint32_t index) {
   const auto now_ms = static_cast<std::uint32_t>(now_ / kNanosPerMilli);
   const auto now_cs = static_cast<std::uint32_t>(now_ / kNanosPerCenti);
-  const ConnectionExtra* extra = table_.ExtraOf(index);
+  const ColdState* extra = table_.ExtraOf(index);
   const Session* session = extra == nullptr ? nullptr : extra->session.get();
   const bool proxied = session != nullptr && session->client().family != 0;
   const TlsStream* tls = session == nullptr ? nullptr : session->tls();

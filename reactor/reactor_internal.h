@@ -3,11 +3,11 @@
 
 #include <cstdint>
 
-#include "reactor/clock.h"
-#include "reactor/connection.h"
-#include "reactor/counters.h"
-#include "reactor/poller.h"
-#include "reactor/slot_table.h"
+#include "reactor/base/clock.h"
+#include "reactor/connection/connection.h"
+#include "reactor/connection/slot_table.h"
+#include "reactor/poll/poller.h"
+#include "reactor/stats/counters.h"
 
 namespace echogw {
 

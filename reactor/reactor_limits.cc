@@ -4,7 +4,7 @@
 #include <memory>
 #include <utility>
 
-#include "reactor/check.h"
+#include "reactor/base/check.h"
 #include "reactor/reactor.h"
 #include "reactor/reactor_internal.h"
 
@@ -49,20 +49,20 @@ void Reactor::TakeLimits(const Limits& limits) {
   }
 }
 
-ConnectionExtra& Reactor::ExtraFor(Token token) {
-  ConnectionExtra* extra = table_.ExtraOf(token.index);
-  return extra != nullptr ? *extra : table_.SetExtra(token, std::make_unique<ConnectionExtra>());
+ColdState& Reactor::ExtraFor(Token token) {
+  ColdState* extra = table_.ExtraOf(token.index);
+  return extra != nullptr ? *extra : table_.SetExtra(token, std::make_unique<ColdState>());
 }
 
 void Reactor::Regulate(Connection& c, Token token) {
   if (limits_.counts()) {
-    ConnectionExtra& extra = ExtraFor(token);
+    ColdState& extra = ExtraFor(token);
     if (!std::exchange(extra.counted, true)) {
       extra.client = ClientKeyOf(PeerOf(c.fd));
       deps_.gate.Add(extra.client);
     }
   } else if (c.has_extra) {
-    ConnectionExtra& extra = ExtraFor(token);
+    ColdState& extra = ExtraFor(token);
     if (std::exchange(extra.counted, false)) deps_.gate.Leave(extra.client);
   }
   if (limits_.rate != 0) (void)ExtraFor(token);
@@ -100,8 +100,8 @@ bool Reactor::MayAccept() {
 
 // ---- the rate of a connection ----
 
-EchoResult Reactor::SpecialTurn(Connection& c, Token token, bool to_the_end, std::uint32_t events) {
-  ConnectionExtra& extra = *table_.ExtraOf(token.index);
+EchoResult Reactor::LimitedTurn(Connection& c, Token token, bool to_the_end, std::uint32_t events) {
+  ColdState& extra = *table_.ExtraOf(token.index);
   const auto turn = [&](const EchoContext& context) {
     loop_.Assert();
     return extra.session != nullptr ? SessionTurn(c, token, *extra.session, context)
@@ -160,7 +160,7 @@ Reactor::Due Reactor::NextDue(const Connection& c, bool paused) const {
 
 // A message moves no timer: one that ends too early for a connection that was active is set anew.
 void Reactor::Arm(const Connection& c, std::uint32_t index) {
-  const ConnectionExtra* extra = table_.ExtraOf(index);
+  const ColdState* extra = table_.ExtraOf(index);
   const bool paused = extra != nullptr && extra->paused_until != 0;
   Nanos at = paused ? extra->paused_until : kNever;
   if (extra != nullptr && extra->closed_by) {
@@ -187,13 +187,13 @@ void Reactor::RunTimers() {
 }
 
 void Reactor::OnTimer(Connection& c, Token token) {
-  ConnectionExtra* extra = table_.ExtraOf(token.index);
+  ColdState* extra = table_.ExtraOf(token.index);
   if (extra != nullptr && extra->paused_until <= now_) Resume(c, token);
   const bool paused = extra != nullptr && extra->paused_until != 0;
   if (extra != nullptr && extra->closed_by) {
     if (extra->reset_at <= now_) return CloseConnection(c, token, *extra->closed_by, true);
   } else if (const Due due = NextDue(c, paused); !c.closing && due.at <= now_) {
-    ConnectionExtra& closed = ExtraFor(token);
+    ColdState& closed = ExtraFor(token);
     closed.closed_by = due.reason;
     closed.reset_at = now_ + options_.limit_close_grace.count();
     c.admin_closed = true;
@@ -205,7 +205,7 @@ void Reactor::OnTimer(Connection& c, Token token) {
 
 // What a connection that ends leaves in the limits. Returns the reason that counts.
 CloseReason Reactor::EndLimits(const Connection& c, std::uint32_t index, CloseReason reason) {
-  ConnectionExtra& extra = *table_.ExtraOf(index);
+  ColdState& extra = *table_.ExtraOf(index);
   if (std::exchange(extra.counted, false)) deps_.gate.Leave(extra.client);
   // Whatever a client answers to our FIN.
   const bool forced = reason == CloseReason::kDrainForced || reason == CloseReason::kAdminReset;

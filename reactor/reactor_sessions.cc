@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "reactor/check.h"
+#include "reactor/base/check.h"
 #include "reactor/reactor.h"
 #include "reactor/reactor_internal.h"
 
@@ -21,7 +21,7 @@ void Reactor::BeginSession(Connection& c, Token token, const Service& service) {
     if (ssl == nullptr) return CloseConnection(c, token, CloseReason::kTlsError);  // no memory
     tls = std::make_unique<TlsStream>(std::move(ssl));
   }
-  ConnectionExtra& extra = ExtraFor(token);
+  ColdState& extra = ExtraFor(token);
   extra.session = std::make_unique<Session>(service, deadline, std::move(tls));
   const Session& session = *extra.session;
   if (session.waiting()) return AwaitHandshake(token, deadline);

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "reactor/check.h"
+#include "reactor/base/check.h"
 
 namespace echogw {
 namespace {

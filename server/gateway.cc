@@ -10,15 +10,15 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "reactor/poller.h"
-#include "reactor/uring_engine.h"
-#include "server/build_info.h"
-#include "server/descriptor_budget.h"
-#include "server/metric_tables.h"
-#include "server/metrics_collector.h"
-#include "server/pool_options.h"
+#include "reactor/poll/poller.h"
+#include "reactor/uring/uring_engine.h"
+#include "server/base/build_info.h"
+#include "server/config/descriptor_budget.h"
+#include "server/config/pool_options.h"
+#include "server/exporter/metric_tables.h"
+#include "server/exporter/metrics_collector.h"
 
-namespace echogw {
+namespace echogw::server {
 namespace {
 
 using std::chrono::milliseconds;
@@ -358,4 +358,4 @@ void Gateway::StopAll() {
 
 bool Gateway::CloseLog() { return log_->Close(kLogCloseLimit); }
 
-}  // namespace echogw
+}  // namespace echogw::server

@@ -16,21 +16,21 @@
 
 #include "absl/status/statusor.h"
 #include "server/access/admin_access.h"
-#include "server/admin_calls.h"
-#include "server/admin_server.h"
-#include "server/admin_service.h"
-#include "server/config_loader.h"
-#include "server/control.h"
-#include "server/data_tls.h"
-#include "server/event_log.h"
-#include "server/grpc_log.h"
-#include "server/logging.h"
-#include "server/metrics_server.h"
+#include "server/access/data_tls.h"
+#include "server/admin/admin_calls.h"
+#include "server/admin/admin_server.h"
+#include "server/admin/admin_service.h"
+#include "server/base/socket_lock.h"
+#include "server/config/config_loader.h"
+#include "server/exporter/metrics_server.h"
+#include "server/log/event_log.h"
+#include "server/log/grpc_log.h"
+#include "server/log/logging.h"
+#include "server/pool/control.h"
 #include "server/pool/reactor_pool.h"
-#include "server/service_link.h"
-#include "server/socket_lock.h"
+#include "server/systemd/service_link.h"
 
-namespace echogw {
+namespace echogw::server {
 
 // What a service manager gives to a process. By default: nothing.
 struct ServiceManager {
@@ -122,4 +122,4 @@ class Gateway {
   bool stop_ = false;  // under stop_mutex_
 };
 
-}  // namespace echogw
+}  // namespace echogw::server

@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "server/build_info.h"
+#include "server/base/build_info.h"
 
-namespace echogw {
+namespace echogw::server {
 
 struct GatewayInfo {
   BuildInfo build;
@@ -26,4 +26,4 @@ struct GatewayInfo {
   std::map<std::string, std::string> config;
 };
 
-}  // namespace echogw
+}  // namespace echogw::server

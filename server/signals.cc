@@ -6,9 +6,9 @@
 
 #include <utility>
 
-#include "reactor/check.h"
+#include "reactor/base/check.h"
 
-namespace echogw {
+namespace echogw::server {
 namespace {
 
 sigset_t Handled() {
@@ -57,4 +57,4 @@ void SignalThread::Run() {
   }
 }
 
-}  // namespace echogw
+}  // namespace echogw::server

@@ -6,7 +6,7 @@
 #include <functional>
 #include <thread>
 
-namespace echogw {
+namespace echogw::server {
 
 // Blocks SIGTERM, SIGINT and SIGHUP for the calling thread and all that it starts, and ignores
 // SIGPIPE. The main thread calls it before it starts any other.
@@ -31,4 +31,4 @@ class SignalThread {
   std::thread thread_;
 };
 
-}  // namespace echogw
+}  // namespace echogw::server

@@ -6,7 +6,7 @@
 
 #include "ctl/describe/model.h"
 
-namespace echogw {
+namespace echogw::ctl {
 
 // For bash 3.2 and newer; needs no bash-completion package.
 std::string BashCompletion(const CliModel& model);
@@ -14,4 +14,4 @@ std::string BashCompletion(const CliModel& model);
 std::string ZshCompletion(const CliModel& model);
 std::string FishCompletion(const CliModel& model);
 
-}  // namespace echogw
+}  // namespace echogw::ctl

@@ -5,7 +5,7 @@
 #include "absl/strings/str_join.h"
 #include "ctl/describe/completion.h"
 
-namespace echogw {
+namespace echogw::ctl {
 namespace {
 
 bool TakesValue(const CliOption& option) { return !option.value.empty() && !option.value_optional; }
@@ -158,4 +158,4 @@ std::string BashCompletion(const CliModel& model) {
       parts.arguments, "    *) offer='' ;;\n  esac\n}\n", kMain);
 }
 
-}  // namespace echogw
+}  // namespace echogw::ctl

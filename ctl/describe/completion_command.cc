@@ -1,11 +1,11 @@
 // completion: the script that lets a shell complete echogwctl's command line. Calls nobody.
 #include <string>
 
-#include "ctl/commands.h"
+#include "ctl/cli/commands.h"
+#include "ctl/cli/option_set.h"
 #include "ctl/describe/completion.h"
-#include "ctl/option_set.h"
 
-namespace echogw {
+namespace echogw::ctl {
 namespace {
 
 class CompletionCommand : public Command {
@@ -44,4 +44,4 @@ class CompletionCommand : public Command {
 
 std::unique_ptr<Command> MakeCompletionCommand() { return std::make_unique<CompletionCommand>(); }
 
-}  // namespace echogw
+}  // namespace echogw::ctl

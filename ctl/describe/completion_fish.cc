@@ -6,7 +6,7 @@
 #include "absl/strings/str_replace.h"
 #include "ctl/describe/completion.h"
 
-namespace echogw {
+namespace echogw::ctl {
 namespace {
 
 std::string FishQuoted(const std::string& text) {
@@ -80,4 +80,4 @@ std::string FishCompletion(const CliModel& model) {
   return text;
 }
 
-}  // namespace echogw
+}  // namespace echogw::ctl

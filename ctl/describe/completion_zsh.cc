@@ -7,7 +7,7 @@
 #include "absl/strings/str_replace.h"
 #include "ctl/describe/completion.h"
 
-namespace echogw {
+namespace echogw::ctl {
 namespace {
 
 // For a text in single quotes.
@@ -122,4 +122,4 @@ std::string ZshCompletion(const CliModel& model) {
       "else\n  compdef _echogwctl ", model.name, "\nfi\n");
 }
 
-}  // namespace echogw
+}  // namespace echogw::ctl

@@ -3,9 +3,9 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
-#include "ctl/table.h"
+#include "ctl/output/table.h"
 
-namespace echogw {
+namespace echogw::ctl {
 
 std::string Fill(std::string_view text, std::size_t width, std::string_view first,
                  std::string_view other) {
@@ -27,4 +27,4 @@ std::string Fill(std::string_view text, std::size_t width, std::string_view firs
   return empty ? filled : filled + line + '\n';
 }
 
-}  // namespace echogw
+}  // namespace echogw::ctl

@@ -5,11 +5,11 @@
 #include <string>
 #include <string_view>
 
-namespace echogw {
+namespace echogw::ctl {
 
 // The words of `text` in lines of at most `width` characters (a longer word has a line alone), each
 // ended; `first` stands before the first line and `other` before the rest, and count.
 std::string Fill(std::string_view text, std::size_t width, std::string_view first,
                  std::string_view other);
 
-}  // namespace echogw
+}  // namespace echogw::ctl

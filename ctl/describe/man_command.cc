@@ -10,12 +10,12 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
-#include "ctl/commands.h"
+#include "ctl/cli/commands.h"
+#include "ctl/cli/option_set.h"
+#include "ctl/cli/suggest.h"
 #include "ctl/describe/manual.h"
-#include "ctl/option_set.h"
-#include "ctl/suggest.h"
 
-namespace echogw {
+namespace echogw::ctl {
 namespace {
 
 // Today, or the day of SOURCE_DATE_EPOCH, so that a build can be repeated to the byte.
@@ -119,4 +119,4 @@ class ManCommand : public Command {
 
 std::unique_ptr<Command> MakeManCommand() { return std::make_unique<ManCommand>(); }
 
-}  // namespace echogw
+}  // namespace echogw::ctl

@@ -10,7 +10,7 @@
 #include "absl/strings/str_split.h"
 #include "ctl/describe/fill.h"
 
-namespace echogw {
+namespace echogw::ctl {
 namespace {
 
 constexpr std::size_t kLine = 78;
@@ -182,4 +182,4 @@ std::string ManualPage(const CliModel& model, const CliVerb& verb, const std::st
   return page;
 }
 
-}  // namespace echogw
+}  // namespace echogw::ctl

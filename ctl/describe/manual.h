@@ -6,7 +6,7 @@
 
 #include "ctl/describe/model.h"
 
-namespace echogw {
+namespace echogw::ctl {
 
 // "echogwctl" and "echogwctl-stats": the names of pages, and of files with ".1" behind.
 std::string ManualName(const CliModel& model);
@@ -16,4 +16,4 @@ std::string ManualName(const CliModel& model, const CliVerb& verb);
 std::string ManualPage(const CliModel& model, const std::string& date);
 std::string ManualPage(const CliModel& model, const CliVerb& verb, const std::string& date);
 
-}  // namespace echogw
+}  // namespace echogw::ctl

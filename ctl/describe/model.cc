@@ -11,10 +11,10 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
-#include "ctl/cli_tree.h"
-#include "ctl/version.h"
+#include "ctl/cli/cli_tree.h"
+#include "ctl/cli/version.h"
 
-namespace echogw {
+namespace echogw::ctl {
 namespace {
 
 absl::string_view View(std::string_view text) { return {text.data(), text.size()}; }
@@ -135,4 +135,4 @@ std::vector<std::string> ExampleLines(std::string_view examples) {
   return lines;
 }
 
-}  // namespace echogw
+}  // namespace echogw::ctl

@@ -7,13 +7,13 @@
 #include <string_view>
 #include <vector>
 
-#include "ctl/command.h"
+#include "ctl/cli/command.h"
 
 namespace CLI {
 class App;
 }  // namespace CLI
 
-namespace echogw {
+namespace echogw::ctl {
 
 // One option, or one argument by position.
 struct CliOption {
@@ -71,4 +71,4 @@ std::vector<ExitMeaning> ExitCodesOf(const CommandHelp& help);
 std::vector<std::string> Paragraphs(std::string_view details);
 std::vector<std::string> ExampleLines(std::string_view examples);
 
-}  // namespace echogw
+}  // namespace echogw::ctl

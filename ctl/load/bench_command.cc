@@ -7,17 +7,17 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "ctl/emit.h"
-#include "ctl/interrupt.h"
+#include "ctl/cli/interrupt.h"
+#include "ctl/cli/option_set.h"
+#include "ctl/engine/load_run.h"
 #include "ctl/load/common_options.h"
 #include "ctl/load/load_commands.h"
-#include "ctl/load/load_run.h"
 #include "ctl/load/report.h"
 #include "ctl/load/udp_bench.h"
-#include "ctl/option_set.h"
-#include "ctl/units.h"
+#include "ctl/output/emit.h"
+#include "ctl/output/units.h"
 
-namespace echogw {
+namespace echogw::ctl::load {
 
 namespace {
 
@@ -294,4 +294,4 @@ class BenchCommand : public Command {
 
 std::unique_ptr<Command> MakeBenchCommand() { return std::make_unique<BenchCommand>(); }
 
-}  // namespace echogw
+}  // namespace echogw::ctl::load

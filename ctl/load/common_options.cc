@@ -7,7 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 
-namespace echogw {
+namespace echogw::ctl::load {
 
 namespace {
 
@@ -134,4 +134,4 @@ ExitCode FailToConnect(CommandContext& context, const std::string& endpoint,
                        : "; is the endpoint up?"));
 }
 
-}  // namespace echogw
+}  // namespace echogw::ctl::load

@@ -8,14 +8,14 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "ctl/command.h"
-#include "ctl/load/endpoint.h"
-#include "ctl/load/error_log.h"
-#include "ctl/load/options.h"
-#include "ctl/load/udp_load.h"
-#include "ctl/option_set.h"
+#include "ctl/cli/command.h"
+#include "ctl/cli/option_set.h"
+#include "ctl/engine/endpoint.h"
+#include "ctl/engine/error_log.h"
+#include "ctl/engine/options.h"
+#include "ctl/engine/udp_load.h"
 
-namespace echogw {
+namespace echogw::ctl::load {
 
 class CommonLoadOptions {
  public:
@@ -56,4 +56,4 @@ class CommonLoadOptions {
 [[nodiscard]] ExitCode FailToConnect(CommandContext& context, const std::string& endpoint,
                                      const ErrorLog& errors);
 
-}  // namespace echogw
+}  // namespace echogw::ctl::load

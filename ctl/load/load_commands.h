@@ -3,9 +3,9 @@
 
 #include <memory>
 
-#include "ctl/command.h"
+#include "ctl/cli/command.h"
 
-namespace echogw {
+namespace echogw::ctl::load {
 
 // `bench HOST:PORT`: throughput and latency.
 std::unique_ptr<Command> MakeBenchCommand();
@@ -13,4 +13,4 @@ std::unique_ptr<Command> MakeBenchCommand();
 // `soak HOST:PORT`: proof that nothing is lost while the gateway changes.
 std::unique_ptr<Command> MakeSoakCommand();
 
-}  // namespace echogw
+}  // namespace echogw::ctl::load

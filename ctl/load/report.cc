@@ -7,9 +7,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/time/time.h"
-#include "ctl/units.h"
+#include "ctl/output/units.h"
 
-namespace echogw {
+namespace echogw::ctl::load {
 
 namespace {
 
@@ -147,4 +147,4 @@ std::string FormatTime(std::chrono::system_clock::time_point time) {
   return absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", absl::FromChrono(time), absl::UTCTimeZone());
 }
 
-}  // namespace echogw
+}  // namespace echogw::ctl::load

@@ -7,13 +7,13 @@
 #include <string>
 #include <vector>
 
-#include "ctl/document.h"
-#include "ctl/load/error_log.h"
-#include "ctl/load/histogram.h"
-#include "ctl/load/result.h"
-#include "ctl/table.h"
+#include "ctl/engine/error_log.h"
+#include "ctl/engine/histogram.h"
+#include "ctl/engine/result.h"
+#include "ctl/output/document.h"
+#include "ctl/output/table.h"
 
-namespace echogw {
+namespace echogw::ctl::load {
 
 // {count, min_nanoseconds, mean_nanoseconds, p50_nanoseconds ... max_nanoseconds}.
 [[nodiscard]] Document LatencyDocument(const Histogram& histogram);
@@ -36,4 +36,4 @@ void PrintSlow(std::ostream& out, const std::vector<SlowConnection>& slow);
 // "2026-01-31T12:34:56.789Z".
 [[nodiscard]] std::string FormatTime(std::chrono::system_clock::time_point time);
 
-}  // namespace echogw
+}  // namespace echogw::ctl::load

@@ -13,20 +13,20 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
-#include "ctl/client.h"
-#include "ctl/emit.h"
-#include "ctl/interrupt.h"
+#include "ctl/cli/interrupt.h"
+#include "ctl/cli/option_set.h"
+#include "ctl/gateway/client.h"
+#include "ctl/gateway/rpc_error.h"
 #include "ctl/load/common_options.h"
 #include "ctl/load/load_commands.h"
 #include "ctl/load/soak_controller.h"
 #include "ctl/load/soak_ledger.h"
 #include "ctl/load/soak_report.h"
 #include "ctl/load/soak_traffic.h"
-#include "ctl/option_set.h"
-#include "ctl/rpc_error.h"
-#include "ctl/units.h"
+#include "ctl/output/emit.h"
+#include "ctl/output/units.h"
 
-namespace echogw {
+namespace echogw::ctl::load {
 
 namespace {
 
@@ -314,4 +314,4 @@ class SoakCommand : public Command {
 
 std::unique_ptr<Command> MakeSoakCommand() { return std::make_unique<SoakCommand>(); }
 
-}  // namespace echogw
+}  // namespace echogw::ctl::load

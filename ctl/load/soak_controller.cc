@@ -7,10 +7,10 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "ctl/proto_document.h"
-#include "ctl/rpc_error.h"
+#include "ctl/gateway/rpc_error.h"
+#include "ctl/output/proto_document.h"
 
-namespace echogw {
+namespace echogw::ctl::load {
 
 namespace {
 
@@ -222,4 +222,4 @@ void SoakController::NoteFailure(const std::string& kind, std::string text) {
       {.time = std::chrono::system_clock::now(), .kind = kind, .text = std::move(text)});
 }
 
-}  // namespace echogw
+}  // namespace echogw::ctl::load

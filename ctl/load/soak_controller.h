@@ -18,11 +18,11 @@
 #include <thread>
 #include <vector>
 
-#include "ctl/client.h"
-#include "ctl/load/histogram.h"
+#include "ctl/engine/histogram.h"
+#include "ctl/gateway/client.h"
 #include "echogw/admin/v1/admin.pb.h"
 
-namespace echogw {
+namespace echogw::ctl::load {
 
 struct ControlPlan {
   // Targets of Resize, in turn and from the start again; empty for none.
@@ -133,4 +133,4 @@ class SoakController {
   std::thread thread_;
 };
 
-}  // namespace echogw
+}  // namespace echogw::ctl::load

@@ -5,10 +5,10 @@
 #include <thread>
 
 #include "absl/strings/str_cat.h"
-#include "ctl/field_sum.h"
-#include "ctl/proto_document.h"
+#include "ctl/output/field_sum.h"
+#include "ctl/output/proto_document.h"
 
-namespace echogw {
+namespace echogw::ctl::load {
 
 namespace {
 
@@ -146,4 +146,4 @@ Document LedgerDocument(const GetStatsResponse& before, const GetStatsResponse& 
        {"loop_stalls", to.loop_stalls() - from.loop_stalls()}});
 }
 
-}  // namespace echogw
+}  // namespace echogw::ctl::load

@@ -10,11 +10,11 @@
 #include <string>
 #include <vector>
 
-#include "ctl/client.h"
-#include "ctl/document.h"
+#include "ctl/gateway/client.h"
+#include "ctl/output/document.h"
 #include "echogw/admin/v1/admin.pb.h"
 
-namespace echogw {
+namespace echogw::ctl::load {
 
 // Ends of connections for any reason, and refusals for any reason.
 [[nodiscard]] std::uint64_t ClosedTotal(const admin::v1::ClosedConnections& closed);
@@ -49,4 +49,4 @@ struct ClientTotals {
 [[nodiscard]] Document LedgerDocument(const admin::v1::GetStatsResponse& before,
                                       const admin::v1::GetStatsResponse& after);
 
-}  // namespace echogw
+}  // namespace echogw::ctl::load

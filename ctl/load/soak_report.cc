@@ -6,12 +6,12 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "ctl/emit.h"
 #include "ctl/load/report.h"
 #include "ctl/load/soak_ledger.h"
-#include "ctl/units.h"
+#include "ctl/output/emit.h"
+#include "ctl/output/units.h"
 
-namespace echogw {
+namespace echogw::ctl::load {
 
 namespace {
 
@@ -322,4 +322,4 @@ Document SoakDocument(const SoakFindings& findings) {
        {"server", ServerDocument(findings)}});
 }
 
-}  // namespace echogw
+}  // namespace echogw::ctl::load

@@ -9,12 +9,12 @@
 #include <string>
 #include <vector>
 
-#include "ctl/document.h"
 #include "ctl/load/soak_controller.h"
 #include "ctl/load/soak_traffic.h"
+#include "ctl/output/document.h"
 #include "echogw/admin/v1/admin.pb.h"
 
-namespace echogw {
+namespace echogw::ctl::load {
 
 // The server's side.
 struct ServerSide {
@@ -60,4 +60,4 @@ struct SoakFindings {
 void PrintSoak(std::ostream& out, const SoakFindings& findings, bool colour);
 [[nodiscard]] Document SoakDocument(const SoakFindings& findings);
 
-}  // namespace echogw
+}  // namespace echogw::ctl::load

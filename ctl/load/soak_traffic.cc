@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-namespace echogw {
+namespace echogw::ctl::load {
 
 namespace {
 
@@ -73,4 +73,4 @@ TrafficResult SoakTraffic::Finish() {
   return result;
 }
 
-}  // namespace echogw
+}  // namespace echogw::ctl::load

@@ -10,11 +10,11 @@
 #include <optional>
 
 #include "absl/status/status.h"
-#include "ctl/load/load_run.h"
-#include "ctl/load/options.h"
-#include "ctl/load/result.h"
+#include "ctl/engine/load_run.h"
+#include "ctl/engine/options.h"
+#include "ctl/engine/result.h"
 
-namespace echogw {
+namespace echogw::ctl::load {
 
 struct TrafficPlan {
   // Not set: none of that kind. At least one is set.
@@ -51,4 +51,4 @@ class SoakTraffic {
   std::unique_ptr<LoadRun> held_;
 };
 
-}  // namespace echogw
+}  // namespace echogw::ctl::load

@@ -8,13 +8,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "ctl/emit.h"
-#include "ctl/interrupt.h"
+#include "ctl/cli/interrupt.h"
 #include "ctl/load/common_options.h"
 #include "ctl/load/report.h"
-#include "ctl/units.h"
+#include "ctl/output/emit.h"
+#include "ctl/output/units.h"
 
-namespace echogw {
+namespace echogw::ctl::load {
 
 namespace {
 
@@ -130,4 +130,4 @@ ExitCode RunUdpBench(CommandContext& context, const UdpLoadOptions& options, boo
   return result.faults() == 0 ? ExitCode::kOk : ExitCode::kRefused;
 }
 
-}  // namespace echogw
+}  // namespace echogw::ctl::load

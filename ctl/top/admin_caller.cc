@@ -5,15 +5,15 @@
 #include <variant>
 
 #include "absl/strings/str_cat.h"
-#include "ctl/emit.h"
-#include "ctl/operation_view.h"
-#include "ctl/proto_document.h"
-#include "ctl/rpc_error.h"
+#include "ctl/cli/watchdog.h"
+#include "ctl/gateway/rpc_error.h"
+#include "ctl/output/emit.h"
+#include "ctl/output/proto_document.h"
+#include "ctl/output/units.h"
 #include "ctl/top/columns.h"
-#include "ctl/units.h"
-#include "ctl/watchdog.h"
+#include "ctl/views/operation_view.h"
 
-namespace echogw {
+namespace echogw::ctl::top {
 namespace {
 
 using admin::v1::Operation;
@@ -171,4 +171,4 @@ void AdminCaller::Failed(std::string what, const grpc::Status& status) {
                          absl::StrCat(what, ": ", DescribeRpcError(status, client_).message)});
 }
 
-}  // namespace echogw
+}  // namespace echogw::ctl::top

@@ -5,12 +5,12 @@
 
 #include <string>
 
-#include "ctl/client.h"
+#include "ctl/gateway/client.h"
 #include "ctl/top/call_lane.h"
 #include "ctl/top/inbox.h"
 #include "ctl/top/messages.h"
 
-namespace echogw {
+namespace echogw::ctl::top {
 
 class AdminCaller {
  public:
@@ -46,4 +46,4 @@ class AdminCaller {
   CallLane actions_;
 };
 
-}  // namespace echogw
+}  // namespace echogw::ctl::top

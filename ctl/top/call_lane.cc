@@ -2,7 +2,7 @@
 
 #include <utility>
 
-namespace echogw {
+namespace echogw::ctl::top {
 
 CallLane::CallLane() : thread_([this] { Run(); }) {}
 
@@ -52,4 +52,4 @@ void CallLane::Run() {
   }
 }
 
-}  // namespace echogw
+}  // namespace echogw::ctl::top

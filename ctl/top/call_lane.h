@@ -11,7 +11,7 @@
 #include <mutex>
 #include <thread>
 
-namespace echogw {
+namespace echogw::ctl::top {
 
 class CallLane {
  public:
@@ -43,4 +43,4 @@ class CallLane {
   std::thread thread_;
 };
 
-}  // namespace echogw
+}  // namespace echogw::ctl::top

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace echogw {
+namespace echogw::ctl::top {
 namespace {
 
 constexpr char32_t kUnknown = U'?';
@@ -149,4 +149,4 @@ void AppendUtf8(std::string& text, char32_t glyph) {
   }
 }
 
-}  // namespace echogw
+}  // namespace echogw::ctl::top

@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-namespace echogw {
+namespace echogw::ctl::top {
 
 // What a cell means; the terminal decides how that looks.
 enum class Style : unsigned char {
@@ -74,4 +74,4 @@ char AsciiFor(char32_t glyph);
 // One character as UTF-8.
 void AppendUtf8(std::string& text, char32_t glyph);
 
-}  // namespace echogw
+}  // namespace echogw::ctl::top

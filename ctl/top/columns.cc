@@ -7,10 +7,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "ctl/emit.h"
-#include "ctl/units.h"
+#include "ctl/output/emit.h"
+#include "ctl/output/units.h"
 
-namespace echogw {
+namespace echogw::ctl::top {
 namespace {
 
 // What rows are ordered by; what is not known comes before nothing at all.
@@ -136,4 +136,4 @@ std::string StateText(admin::v1::GatewayState state) {
   return HumanEnum(admin::v1::GatewayState_Name(state), "GATEWAY_STATE_");
 }
 
-}  // namespace echogw
+}  // namespace echogw::ctl::top

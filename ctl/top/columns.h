@@ -9,7 +9,7 @@
 
 #include "ctl/top/model.h"
 
-namespace echogw {
+namespace echogw::ctl::top {
 
 enum class Column : std::size_t {
   kId,
@@ -70,4 +70,4 @@ std::string CompactBytes(double bytes);
 std::string StateText(admin::v1::ReactorState state);
 std::string StateText(admin::v1::GatewayState state);
 
-}  // namespace echogw
+}  // namespace echogw::ctl::top

@@ -8,7 +8,7 @@
 #include "ctl/top/cells.h"
 #include "ctl/top/state.h"
 
-namespace echogw {
+namespace echogw::ctl::top {
 
 // Rows that the header with its totals takes.
 inline constexpr int kHeaderRows = 5;
@@ -39,4 +39,4 @@ void DrawWrapped(CellGrid& grid, int y, int rows, std::string_view text, Style s
 // Puts "1-16 of 64" to the right of the row when not everything is seen.
 void DrawPosition(CellGrid& grid, int y, const ListCursor& cursor, int rows, int count);
 
-}  // namespace echogw
+}  // namespace echogw::ctl::top

@@ -5,12 +5,12 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "ctl/emit.h"
-#include "ctl/proto_document.h"
+#include "ctl/output/emit.h"
+#include "ctl/output/proto_document.h"
+#include "ctl/output/units.h"
 #include "ctl/top/draw.h"
-#include "ctl/units.h"
 
-namespace echogw {
+namespace echogw::ctl::top {
 namespace {
 
 using admin::v1::Connection;
@@ -187,4 +187,4 @@ void DrawConnections(CellGrid& grid, TopState& state, int top, int bottom) {
   DrawPosition(grid, bottom, view.cursor, room, count);
 }
 
-}  // namespace echogw
+}  // namespace echogw::ctl::top

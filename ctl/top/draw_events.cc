@@ -3,10 +3,10 @@
 #include <string_view>
 
 #include "absl/strings/str_cat.h"
-#include "ctl/emit.h"
+#include "ctl/output/emit.h"
 #include "ctl/top/draw.h"
 
-namespace echogw {
+namespace echogw::ctl::top {
 namespace {
 
 using admin::v1::Event;
@@ -83,4 +83,4 @@ void DrawEvents(CellGrid& grid, TopState& state, int top, int bottom) {
   DrawPosition(grid, bottom, view.cursor, room, count);
 }
 
-}  // namespace echogw
+}  // namespace echogw::ctl::top

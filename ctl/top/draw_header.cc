@@ -4,12 +4,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "ctl/field_sum.h"
-#include "ctl/proto_document.h"
+#include "ctl/output/field_sum.h"
+#include "ctl/output/proto_document.h"
+#include "ctl/output/units.h"
 #include "ctl/top/draw.h"
-#include "ctl/units.h"
 
-namespace echogw {
+namespace echogw::ctl::top {
 namespace {
 
 using admin::v1::Counters;
@@ -173,4 +173,4 @@ void DrawHeader(CellGrid& grid, const TopState& state, TimePoint now) {
   }
 }
 
-}  // namespace echogw
+}  // namespace echogw::ctl::top

@@ -3,7 +3,7 @@
 
 #include "ctl/top/draw.h"
 
-namespace echogw {
+namespace echogw::ctl::top {
 namespace {
 
 // The bar is no clearer for being longer than this.
@@ -90,4 +90,4 @@ void DrawReactors(CellGrid& grid, TopState& state, int top, int bottom, bool sel
   if (selection) DrawPosition(grid, bottom, cursor, room, count);
 }
 
-}  // namespace echogw
+}  // namespace echogw::ctl::top

@@ -8,7 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "ctl/top/draw.h"
 
-namespace echogw {
+namespace echogw::ctl::top {
 namespace {
 
 struct KeyHint {
@@ -190,4 +190,4 @@ CellGrid DrawPlain(TopState& state, int width) {
   return grid;
 }
 
-}  // namespace echogw
+}  // namespace echogw::ctl::top

@@ -5,11 +5,11 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "ctl/proto_document.h"
-#include "ctl/rpc_error.h"
-#include "ctl/watchdog.h"
+#include "ctl/cli/watchdog.h"
+#include "ctl/gateway/rpc_error.h"
+#include "ctl/output/proto_document.h"
 
-namespace echogw {
+namespace echogw::ctl::top {
 namespace {
 
 // A gateway that restarts is back within the first few tries; one that is gone costs little.
@@ -105,4 +105,4 @@ bool StatsFeed::Wait(Duration time) {
   return !changed_.wait_for(lock, time, [this] { return stopping_; });
 }
 
-}  // namespace echogw
+}  // namespace echogw::ctl::top

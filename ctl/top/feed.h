@@ -8,11 +8,11 @@
 #include <mutex>
 #include <thread>
 
-#include "ctl/client.h"
-#include "ctl/duration.h"
+#include "ctl/cli/duration.h"
+#include "ctl/gateway/client.h"
 #include "ctl/top/inbox.h"
 
-namespace echogw {
+namespace echogw::ctl::top {
 
 class StatsFeed {
  public:
@@ -47,4 +47,4 @@ class StatsFeed {
 // The part of an error that says what happened, without the advice after the semicolon.
 std::string ShortError(const grpc::Status& status, const Client& client);
 
-}  // namespace echogw
+}  // namespace echogw::ctl::top

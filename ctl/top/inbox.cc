@@ -7,7 +7,7 @@
 #include <utility>
 #include <variant>
 
-namespace echogw {
+namespace echogw::ctl::top {
 namespace {
 
 bool IsSnapshot(const TopMessage& message) {
@@ -47,4 +47,4 @@ std::vector<TopMessage> TopInbox::Take() {
   return std::exchange(messages_, {});
 }
 
-}  // namespace echogw
+}  // namespace echogw::ctl::top

@@ -7,7 +7,7 @@
 
 #include "ctl/top/messages.h"
 
-namespace echogw {
+namespace echogw::ctl::top {
 
 class TopInbox {
  public:
@@ -37,4 +37,4 @@ class TopInbox {
   std::vector<TopMessage> messages_;
 };
 
-}  // namespace echogw
+}  // namespace echogw::ctl::top

@@ -9,15 +9,15 @@
 #include <string>
 #include <utility>
 
-#include "ctl/client.h"
-#include "ctl/interrupt.h"
+#include "ctl/cli/interrupt.h"
+#include "ctl/gateway/client.h"
 #include "ctl/top/admin_caller.h"
 #include "ctl/top/feed.h"
 #include "ctl/top/inbox.h"
 #include "ctl/top/terminal.h"
 #include "ctl/top/ui.h"
 
-namespace echogw {
+namespace echogw::ctl::top {
 namespace {
 
 // Ages are shown in seconds.
@@ -64,4 +64,4 @@ ExitCode RunTopLive(CommandContext& context, Duration interval) {
   return ExitCode::kOk;
 }
 
-}  // namespace echogw
+}  // namespace echogw::ctl::top

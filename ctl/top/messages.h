@@ -6,10 +6,10 @@
 #include <string>
 #include <variant>
 
-#include "ctl/duration.h"
+#include "ctl/cli/duration.h"
 #include "echogw/admin/v1/admin.pb.h"
 
-namespace echogw {
+namespace echogw::ctl::top {
 
 // From the view to the gateway: the API's own requests.
 using TopRequest =
@@ -55,4 +55,4 @@ struct ActionNews {
 using TopMessage = std::variant<admin::v1::GetStatsResponse, admin::v1::GetInfoResponse, FeedLost,
                                 ConnectionsPage, ConnectionDetail, EventsPage, ActionNews>;
 
-}  // namespace echogw
+}  // namespace echogw::ctl::top

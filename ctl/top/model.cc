@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
-#include "ctl/proto_document.h"
+#include "ctl/output/proto_document.h"
 
-namespace echogw {
+namespace echogw::ctl::top {
 namespace {
 
 using admin::v1::Counters;
@@ -111,4 +111,4 @@ const ReactorRow* TopModel::Find(std::uint32_t id) const {
   return at == rows_.end() ? nullptr : &*at;
 }
 
-}  // namespace echogw
+}  // namespace echogw::ctl::top

@@ -13,7 +13,7 @@
 #include "ctl/top/sparkline.h"
 #include "echogw/admin/v1/admin.pb.h"
 
-namespace echogw {
+namespace echogw::ctl::top {
 
 // Between two snapshots.
 struct Rates {
@@ -81,4 +81,4 @@ class TopModel {
   std::array<History, kFigures> histories_;
 };
 
-}  // namespace echogw
+}  // namespace echogw::ctl::top

@@ -6,16 +6,16 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
-#include "ctl/client.h"
-#include "ctl/interrupt.h"
-#include "ctl/proto_document.h"
-#include "ctl/rpc_error.h"
+#include "ctl/cli/interrupt.h"
+#include "ctl/cli/watchdog.h"
+#include "ctl/gateway/client.h"
+#include "ctl/gateway/rpc_error.h"
+#include "ctl/output/proto_document.h"
 #include "ctl/top/draw.h"
 #include "ctl/top/terminal.h"
 #include "ctl/top/ui.h"
-#include "ctl/watchdog.h"
 
-namespace echogw {
+namespace echogw::ctl::top {
 namespace {
 
 // Snapshots that a frame with rates needs.
@@ -69,4 +69,4 @@ ExitCode RunTopOnce(CommandContext& context, Duration interval) {
   return ExitCode::kOk;
 }
 
-}  // namespace echogw
+}  // namespace echogw::ctl::top

@@ -4,7 +4,7 @@
 #include <array>
 #include <cmath>
 
-namespace echogw {
+namespace echogw::ctl::top {
 namespace {
 
 constexpr std::array<const char*, 8> kLevels = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
@@ -47,4 +47,4 @@ std::string Bar(double part, int width) {
   return text;
 }
 
-}  // namespace echogw
+}  // namespace echogw::ctl::top

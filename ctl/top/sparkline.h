@@ -6,7 +6,7 @@
 #include <deque>
 #include <string>
 
-namespace echogw {
+namespace echogw::ctl::top {
 
 // The last so many values of one figure; older ones are forgotten.
 class History {
@@ -32,4 +32,4 @@ std::string Sparkline(const History& history, int width);
 // Anything more than nothing is at least a trace.
 std::string Bar(double part, int width);
 
-}  // namespace echogw
+}  // namespace echogw::ctl::top

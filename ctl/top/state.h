@@ -8,12 +8,12 @@
 #include <optional>
 #include <string>
 
-#include "ctl/duration.h"
+#include "ctl/cli/duration.h"
 #include "ctl/top/columns.h"
 #include "ctl/top/messages.h"
 #include "ctl/top/model.h"
 
-namespace echogw {
+namespace echogw::ctl::top {
 
 using TopClock = std::chrono::steady_clock;
 
@@ -131,4 +131,4 @@ struct TopState {
   }
 };
 
-}  // namespace echogw
+}  // namespace echogw::ctl::top

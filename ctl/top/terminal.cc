@@ -20,7 +20,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 
-namespace echogw {
+namespace echogw::ctl::top {
 namespace {
 
 constexpr int kCtrlC = 3;
@@ -253,4 +253,4 @@ void TopTerminal::Suspend() {
   wrefresh(stdscr);
 }
 
-}  // namespace echogw
+}  // namespace echogw::ctl::top

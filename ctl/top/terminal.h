@@ -11,7 +11,7 @@
 #include "ctl/top/inbox.h"
 #include "ctl/top/ui.h"
 
-namespace echogw {
+namespace echogw::ctl::top {
 
 // Whether this process shows text as UTF-8, by LC_ALL, LC_CTYPE or LANG. Adopts that locale.
 bool AdoptLocale();
@@ -46,4 +46,4 @@ class TopTerminal {
   bool colour_;
 };
 
-}  // namespace echogw
+}  // namespace echogw::ctl::top

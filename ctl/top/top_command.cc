@@ -3,12 +3,12 @@
 
 #include <chrono>
 
-#include "ctl/option_set.h"
+#include "ctl/cli/option_set.h"
 #include "ctl/top/live.h"
 #include "ctl/top/once.h"
 #include "ctl/top/top_commands.h"
 
-namespace echogw {
+namespace echogw::ctl::top {
 namespace {
 
 // The bounds that the API puts on WatchStatsRequest.interval.
@@ -71,4 +71,4 @@ class TopCommand : public Command {
 
 std::unique_ptr<Command> MakeTopCommand() { return std::make_unique<TopCommand>(); }
 
-}  // namespace echogw
+}  // namespace echogw::ctl::top

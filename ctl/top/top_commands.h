@@ -3,10 +3,10 @@
 
 #include <memory>
 
-#include "ctl/command.h"
+#include "ctl/cli/command.h"
 
-namespace echogw {
+namespace echogw::ctl::top {
 
 std::unique_ptr<Command> MakeTopCommand();
 
-}  // namespace echogw
+}  // namespace echogw::ctl::top

@@ -8,7 +8,7 @@
 
 #include "ctl/top/draw.h"
 
-namespace echogw {
+namespace echogw::ctl::top {
 namespace {
 
 using TimePoint = TopClock::time_point;
@@ -144,4 +144,4 @@ const admin::v1::Connection* TopUi::SelectedConnection() const {
   return at < view.response.connections_size() ? &view.response.connections(at) : nullptr;
 }
 
-}  // namespace echogw
+}  // namespace echogw::ctl::top

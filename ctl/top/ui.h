@@ -9,7 +9,7 @@
 #include "ctl/top/messages.h"
 #include "ctl/top/state.h"
 
-namespace echogw {
+namespace echogw::ctl::top {
 
 struct Key {
   enum class Code {
@@ -89,4 +89,4 @@ class TopUi {
   bool done_ = false;
 };
 
-}  // namespace echogw
+}  // namespace echogw::ctl::top

@@ -4,10 +4,10 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "ctl/output/units.h"
 #include "ctl/top/ui.h"
-#include "ctl/units.h"
 
-namespace echogw {
+namespace echogw::ctl::top {
 namespace {
 
 using admin::v1::CloseMode;
@@ -389,4 +389,4 @@ void TopUi::LoadEvents(TimePoint now) {
   state_.events.loading.asked = now;
 }
 
-}  // namespace echogw
+}  // namespace echogw::ctl::top

@@ -7,9 +7,9 @@
 #include <cstdint>
 
 #include "absl/strings/str_cat.h"
-#include "server/config_values.h"
+#include "server/config/config_values.h"
 
-namespace echogw {
+namespace echogw::server {
 namespace {
 
 using Values = std::vector<std::string>;
@@ -183,4 +183,4 @@ std::vector<std::string> AdminAccessWarnings(const Config& config) {
   return warnings;
 }
 
-}  // namespace echogw
+}  // namespace echogw::server

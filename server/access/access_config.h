@@ -6,10 +6,10 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "server/config.h"
-#include "server/config_keys.h"
+#include "server/config/config.h"
+#include "server/config/config_keys.h"
 
-namespace echogw {
+namespace echogw::server {
 
 [[nodiscard]] std::vector<ConfigKey> AdminAccessKeys();
 
@@ -20,4 +20,4 @@ namespace echogw {
 // What the operator should know of a configuration that was not refused; empty: nothing.
 [[nodiscard]] std::vector<std::string> AdminAccessWarnings(const Config& config);
 
-}  // namespace echogw
+}  // namespace echogw::server

@@ -19,9 +19,9 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "reactor/socket.h"
+#include "reactor/net/socket.h"
 
-namespace echogw {
+namespace echogw::server {
 namespace {
 
 // Operators are few; a crowd of them waits.
@@ -262,4 +262,4 @@ AdminAcceptor::Slot& AdminAcceptor::SlotOf(const std::string& key, std::optional
   return slots_.back();
 }
 
-}  // namespace echogw
+}  // namespace echogw::server

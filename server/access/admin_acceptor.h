@@ -22,13 +22,13 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "reactor/log_sink.h"
-#include "reactor/unique_fd.h"
+#include "reactor/base/log_sink.h"
+#include "reactor/base/unique_fd.h"
 #include "server/access/admin_access.h"
 #include "server/access/admin_credentials.h"
-#include "server/config.h"
+#include "server/config/config.h"
 
-namespace echogw {
+namespace echogw::server {
 
 class AdminAcceptor {
  public:
@@ -96,4 +96,4 @@ class AdminAcceptor {
   std::thread thread_;
 };
 
-}  // namespace echogw
+}  // namespace echogw::server

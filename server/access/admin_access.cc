@@ -10,7 +10,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
-namespace echogw {
+namespace echogw::server {
 namespace {
 
 using std::chrono::seconds;
@@ -248,4 +248,4 @@ void AdminAccess::LookForChanges(Watched& files) {
   files.suspect = !loaded.ok() && changed;
 }
 
-}  // namespace echogw
+}  // namespace echogw::server

@@ -21,18 +21,18 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "reactor/log_sink.h"
+#include "reactor/base/log_sink.h"
 #include "server/access/role.h"
 #include "server/access/small_file.h"
 #include "server/access/tls_files.h"
 #include "server/access/token_table.h"
-#include "server/config.h"
+#include "server/config/config.h"
 
 namespace grpc {
 class ServerContextBase;
 }  // namespace grpc
 
-namespace echogw {
+namespace echogw::server {
 
 // Why a call was refused.
 enum class Refusal : std::uint8_t { kNoCredentials, kUnknownToken, kNoRole, kViewer };
@@ -135,4 +135,4 @@ class AdminAccess {
   std::thread thread_;
 };
 
-}  // namespace echogw
+}  // namespace echogw::server

@@ -8,7 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/access/call_claims.h"
 
-namespace echogw {
+namespace echogw::server {
 namespace {
 
 void Process(void* state, grpc_auth_context* connection, const grpc_metadata* metadata,
@@ -90,4 +90,4 @@ int AdminCredentials::AddPortToServer(const std::string& address, grpc_server* s
   return ::grpc_server_add_http2_port(server, address.c_str(), credentials_);
 }
 
-}  // namespace echogw
+}  // namespace echogw::server

@@ -18,7 +18,7 @@
 
 #include "server/access/admin_access.h"
 
-namespace echogw {
+namespace echogw::server {
 
 // Connections that have the same other end, as far as the system tells. Gets its address or user
 // once, before its first connection.
@@ -63,4 +63,4 @@ class AdminCredentials final : public grpc::ServerCredentials {
   grpc_server_credentials* const credentials_;
 };
 
-}  // namespace echogw
+}  // namespace echogw::server

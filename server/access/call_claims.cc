@@ -10,7 +10,7 @@
 
 #include "absl/strings/numbers.h"
 
-namespace echogw {
+namespace echogw::server {
 namespace {
 
 constexpr std::string_view kAuthorization = "authorization";
@@ -80,4 +80,4 @@ std::string AdminAccess::NameOf(const grpc::ServerContextBase& context) const {
   return verdict.refusal ? "somebody who is not known any more" : verdict.name;
 }
 
-}  // namespace echogw
+}  // namespace echogw::server

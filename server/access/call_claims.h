@@ -13,7 +13,7 @@ namespace grpc {
 class ServerContextBase;
 }  // namespace grpc
 
-namespace echogw {
+namespace echogw::server {
 
 // The property of a connection that holds the user id at its other end. Set before its first call
 // is let in, never changed.
@@ -30,4 +30,4 @@ struct IncomingCall {
 // The claims of a call that was let in, for its handler.
 [[nodiscard]] AdminAccess::Claims ReadClaims(const grpc::ServerContextBase& context);
 
-}  // namespace echogw
+}  // namespace echogw::server

@@ -3,7 +3,7 @@
 #include <cctype>
 #include <string_view>
 
-namespace echogw {
+namespace echogw::server {
 namespace {
 
 constexpr std::string_view kAdmin = "/echogw.admin.v1.Admin/";
@@ -42,4 +42,4 @@ Role RoleNeeded(const std::string& path) {
   return Role::kOperator;
 }
 
-}  // namespace echogw
+}  // namespace echogw::server

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string>
 
-namespace echogw {
+namespace echogw::server {
 
 // Ordered: each may do all that the one before may.
 enum class Role : std::uint8_t { kNone, kViewer, kOperator };
@@ -17,4 +17,4 @@ enum class Role : std::uint8_t { kNone, kViewer, kOperator };
 // takes an operator.
 [[nodiscard]] Role RoleNeeded(const std::string& path);
 
-}  // namespace echogw
+}  // namespace echogw::server

@@ -10,9 +10,9 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "reactor/unique_fd.h"
+#include "reactor/base/unique_fd.h"
 
-namespace echogw {
+namespace echogw::server {
 namespace {
 
 // A bundle of every public CA has some 200 KiB; more is a mistake such as /dev/zero.
@@ -61,4 +61,4 @@ std::optional<FileStamp> StampOf(const std::string& path) {
   return ToStamp(info);
 }
 
-}  // namespace echogw
+}  // namespace echogw::server

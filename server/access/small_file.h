@@ -9,7 +9,7 @@
 
 #include "absl/status/statusor.h"
 
-namespace echogw {
+namespace echogw::server {
 
 // Differs whenever the file was replaced or written to.
 struct FileStamp {
@@ -34,4 +34,4 @@ struct SmallFile {
 // Unset if there is no such file.
 [[nodiscard]] std::optional<FileStamp> StampOf(const std::string& path);
 
-}  // namespace echogw
+}  // namespace echogw::server

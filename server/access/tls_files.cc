@@ -18,7 +18,7 @@
 #include "absl/time/time.h"
 #include "server/access/small_file.h"
 
-namespace echogw {
+namespace echogw::server {
 namespace {
 
 using Bio = std::unique_ptr<BIO, decltype(&::BIO_free)>;
@@ -117,4 +117,4 @@ absl::StatusOr<TlsMaterial> LoadTls(const AdminAccessOptions& options) {
   return material;
 }
 
-}  // namespace echogw
+}  // namespace echogw::server

@@ -6,9 +6,9 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "server/config.h"
+#include "server/config/config.h"
 
-namespace echogw {
+namespace echogw::server {
 
 // PEM, as gRPC takes it.
 struct TlsMaterial {
@@ -24,4 +24,4 @@ struct TlsMaterial {
 // Errors name the file and say what is wrong with it.
 [[nodiscard]] absl::StatusOr<TlsMaterial> LoadTls(const AdminAccessOptions& options);
 
-}  // namespace echogw
+}  // namespace echogw::server

@@ -11,7 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 
-namespace echogw {
+namespace echogw::server {
 namespace {
 
 constexpr std::string_view kHashPrefix = "sha256:";
@@ -110,4 +110,4 @@ const TokenTable::Entry* TokenTable::Find(std::string_view token) const {
   return found;
 }
 
-}  // namespace echogw
+}  // namespace echogw::server

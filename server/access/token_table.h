@@ -16,7 +16,7 @@
 #include "absl/status/statusor.h"
 #include "server/access/role.h"
 
-namespace echogw {
+namespace echogw::server {
 
 class TokenTable {
  public:
@@ -46,4 +46,4 @@ class TokenTable {
   bool has_plain_ = false;
 };
 
-}  // namespace echogw
+}  // namespace echogw::server

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <cstddef>
 
-namespace echogw {
+namespace echogw::server {
 namespace {
 
 double Sum(std::span<const ReactorLoad> loads) {
@@ -172,4 +172,4 @@ std::vector<std::uint32_t> PlanShares(std::span<const ReactorLoad> loads) {
   return shares;
 }
 
-}  // namespace echogw
+}  // namespace echogw::server

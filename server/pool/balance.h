@@ -5,9 +5,9 @@
 #include <span>
 #include <vector>
 
-#include "server/control.h"
+#include "server/pool/control.h"
 
-namespace echogw {
+namespace echogw::server {
 
 struct ReactorLoad {
   std::uint32_t reactor = 0;
@@ -28,4 +28,4 @@ struct ReactorLoad {
 // Shares of new connections, 1 to 20 with a mean near 10, larger where the load is smaller.
 [[nodiscard]] std::vector<std::uint32_t> PlanShares(std::span<const ReactorLoad> loads);
 
-}  // namespace echogw
+}  // namespace echogw::server

@@ -4,9 +4,9 @@
 #include <charconv>
 
 #include "absl/strings/str_cat.h"
-#include "server/connection_control.h"
+#include "server/pool/connection_control.h"
 
-namespace echogw {
+namespace echogw::server {
 namespace {
 
 bool BitAt(const std::array<std::uint8_t, 16>& address, unsigned bit) {
@@ -77,4 +77,4 @@ bool ConnectionFilter::Matches(const ConnectionRecord& record) const {
   return is == *state;
 }
 
-}  // namespace echogw
+}  // namespace echogw::server

@@ -4,7 +4,7 @@
 #include <iterator>
 #include <sstream>
 
-namespace echogw {
+namespace echogw::server {
 
 KernelCounters ParseKernelCounters(const std::string& netstat) {
   KernelCounters out;
@@ -34,4 +34,4 @@ KernelCounters ReadKernelCounters() {
   return ParseKernelCounters(std::string(std::istreambuf_iterator<char>(file), {}));
 }
 
-}  // namespace echogw
+}  // namespace echogw::server

@@ -3,9 +3,9 @@
 
 #include <string>
 
-#include "server/control.h"
+#include "server/pool/control.h"
 
-namespace echogw {
+namespace echogw::server {
 
 // From the text of /proc/net/netstat: a "TcpExt:" line of names and one of values. A counter that
 // the kernel does not have stays 0.
@@ -14,4 +14,4 @@ namespace echogw {
 // Of the network namespace of this process; zeroes where /proc is not to be had.
 [[nodiscard]] KernelCounters ReadKernelCounters();
 
-}  // namespace echogw
+}  // namespace echogw::server

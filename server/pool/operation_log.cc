@@ -3,10 +3,10 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
-#include "reactor/check.h"
+#include "reactor/base/check.h"
 #include "server/pool/kernel_counters.h"
 
-namespace echogw {
+namespace echogw::server {
 
 Operation OperationLog::Begin(Operation operation) {
   operation.kernel_before = ReadKernelCounters();
@@ -76,4 +76,4 @@ absl::StatusOr<Operation> OperationLog::Get(std::uint64_t id) const {
   return copy;
 }
 
-}  // namespace echogw
+}  // namespace echogw::server

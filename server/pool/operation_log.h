@@ -9,9 +9,9 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "server/control.h"
+#include "server/pool/control.h"
 
-namespace echogw {
+namespace echogw::server {
 
 class OperationLog {
  public:
@@ -56,4 +56,4 @@ class OperationLog {
   std::uint64_t next_id_ = 1;  // under mutex_
 };
 
-}  // namespace echogw
+}  // namespace echogw::server

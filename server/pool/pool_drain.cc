@@ -4,10 +4,10 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
-#include "reactor/check.h"
+#include "reactor/base/check.h"
 #include "server/pool/reactor_pool.h"
 
-namespace echogw {
+namespace echogw::server {
 namespace {
 
 using std::chrono::steady_clock;
@@ -184,9 +184,9 @@ ReactorPool::Outcome ReactorPool::CloseAll(const DrainRequest& request, SteadyTi
   std::vector<std::uint64_t> ids;
   for (const std::uint32_t slot : slots_.Running()) {
     const std::uint64_t command = slots_.NextCommandId();
-    slots_.PostSoon(slot, CloseConnections{.id = command,
-                                           .spread = request.spread.count(),
-                                           .hard_deadline = ToMonotonic(hard)});
+    slots_.PostBlocking(slot, CloseConnections{.id = command,
+                                               .spread = request.spread.count(),
+                                               .hard_deadline = ToMonotonic(hard)});
     ids.push_back(command);
   }
   std::uint64_t closed = 0;
@@ -231,4 +231,4 @@ ReactorPool::Outcome ReactorPool::Do(const UndrainGateway& /*request*/, std::uin
   return {};
 }
 
-}  // namespace echogw
+}  // namespace echogw::server

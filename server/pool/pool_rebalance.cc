@@ -7,7 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/pool/reactor_pool.h"
 
-namespace echogw {
+namespace echogw::server {
 namespace {
 
 using std::chrono::steady_clock;
@@ -130,10 +130,10 @@ std::uint64_t ReactorPool::CarryOut(const std::vector<PlannedMove>& moves, Nanos
         continue;
       }
       under_way.push_back({m.from, slots_.NextCommandId()});
-      slots_.PostSoon(m.from, MoveConnections{.id = under_way.back().command,
-                                              .targets = {slots_.mailbox(m.to)},
-                                              .count_max = m.connections,
-                                              .residency_min = residency_min});
+      slots_.PostBlocking(m.from, MoveConnections{.id = under_way.back().command,
+                                                  .targets = {slots_.mailbox(m.to)},
+                                                  .count_max = m.connections,
+                                                  .residency_min = residency_min});
     }
     std::uint64_t this_round = 0;
     for (const Report& r : AwaitMoves(under_way, deadline, true)) {
@@ -181,4 +181,4 @@ void ReactorPool::AutoTick() {
   if (!moves.empty()) (void)CarryOut(moves, kResidency, 0);
 }
 
-}  // namespace echogw
+}  // namespace echogw::server

@@ -7,7 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/pool/reactor_pool.h"
 
-namespace echogw {
+namespace echogw::server {
 
 const char* GatewayStateName(GatewayState state) {
   switch (state) {
@@ -304,4 +304,4 @@ absl::StatusOr<GatewayState> ReactorPool::Undrain(std::optional<std::uint32_t> r
   return state_.load();
 }
 
-}  // namespace echogw
+}  // namespace echogw::server

@@ -5,10 +5,10 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
-#include "reactor/check.h"
+#include "reactor/base/check.h"
 #include "server/pool/reactor_pool.h"
 
-namespace echogw {
+namespace echogw::server {
 ReactorPool::Outcome ReactorPool::Do(const ResizeRequest& request, std::uint64_t id) {
   const auto now = static_cast<std::uint32_t>(slots_.Running().size());
   // Left over from a shrink whose time ran out, and to be kept after all.
@@ -190,7 +190,7 @@ bool ReactorPool::MoveAll(const std::vector<std::uint32_t>& from,
   std::vector<MoveUnderWay> moves;
   for (const std::uint32_t slot : from) {
     moves.push_back({slot, slots_.NextCommandId()});
-    slots_.PostSoon(slot, MoveConnections{.id = moves.back().command, .targets = targets});
+    slots_.PostBlocking(slot, MoveConnections{.id = moves.back().command, .targets = targets});
   }
   const std::vector<Report> reports = AwaitMoves(moves, deadline, false);
   AwaitArrivals(to);
@@ -217,9 +217,9 @@ std::vector<Report> ReactorPool::AwaitMoves(const std::vector<MoveUnderWay>& mov
   for (const MoveUnderWay& m : moves) {
     if (std::find(ids.begin(), ids.end(), m.command) == ids.end()) continue;
     // A move of nothing takes the place of the one under way, which is then reported.
-    slots_.PostSoon(m.from, MoveConnections{.id = slots_.NextCommandId(),
-                                            .targets = {slots_.mailbox(m.from)},
-                                            .count_max = 0});
+    slots_.PostBlocking(m.from, MoveConnections{.id = slots_.NextCommandId(),
+                                                .targets = {slots_.mailbox(m.from)},
+                                                .count_max = 0});
   }
   for (const Report& r : Await(std::move(ids), Patience(), false)) reports.push_back(r);
   return reports;
@@ -265,4 +265,4 @@ ReactorPool::Outcome ReactorPool::Do(const MoveRequest& request, std::uint64_t i
   return {OperationResult::kSucceeded, what};
 }
 
-}  // namespace echogw
+}  // namespace echogw::server

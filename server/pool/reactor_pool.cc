@@ -5,7 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 
-namespace echogw {
+namespace echogw::server {
 namespace {
 
 // How often the control thread wakes without cause; bounds how late it sees a cancellation.
@@ -217,4 +217,4 @@ std::vector<Report> ReactorPool::Await(std::vector<std::uint64_t> ids, SteadyTim
   return got;
 }
 
-}  // namespace echogw
+}  // namespace echogw::server

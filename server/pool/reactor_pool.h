@@ -19,13 +19,13 @@
 #include <variant>
 #include <vector>
 
-#include "server/control.h"
 #include "server/pool/balance.h"
-#include "server/pool/connection_desk.h"
+#include "server/pool/connection_inspector.h"
+#include "server/pool/control.h"
 #include "server/pool/operation_log.h"
 #include "server/pool/slot.h"
 
-namespace echogw {
+namespace echogw::server {
 
 class ReactorPool final : public Control {
  public:
@@ -70,7 +70,7 @@ class ReactorPool final : public Control {
       const std::vector<SteeringWeight>& weights, bool reset) override;
   [[nodiscard]] Limits GetLimits() const override;
   absl::StatusOr<ChangedLimits> SetLimits(const LimitsChange& change) override;
-  [[nodiscard]] ConnectionGate& gate() { return slots_.gate(); }
+  [[nodiscard]] ConnectionLimiter& gate() { return slots_.gate(); }
   absl::StatusOr<GatewayState> Undrain(std::optional<std::uint32_t> reactor) override;
   [[nodiscard]] absl::StatusOr<Operation> GetOperation(std::uint64_t id) const override;
 
@@ -199,7 +199,7 @@ class ReactorPool final : public Control {
   const PoolOptions options_;
   LogSink& log_;
   SlotSet slots_;
-  ConnectionDesk desk_;
+  ConnectionInspector desk_;
   OperationLog operations_;
   std::function<void(GatewayState)> observer_;
   std::function<void(const Operation&)> operation_observer_;
@@ -214,7 +214,7 @@ class ReactorPool final : public Control {
 
   // One change of limits at a time. Their answers.
   std::mutex limits_mutex_;
-  SliceBox limits_taken_;
+  PendingReplies limits_taken_;
 
   mutable std::mutex tasks_mutex_;
   std::condition_variable ended_;
@@ -250,10 +250,10 @@ std::vector<Report> ReactorPool::Ask(const std::vector<std::uint32_t>& slots, St
   std::vector<std::uint64_t> ids;
   for (const std::uint32_t slot : slots) {
     const std::uint64_t id = slots_.NextCommandId();
-    slots_.PostSoon(slot, make(id, slot));
+    slots_.PostBlocking(slot, make(id, slot));
     ids.push_back(id);
   }
   return Await(std::move(ids), deadline, false);
 }
 
-}  // namespace echogw
+}  // namespace echogw::server

@@ -8,10 +8,10 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "reactor/check.h"
-#include "reactor/steering.h"
+#include "reactor/base/check.h"
+#include "reactor/net/steering.h"
 
-namespace echogw {
+namespace echogw::server {
 
 namespace {
 
@@ -187,7 +187,7 @@ absl::Status SlotSet::Start(std::uint32_t slot) {
   return absl::OkStatus();
 }
 
-void SlotSet::BeginStop(std::uint32_t slot) { PostSoon(slot, Stop{}); }
+void SlotSet::BeginStop(std::uint32_t slot) { PostBlocking(slot, Stop{}); }
 
 void SlotSet::Join(std::uint32_t slot) {
   Slot& s = At(slot);
@@ -213,7 +213,7 @@ bool SlotSet::Post(std::uint32_t slot, Command&& command) {
   return mailbox(slot)->Post(std::move(command));
 }
 
-void SlotSet::PostSoon(std::uint32_t slot, Command command) {
+void SlotSet::PostBlocking(std::uint32_t slot, Command command) {
   CHECK(At(slot).thread != nullptr);
   // A command that is refused is still ours.
   while (!Post(slot, std::move(command))) std::this_thread::yield();
@@ -389,4 +389,4 @@ absl::Status SlotSet::SetSynDrop(bool drop) {
   return absl::OkStatus();
 }
 
-}  // namespace echogw
+}  // namespace echogw::server

@@ -17,22 +17,22 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "reactor/clock.h"
-#include "reactor/connection_gate.h"
-#include "reactor/counters.h"
-#include "reactor/inherited_listener.h"
-#include "reactor/log_sink.h"
+#include "reactor/base/clock.h"
+#include "reactor/base/log_sink.h"
+#include "reactor/base/unique_fd.h"
+#include "reactor/connection/connection_limiter.h"
 #include "reactor/mailbox.h"
+#include "reactor/net/inherited_listener.h"
+#include "reactor/net/socket.h"
+#include "reactor/net/socket_io.h"
+#include "reactor/net/udp_socket.h"
 #include "reactor/options.h"
 #include "reactor/reactor.h"
 #include "reactor/reactor_thread.h"
-#include "reactor/socket.h"
-#include "reactor/socket_io.h"
-#include "reactor/udp_socket.h"
-#include "reactor/unique_fd.h"
-#include "server/control.h"
+#include "reactor/stats/counters.h"
+#include "server/pool/control.h"
 
-namespace echogw {
+namespace echogw::server {
 
 struct PoolOptions {
   std::uint32_t reactors = 1;
@@ -92,10 +92,10 @@ class SlotSet {
   [[nodiscard]] bool Post(std::uint32_t slot, Command&& command);
   // The slot must not be parked. Waits while the mailbox is full: that is for a moment, because its
   // reader never stops reading.
-  void PostSoon(std::uint32_t slot, Command command);
+  void PostBlocking(std::uint32_t slot, Command command);
   [[nodiscard]] Mailbox* mailbox(std::uint32_t slot) const;
   [[nodiscard]] EventRing& events(std::uint32_t slot) const;
-  [[nodiscard]] Outbox& outbox() { return outbox_; }
+  [[nodiscard]] Reports& outbox() { return outbox_; }
   // A number that no other command has.
   [[nodiscard]] std::uint64_t NextCommandId() { return next_command_id_.fetch_add(1); }
 
@@ -137,8 +137,8 @@ class SlotSet {
   // In force, for reactors that start later too. Any thread, as the next one.
   [[nodiscard]] Limits limits() const;
   // Tells every reactor. Returns the ids of the commands: each is answered by a slice in `replies`.
-  [[nodiscard]] std::vector<std::uint64_t> SetLimits(const Limits& limits, SliceBox& replies);
-  [[nodiscard]] ConnectionGate& gate() { return gate_; }
+  [[nodiscard]] std::vector<std::uint64_t> SetLimits(const Limits& limits, PendingReplies& replies);
+  [[nodiscard]] ConnectionLimiter& gate() { return gate_; }
 
   [[nodiscard]] CounterSnapshot Read(std::uint32_t slot) const;  // any thread
   [[nodiscard]] std::vector<ReactorStats> Stats() const;         // any thread
@@ -191,9 +191,9 @@ class SlotSet {
   const PoolOptions options_;
   LogSink& log_;
   KernelSocketIo io_;
-  ConnectionGate gate_;
+  ConnectionLimiter gate_;
   SystemClock clock_;
-  Outbox outbox_;
+  Reports outbox_;
   // Writers: any thread that makes a command. Only uniqueness counts.
   std::atomic<std::uint64_t> next_command_id_{1};
 
@@ -208,4 +208,4 @@ class SlotSet {
   std::vector<std::string> unix_files_;       // under mutex_; made here, and removed at the end
 };
 
-}  // namespace echogw
+}  // namespace echogw::server

@@ -5,14 +5,14 @@
 
 #include "server/pool/slot.h"
 
-namespace echogw {
+namespace echogw::server {
 
 Limits SlotSet::limits() const {
   const std::scoped_lock lock(mutex_);
   return limits_;
 }
 
-std::vector<std::uint64_t> SlotSet::SetLimits(const Limits& limits, SliceBox& replies) {
+std::vector<std::uint64_t> SlotSet::SetLimits(const Limits& limits, PendingReplies& replies) {
   std::vector<std::uint64_t> ids;
   const std::scoped_lock lock(mutex_);
   if (limits.accept_rate != limits_.accept_rate || limits.accept_burst != limits_.accept_burst) {
@@ -22,7 +22,7 @@ std::vector<std::uint64_t> SlotSet::SetLimits(const Limits& limits, SliceBox& re
   for (const auto& slot : slots_) {
     const std::uint64_t id = NextCommandId();
     replies.Expect(id);
-    if (slot->mailbox->PostBeyond(echogw::SetLimits{id, &replies, limits})) {
+    if (slot->mailbox->PostUnbounded(echogw::SetLimits{id, &replies, limits})) {
       ids.push_back(id);
     } else {
       (void)replies.WaitFor(id, std::chrono::nanoseconds(0));  // no reactor runs there
@@ -31,4 +31,4 @@ std::vector<std::uint64_t> SlotSet::SetLimits(const Limits& limits, SliceBox& re
   return ids;
 }
 
-}  // namespace echogw
+}  // namespace echogw::server

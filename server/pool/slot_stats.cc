@@ -4,7 +4,7 @@
 
 #include "server/pool/slot.h"
 
-namespace echogw {
+namespace echogw::server {
 
 CounterSnapshot SlotSet::ReadCounters(Slot& slot) {
   CounterSnapshot out = slot.counters.Read();
@@ -76,4 +76,4 @@ std::uint64_t SlotSet::Active() const {
   return sum;
 }
 
-}  // namespace echogw
+}  // namespace echogw::server

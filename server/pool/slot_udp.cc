@@ -1,10 +1,10 @@
 // What slots have to do with UDP.
 #include <utility>
 
-#include "reactor/udp_socket.h"
+#include "reactor/net/udp_socket.h"
 #include "server/pool/slot.h"
 
-namespace echogw {
+namespace echogw::server {
 
 // A UDP socket takes its place in the group when it is bound, so slot i has index i because slots
 // are made in their order. One of a slot that does not serve yet keeps what comes in its queue.
@@ -49,4 +49,4 @@ std::vector<std::string> SlotSet::udp_addresses() const {
   return out;
 }
 
-}  // namespace echogw
+}  // namespace echogw::server

@@ -16,8 +16,8 @@
 #include <cstdlib>
 #include <vector>
 
-#include "reactor/udp_echo.h"
-#include "reactor/udp_socket.h"
+#include "reactor/net/udp_socket.h"
+#include "reactor/services/udp_echo.h"
 
 #ifndef UDP_SEGMENT
 #define UDP_SEGMENT 103

@@ -7,12 +7,12 @@
 #include <string>
 #include <vector>
 
-#include "reactor/check.h"
-#include "server/command_line.h"
-#include "server/config_keys.h"
+#include "reactor/base/check.h"
+#include "server/config/command_line.h"
+#include "server/config/config_keys.h"
 #include "tests/fuzz/argument_list.h"
 
-namespace echogw {
+namespace echogw::server {
 namespace {
 
 std::vector<std::string> Words() {
@@ -48,10 +48,10 @@ void Judge(const std::vector<std::string>& arguments) {
 }
 
 }  // namespace
-}  // namespace echogw
+}  // namespace echogw::server
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  static const std::vector<std::string> words = echogw::Words();
-  echogw::Judge(echogw::ArgumentsFrom(data, size, words));
+  static const std::vector<std::string> words = echogw::server::Words();
+  echogw::server::Judge(echogw::ArgumentsFrom(data, size, words));
   return 0;
 }

@@ -8,11 +8,11 @@
 #include <fstream>
 #include <string>
 
-#include "reactor/check.h"
-#include "server/config_file.h"
-#include "server/config_loader.h"
+#include "reactor/base/check.h"
+#include "server/config/config_file.h"
+#include "server/config/config_loader.h"
 
-namespace echogw {
+namespace echogw::server {
 namespace {
 
 // Every key by number, so that the fuzzer reaches the parser of each value.
@@ -56,15 +56,15 @@ void ReadVariable(std::uint8_t number, const std::string& value) {
 }
 
 }  // namespace
-}  // namespace echogw
+}  // namespace echogw::server
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
   const std::string text(data + 1, data + size);
   if (data[0] == 0) {
-    echogw::ReadFile(text);
+    echogw::server::ReadFile(text);
   } else {
-    echogw::ReadVariable(data[0], text);
+    echogw::server::ReadVariable(data[0], text);
   }
   return 0;
 }

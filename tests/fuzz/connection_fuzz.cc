@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "reactor/check.h"
-#include "reactor/echo.h"
+#include "reactor/base/check.h"
+#include "reactor/services/echo.h"
 #include "tests/support/scripted_socket_io.h"
 
 namespace echogw {

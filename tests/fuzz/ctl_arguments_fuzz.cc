@@ -11,14 +11,14 @@
 #include <utility>
 #include <vector>
 
-#include "ctl/cli.h"
-#include "ctl/cli_tree.h"
-#include "ctl/commands.h"
+#include "ctl/cli/cli.h"
+#include "ctl/cli/cli_tree.h"
+#include "ctl/cli/commands.h"
 #include "ctl/describe/model.h"
-#include "reactor/check.h"
+#include "reactor/base/check.h"
 #include "tests/fuzz/argument_list.h"
 
-namespace echogw {
+namespace echogw::ctl {
 namespace {
 
 class ParsesOnly : public Command {
@@ -78,13 +78,13 @@ void Judge(const std::vector<std::string>& arguments) {
 }
 
 }  // namespace
-}  // namespace echogw
+}  // namespace echogw::ctl
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static const std::vector<std::string> words = [] {
     ::unsetenv("ECHOGW_TARGET");
-    return echogw::Words();
+    return echogw::ctl::Words();
   }();
-  echogw::Judge(echogw::ArgumentsFrom(data, size, words));
+  echogw::ctl::Judge(echogw::ArgumentsFrom(data, size, words));
   return 0;
 }

@@ -9,8 +9,8 @@
 #include <string_view>
 #include <vector>
 
-#include "reactor/check.h"
-#include "reactor/session.h"
+#include "reactor/base/check.h"
+#include "reactor/services/session.h"
 #include "tests/support/scripted_socket_io.h"
 
 namespace echogw {

@@ -7,12 +7,12 @@
 #include <cstdint>
 #include <string>
 
-#include "reactor/check.h"
+#include "reactor/base/check.h"
 #include "reactor/options.h"
-#include "server/limit_fields.h"
-#include "server/requests.h"
+#include "server/admin/requests.h"
+#include "server/config/limit_fields.h"
 
-namespace echogw {
+namespace echogw::server {
 namespace {
 
 template <typename Message>
@@ -93,13 +93,15 @@ void Watch(std::uint8_t format, const std::string& text) {
 }
 
 }  // namespace
-}  // namespace echogw
+}  // namespace echogw::server
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size < 2) return 0;
   using Target = void (*)(std::uint8_t, const std::string&);
-  constexpr Target kTargets[] = {echogw::Resize, echogw::Move,  echogw::Drain, echogw::Rebalance,
-                                 echogw::Steer,  echogw::Watch, echogw::Limit};
+  constexpr Target kTargets[] = {echogw::server::Resize, echogw::server::Move,
+                                 echogw::server::Drain,  echogw::server::Rebalance,
+                                 echogw::server::Steer,  echogw::server::Watch,
+                                 echogw::server::Limit};
   kTargets[data[0] % std::size(kTargets)](data[1], std::string(data + 2, data + size));
   return 0;
 }

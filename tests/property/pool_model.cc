@@ -10,7 +10,7 @@
 #include "gtest/gtest.h"
 #include "tests/support/test_reactor.h"
 
-namespace echogw {
+namespace echogw::server {
 namespace {
 
 constexpr std::chrono::seconds kPatience{60};
@@ -200,4 +200,4 @@ void PoolModel::Finish() {
   pool_.reset();
 }
 
-}  // namespace echogw
+}  // namespace echogw::server

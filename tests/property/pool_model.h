@@ -14,7 +14,7 @@
 #include "tests/support/pool_fixture.h"
 #include "tests/support/random.h"
 
-namespace echogw {
+namespace echogw::server {
 
 class PoolModel {
  public:
@@ -92,4 +92,4 @@ class PoolModel {
   std::vector<std::string> trace_;
 };
 
-}  // namespace echogw
+}  // namespace echogw::server

@@ -4,7 +4,7 @@
 
 #include "gtest/gtest.h"
 
-namespace echogw {
+namespace echogw::server {
 namespace {
 
 constexpr std::size_t kClientsMax = 120;
@@ -99,4 +99,4 @@ void ModelClients::PumpWhileClosing() {
   std::erase_if(clients_, [](const Client& c) { return !c.stream->open(); });
 }
 
-}  // namespace echogw
+}  // namespace echogw::server

@@ -10,7 +10,7 @@
 #include "tests/support/pool_stream.h"
 #include "tests/support/random.h"
 
-namespace echogw {
+namespace echogw::server {
 
 class ModelClients {
  public:
@@ -61,4 +61,4 @@ class ModelClients {
   std::uint64_t salt_ = 0;  // of the last one that connected
 };
 
-}  // namespace echogw
+}  // namespace echogw::server

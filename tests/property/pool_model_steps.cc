@@ -7,7 +7,7 @@
 #include "gtest/gtest.h"
 #include "tests/property/pool_model.h"
 
-namespace echogw {
+namespace echogw::server {
 namespace {
 
 using std::chrono::hours;
@@ -288,4 +288,4 @@ void PoolModel::DrainGatewayToTheEnd() {
   Settle();
 }
 
-}  // namespace echogw
+}  // namespace echogw::server

@@ -14,7 +14,7 @@
 #include "gtest/gtest.h"
 #include "tests/support/descriptors.h"
 
-namespace echogw {
+namespace echogw::server {
 namespace {
 
 // In all. A pool of a new kind comes after each kStepsOfAPool.
@@ -48,4 +48,4 @@ TEST_F(PoolModelTest, RandomStepsAgreeWithTheModel) {
 }
 
 }  // namespace
-}  // namespace echogw
+}  // namespace echogw::server

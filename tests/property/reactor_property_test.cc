@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "gtest/gtest.h"
-#include "reactor/poller.h"
+#include "reactor/poll/poller.h"
 #include "tests/property/echo_swarm.h"
 #include "tests/support/descriptors.h"
 #include "tests/support/faulty_socket_io.h"

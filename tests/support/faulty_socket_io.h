@@ -9,7 +9,7 @@
 #include <atomic>
 #include <mutex>
 
-#include "reactor/socket_io.h"
+#include "reactor/net/socket_io.h"
 #include "tests/support/random.h"
 
 namespace echogw {

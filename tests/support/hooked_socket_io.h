@@ -5,7 +5,7 @@
 #include <functional>
 #include <optional>
 
-#include "reactor/socket_io.h"
+#include "reactor/net/socket_io.h"
 
 namespace echogw {
 

@@ -3,7 +3,7 @@
 
 #include <atomic>
 
-#include "reactor/clock.h"
+#include "reactor/base/clock.h"
 
 namespace echogw {
 

@@ -5,10 +5,10 @@
 #include <utility>
 
 #include "gtest/gtest.h"
-#include "reactor/check.h"
+#include "reactor/base/check.h"
 #include "tests/support/wait_until.h"
 
-namespace echogw {
+namespace echogw::server {
 
 PoolOptions LoopbackPool(std::uint32_t reactors) {
   PoolOptions options;
@@ -190,4 +190,4 @@ double MaxOverMean(const GatewayStats& stats) {
   return sum == 0 ? 1 : static_cast<double>(most * n) / static_cast<double>(sum);
 }
 
-}  // namespace echogw
+}  // namespace echogw::server

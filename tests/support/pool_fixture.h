@@ -12,7 +12,7 @@
 #include "tests/support/pool_stream.h"
 #include "tests/support/recording_log.h"
 
-namespace echogw {
+namespace echogw::server {
 
 // On 127.0.0.1 with a port of the kernel's choice, not pinned.
 [[nodiscard]] PoolOptions LoopbackPool(std::uint32_t reactors);
@@ -75,4 +75,4 @@ void ExpectSound(const GatewayStats& stats);
 // Largest number of connections of a serving reactor over the mean.
 [[nodiscard]] double MaxOverMean(const GatewayStats& stats);
 
-}  // namespace echogw
+}  // namespace echogw::server

@@ -7,7 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
-namespace echogw {
+namespace echogw::server {
 namespace {
 
 enum Kind : std::uint64_t { kPingPong, kSlowReader, kHalfClosed, kKinds };
@@ -147,4 +147,4 @@ void ClientLoad::Hold(std::uint64_t seed) {
   }
 }
 
-}  // namespace echogw
+}  // namespace echogw::server

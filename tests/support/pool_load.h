@@ -13,7 +13,7 @@
 #include "tests/support/pool_stream.h"
 #include "tests/support/random.h"
 
-namespace echogw {
+namespace echogw::server {
 
 struct LoadOptions {
   std::vector<std::uint16_t> ports;
@@ -68,4 +68,4 @@ class ClientLoad {
   std::vector<std::thread> threads_;
 };
 
-}  // namespace echogw
+}  // namespace echogw::server

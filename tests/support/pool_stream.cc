@@ -16,7 +16,7 @@
 #include "absl/strings/str_cat.h"
 #include "tests/support/wait_until.h"
 
-namespace echogw {
+namespace echogw::server {
 namespace {
 
 // Twice the period, so that any window of a period is one piece. The period is a prime: a piece
@@ -180,4 +180,4 @@ void StreamClient::Reset() {
   fd_.Reset();
 }
 
-}  // namespace echogw
+}  // namespace echogw::server

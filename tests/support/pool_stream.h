@@ -8,9 +8,9 @@
 #include <string>
 #include <string_view>
 
-#include "reactor/unique_fd.h"
+#include "reactor/base/unique_fd.h"
 
-namespace echogw {
+namespace echogw::server {
 
 // `size` bytes of the stream `salt` from `offset` on; at most kStreamChunk.
 inline constexpr std::size_t kStreamChunk = 65521;
@@ -75,4 +75,4 @@ class StreamClient {
   std::string error_;
 };
 
-}  // namespace echogw
+}  // namespace echogw::server

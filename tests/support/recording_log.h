@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "reactor/log_sink.h"
+#include "reactor/base/log_sink.h"
 
 namespace echogw {
 

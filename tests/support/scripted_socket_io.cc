@@ -4,7 +4,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "reactor/check.h"
+#include "reactor/base/check.h"
 
 namespace echogw {
 

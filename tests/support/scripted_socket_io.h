@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-#include "reactor/socket_io.h"
+#include "reactor/net/socket_io.h"
 
 namespace echogw {
 

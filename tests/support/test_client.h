@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "reactor/unique_fd.h"
+#include "reactor/base/unique_fd.h"
 
 namespace echogw {
 

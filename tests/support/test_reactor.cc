@@ -4,8 +4,8 @@
 #include <utility>
 
 #include "gtest/gtest.h"
-#include "reactor/check.h"
-#include "reactor/uring_engine.h"
+#include "reactor/base/check.h"
+#include "reactor/uring/uring_engine.h"
 #include "tests/support/wait_until.h"
 
 namespace echogw {

@@ -9,9 +9,9 @@
 #include <string>
 #include <vector>
 
+#include "reactor/net/socket.h"
 #include "reactor/reactor.h"
 #include "reactor/reactor_thread.h"
-#include "reactor/socket.h"
 #include "tests/support/recording_log.h"
 #include "tests/support/test_client.h"
 
@@ -36,7 +36,7 @@ struct TestReactorOptions {
   TlsContext* tls = nullptr;
   LogSink* log = nullptr;
   // Null: one of its own.
-  ConnectionGate* gate = nullptr;
+  ConnectionLimiter* gate = nullptr;
   // Of its own listener.
   Service service;
   // Without a listener of its own.
@@ -54,7 +54,7 @@ class TestReactor {
   [[nodiscard]] std::uint16_t port() const { return listener_->port; }
   [[nodiscard]] const TestListener& listener() const { return *listener_; }
   [[nodiscard]] Mailbox& mailbox() { return *mailbox_; }
-  [[nodiscard]] Outbox& outbox() { return outbox_; }
+  [[nodiscard]] Reports& outbox() { return outbox_; }
   [[nodiscard]] EventRing& events() { return events_; }
   [[nodiscard]] CounterSnapshot counters() const { return counters_.Read(); }
   [[nodiscard]] std::uint64_t closed(CloseReason reason) const {
@@ -93,9 +93,9 @@ class TestReactor {
   KernelSocketIo kernel_io_;
   RecordingLog log_;
   Counters counters_;
-  Outbox outbox_;
+  Reports outbox_;
   EventRing events_;
-  ConnectionGate own_gate_;
+  ConnectionLimiter own_gate_;
   std::unique_ptr<Mailbox> mailbox_;
   std::unique_ptr<TestListener> listener_;
   std::unique_ptr<Reactor> reactor_;

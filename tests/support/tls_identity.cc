@@ -9,7 +9,7 @@
 
 #include <memory>
 
-#include "reactor/check.h"
+#include "reactor/base/check.h"
 
 namespace echogw {
 namespace {

@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "reactor/unique_fd.h"
+#include "reactor/base/unique_fd.h"
 #include "tests/support/wait_until.h"
 
 namespace echogw {

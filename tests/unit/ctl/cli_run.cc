@@ -3,9 +3,9 @@
 #include <sstream>
 #include <utility>
 
-#include "ctl/commands.h"
+#include "ctl/cli/commands.h"
 
-namespace echogw {
+namespace echogw::ctl {
 
 CliRun RunWith(std::vector<std::string> arguments, CliTerminal terminal, Interrupt* interrupt) {
   std::ostringstream out;
@@ -33,4 +33,4 @@ CliRun RunNowhere(std::vector<std::string> arguments) {
   return RunWith(std::move(arguments), {}, nullptr);
 }
 
-}  // namespace echogw
+}  // namespace echogw::ctl

@@ -5,10 +5,10 @@
 #include <string>
 #include <vector>
 
-#include "ctl/cli.h"
-#include "ctl/interrupt.h"
+#include "ctl/cli/cli.h"
+#include "ctl/cli/interrupt.h"
 
-namespace echogw {
+namespace echogw::ctl {
 
 struct CliRun {
   int code = -1;
@@ -47,4 +47,4 @@ class InterruptingBuffer : public std::stringbuf {
   Interrupt& interrupt_;
 };
 
-}  // namespace echogw
+}  // namespace echogw::ctl

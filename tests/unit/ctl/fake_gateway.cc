@@ -8,7 +8,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 
-namespace echogw {
+namespace echogw::ctl {
 
 using namespace admin::v1;  // NOLINT: the file is about nothing else
 
@@ -303,4 +303,4 @@ Operation SampleOperation(OperationResult result) {
   return operation;
 }
 
-}  // namespace echogw
+}  // namespace echogw::ctl

@@ -14,7 +14,7 @@
 #include "echogw/admin/v1/admin.grpc.pb.h"
 #include "grpc/health/v1/health.grpc.pb.h"
 
-namespace echogw {
+namespace echogw::ctl {
 
 class FakeGateway : public admin::v1::Admin::Service {
  public:
@@ -196,4 +196,4 @@ admin::v1::Operation SampleOperation(admin::v1::OperationResult result);
 admin::v1::Connection SampleConnection(std::uint64_t id);
 admin::v1::Event SampleEvent(std::uint64_t id);
 
-}  // namespace echogw
+}  // namespace echogw::ctl

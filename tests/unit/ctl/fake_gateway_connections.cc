@@ -7,7 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "tests/unit/ctl/fake_gateway.h"
 
-namespace echogw {
+namespace echogw::ctl {
 
 using namespace admin::v1;  // NOLINT: the file is about nothing else
 
@@ -114,4 +114,4 @@ Event SampleEvent(std::uint64_t id) {
   return event;
 }
 
-}  // namespace echogw
+}  // namespace echogw::ctl

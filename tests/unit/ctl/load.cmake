@@ -1,13 +1,13 @@
 # Tests of the load engine and of the verbs bench and soak.
-add_library(echogw_load_echo_server STATIC load_echo_server.cc)
+add_library(echogw_load_echo_server STATIC engine/load_echo_server.cc)
 target_include_directories(echogw_load_echo_server PUBLIC ${PROJECT_SOURCE_DIR})
 target_link_libraries(echogw_load_echo_server
   PUBLIC echogw_load_engine GTest::gtest PRIVATE echogw_warnings)
 echogw_test(NAME load_engine_test LABEL unit TIMEOUT 60
-  SOURCES load_endpoint_test.cc load_error_log_test.cc load_histogram_test.cc load_pattern_test.cc load_run_test.cc
+  SOURCES engine/endpoint_test.cc engine/error_log_test.cc engine/histogram_test.cc engine/pattern_test.cc engine/load_run_test.cc
   LIBS echogw_load_engine echogw_load_echo_server)
 echogw_test(NAME load_bench_test LABEL unit TIMEOUT 60
-  SOURCES load_bench_test.cc load_cli.cc load_udp_test.cc LIBS echogw_ctl echogw_load echogw_load_echo_server)
+  SOURCES load/bench_test.cc load/load_cli.cc load/udp_test.cc LIBS echogw_ctl echogw_load echogw_load_echo_server)
 echogw_test(NAME load_soak_test LABEL unit TIMEOUT 60
-  SOURCES load_cli.cc load_ledger_test.cc load_soak_test.cc
+  SOURCES load/load_cli.cc load/ledger_test.cc load/soak_test.cc
   LIBS echogw_ctl echogw_load echogw_fake_gateway echogw_load_echo_server)

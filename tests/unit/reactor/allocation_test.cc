@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "reactor/udp_socket.h"
+#include "reactor/net/udp_socket.h"
 #include "tests/support/allocation_counter.h"
 #include "tests/support/udp_client.h"
 #include "tests/unit/reactor/reactor_test_base.h"

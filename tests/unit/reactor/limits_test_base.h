@@ -4,7 +4,7 @@
 #include <chrono>
 #include <cstdint>
 
-#include "reactor/timer_wheel.h"
+#include "reactor/base/timer_wheel.h"
 #include "tests/support/manual_clock.h"
 #include "tests/unit/reactor/reactor_test_base.h"
 
@@ -45,7 +45,7 @@ class LimitsTestBase : public ReactorTest {
   }
 
   ManualClock clock_;
-  SliceBox replies_;
+  PendingReplies replies_;
   std::uint64_t command_ = 0;
 };
 

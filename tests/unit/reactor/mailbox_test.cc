@@ -160,8 +160,8 @@ TEST_F(MailboxTest, FourProducersAndNoLostWakeUp) {
   EXPECT_EQ(taken, kProducers * kEach);
 }
 
-TEST(OutboxTest, GivesAllReportsInOrder) {
-  Outbox outbox;
+TEST(ReportsTest, GivesAllReportsInOrder) {
+  Reports outbox;
   EXPECT_TRUE(outbox.WaitFor(nanoseconds(0)).empty());
   for (std::uint64_t i = 0; i < 10; ++i) outbox.Push({.id = i});
   const std::vector<Report> taken = outbox.WaitFor(nanoseconds(0));
@@ -170,8 +170,8 @@ TEST(OutboxTest, GivesAllReportsInOrder) {
   EXPECT_TRUE(outbox.WaitFor(nanoseconds(0)).empty());
 }
 
-TEST(OutboxTest, AWaitingReaderIsWokenByAReport) {
-  Outbox outbox;
+TEST(ReportsTest, AWaitingReaderIsWokenByAReport) {
+  Reports outbox;
   std::thread pusher([&] { outbox.Push({.id = 42}); });
   const std::vector<Report> taken = outbox.WaitFor(kTestDeadline);
   pusher.join();
@@ -179,8 +179,8 @@ TEST(OutboxTest, AWaitingReaderIsWokenByAReport) {
   EXPECT_EQ(taken[0].id, 42U);
 }
 
-TEST(OutboxTest, InterruptEndsTheWaitOnce) {
-  Outbox outbox;
+TEST(ReportsTest, InterruptEndsTheWaitOnce) {
+  Reports outbox;
   outbox.Interrupt();
   const auto begun = std::chrono::steady_clock::now();
   EXPECT_TRUE(outbox.WaitFor(kTestDeadline).empty());

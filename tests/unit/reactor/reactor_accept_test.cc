@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "reactor/steering.h"
+#include "reactor/net/steering.h"
 #include "tests/support/faulty_socket_io.h"
 #include "tests/support/hooked_socket_io.h"
 #include "tests/support/manual_clock.h"

@@ -131,7 +131,7 @@ TEST_P(ReactorLimitsTest, ADrainThatIsTakenBackLeavesTheLimitsAsTheyWere) {
 // ---- numbers ----
 
 TEST_P(ReactorLimitsTest, TotalAndClientLimitsCountWhatIsThereAlready) {
-  ConnectionGate gate;
+  ConnectionLimiter gate;
   TestReactorOptions options = Limited({});
   options.gate = &gate;
   TestReactor reactor(options);
@@ -177,7 +177,7 @@ TEST_P(ReactorLimitsTest, TheLimitOfOneReactorIsLive) {
 }
 
 TEST_P(ReactorLimitsTest, CountsAndAgesGoAlongWithAMove) {
-  ConnectionGate gate;
+  ConnectionLimiter gate;
   const Limits limits{.max_connections_total = 100, .rate = 1 << 20, .max_age = kNanosPerSecond};
   TestReactorOptions options = Limited(limits);
   options.gate = &gate;
@@ -211,7 +211,7 @@ TEST_P(ReactorLimitsTest, CountsAndAgesGoAlongWithAMove) {
 }
 
 TEST_P(ReactorLimitsTest, ConnectionsThatEndWithTheirReactorAreNotCountedOn) {
-  ConnectionGate gate;
+  ConnectionLimiter gate;
   TestReactorOptions options = Limited({.max_connections_total = 100});
   options.gate = &gate;
   TestReactor a(options);

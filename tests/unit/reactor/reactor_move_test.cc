@@ -284,7 +284,7 @@ TEST_P(ReactorMoveTest, OneThatClosesGetsItsFinWhereItMoves) {
   options.deaf = true;
   TestReactor b(options);
   const auto client = a.Connect();
-  SliceBox box;
+  PendingReplies box;
   a.Post(CloseSome{.id = 1, .reply = &box, .refs = {{.id = 1, .slot = 0, .index = 0}}});
   a.Post(MoveConnections{.id = 2, .targets = {&b.mailbox()}});
   const std::string bytes = Pattern(100);

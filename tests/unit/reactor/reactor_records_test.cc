@@ -53,7 +53,7 @@ class ReactorRecordsTest : public ReactorTest {
     return all;
   }
 
-  SliceBox box_;
+  PendingReplies box_;
   std::uint64_t last_id_ = 0;
 };
 INSTANTIATE_TEST_SUITE_P(, ReactorRecordsTest, ::testing::ValuesIn(AllPollers()), PollerParamName);
@@ -271,8 +271,8 @@ TEST(EventRingTest, KeepsNothingForTheNextWatch) {
   EXPECT_TRUE(events.empty());
 }
 
-TEST(SliceBoxTest, BringsTheSliceToWhoWaitsForIt) {
-  SliceBox box;
+TEST(PendingRepliesTest, BringsTheSliceToWhoWaitsForIt) {
+  PendingReplies box;
   box.Expect(1);
   box.Expect(2);
   std::thread reactor([&] {
@@ -284,8 +284,8 @@ TEST(SliceBoxTest, BringsTheSliceToWhoWaitsForIt) {
   reactor.join();
 }
 
-TEST(SliceBoxTest, WhatNobodyWaitsForIsDropped) {
-  SliceBox box;
+TEST(PendingRepliesTest, WhatNobodyWaitsForIsDropped) {
+  PendingReplies box;
   box.Push({.id = 7});
   box.Expect(7);
   EXPECT_FALSE(box.WaitFor(7, std::chrono::nanoseconds(1)).has_value());

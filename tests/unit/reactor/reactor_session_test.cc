@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "tests/support/manual_clock.h"
-#include "tests/unit/reactor/proxy_headers.h"
 #include "tests/unit/reactor/reactor_test_base.h"
+#include "tests/unit/reactor/services/proxy_headers.h"
 
 namespace echogw {
 namespace {
@@ -73,7 +73,7 @@ TEST_P(ReactorSessionTest, AProxiedClientIsWhatOthersSee) {
   for (int i = 0; i < 10; ++i) reactor.Turn();
   client->Send(kLine.substr(20) + "hello");
   EXPECT_EQ(Take({&reactor}, *client, 5), "hello");
-  SliceBox box;
+  PendingReplies box;
   box.Expect(5);
   reactor.Post(ReadConnections{.id = 5, .reply = &box});
   reactor.Turn();
@@ -267,7 +267,7 @@ TEST_P(ReactorSessionTest, ANewRateForgivesWhatWasTooMuchForTheOld) {
   const auto client = reactor.Connect();
   for (int i = 0; i < 10; ++i) reactor.Turn();
   const std::uint64_t before = reactor.counters().sent_bytes;
-  SliceBox box;
+  PendingReplies box;
   reactor.Post(SetLimits{.id = 1, .reply = &box, .limits = {.rate = 1024 * 1024}});
   for (int i = 0; i < 10; ++i) {
     clock.Advance(kNanosPerSecond / 10);

@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "gtest/gtest.h"
-#include "reactor/poller.h"
+#include "reactor/poll/poller.h"
 #include "tests/support/descriptors.h"
 #include "tests/support/test_reactor.h"
 

@@ -58,9 +58,9 @@ class ReactorThreadTest : public DescriptorTest {
   SystemClock clock_;
   RecordingLog log_;
   Counters counters_;
-  Outbox outbox_;
+  Reports outbox_;
   EventRing events_;
-  ConnectionGate gate_;
+  ConnectionLimiter gate_;
   std::unique_ptr<Mailbox> mailbox_;
   std::unique_ptr<Reactor> reactor_;
 };

@@ -11,11 +11,11 @@
 #include <utility>
 #include <vector>
 
-#include "reactor/tls_stream.h"
+#include "reactor/services/tls_stream.h"
 #include "tests/support/manual_clock.h"
 #include "tests/support/tls_identity.h"
-#include "tests/unit/reactor/proxy_headers.h"
 #include "tests/unit/reactor/reactor_test_base.h"
+#include "tests/unit/reactor/services/proxy_headers.h"
 
 namespace echogw {
 namespace {
@@ -144,7 +144,7 @@ TEST_P(ReactorTlsTest, EchoesWithBothVersions) {
     for (const std::size_t size : {1U, 16383U, 16385U, 1U << 20U}) {
       ExpectEcho({&reactor}, *client, Pattern(size));
     }
-    SliceBox box;
+    PendingReplies box;
     box.Expect(5);
     reactor.Post(ReadConnections{.id = 5, .reply = &box});
     reactor.Turn();

@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "reactor/udp_socket.h"
+#include "reactor/net/udp_socket.h"
 #include "tests/support/faulty_socket_io.h"
 #include "tests/support/manual_clock.h"
 #include "tests/support/udp_client.h"

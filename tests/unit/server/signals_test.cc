@@ -11,9 +11,9 @@
 #include <string>
 
 #include "gtest/gtest.h"
-#include "reactor/unique_fd.h"
+#include "reactor/base/unique_fd.h"
 
-namespace echogw {
+namespace echogw::server {
 namespace {
 
 // A child that runs `body` with the writing end of a pipe, and what it wrote.
@@ -110,4 +110,4 @@ TEST(Signals, TheThreadEndsWithItsOwner) {
 }
 
 }  // namespace
-}  // namespace echogw
+}  // namespace echogw::server

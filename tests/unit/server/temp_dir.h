@@ -9,7 +9,7 @@
 
 #include "gtest/gtest.h"
 
-namespace echogw {
+namespace echogw::server {
 
 class TempDir {
  public:
@@ -40,4 +40,4 @@ class TempDir {
   std::string path_;
 };
 
-}  // namespace echogw
+}  // namespace echogw::server

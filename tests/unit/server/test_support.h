@@ -9,9 +9,9 @@
 #include <thread>
 #include <vector>
 
-#include "reactor/log_sink.h"
+#include "reactor/base/log_sink.h"
 
-namespace echogw {
+namespace echogw::server {
 
 // Keeps every line. Any thread.
 class RecordingLog final : public LogSink {
@@ -42,4 +42,4 @@ inline bool Eventually(const std::function<bool()>& condition,
   return true;
 }
 
-}  // namespace echogw
+}  // namespace echogw::server

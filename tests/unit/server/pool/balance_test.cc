@@ -11,7 +11,7 @@
 #include "gtest/gtest.h"
 #include "tests/support/random.h"
 
-namespace echogw {
+namespace echogw::server {
 namespace {
 
 using ::testing::Each;
@@ -215,4 +215,4 @@ TEST(PlanSharesTest, StaysInBoundsAndIsMonotonic) {
 }
 
 }  // namespace
-}  // namespace echogw
+}  // namespace echogw::server

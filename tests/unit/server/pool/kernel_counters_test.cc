@@ -6,7 +6,7 @@
 
 #include "gtest/gtest.h"
 
-namespace echogw {
+namespace echogw::server {
 namespace {
 
 constexpr char kNetstat[] =
@@ -57,4 +57,4 @@ TEST(KernelCountersTest, ReadsThoseOfThisKernel) {
 }
 
 }  // namespace
-}  // namespace echogw
+}  // namespace echogw::server

@@ -7,7 +7,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
-namespace echogw {
+namespace echogw::server {
 namespace {
 
 using ::testing::HasSubstr;
@@ -135,4 +135,4 @@ TEST(OperationLogTest, IsReadWhileItIsWritten) {
 }
 
 }  // namespace
-}  // namespace echogw
+}  // namespace echogw::server

@@ -12,13 +12,13 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "reactor/socket.h"
+#include "reactor/net/socket.h"
 #include "tests/support/descriptors.h"
 #include "tests/support/pool_fixture.h"
 #include "tests/support/pool_rlimit.h"
 #include "tests/support/test_reactor.h"
 
-namespace echogw {
+namespace echogw::server {
 namespace {
 
 using ::testing::ElementsAre;
@@ -271,4 +271,4 @@ TEST_F(PoolGrowFailsTest, ListenersBeyondWhatSelectCanWatch) {
 }
 
 }  // namespace
-}  // namespace echogw
+}  // namespace echogw::server

@@ -10,7 +10,7 @@
 #include "tests/support/pool_fixture.h"
 #include "tests/support/wait_until.h"
 
-namespace echogw {
+namespace echogw::server {
 namespace {
 
 using std::chrono::milliseconds;
@@ -324,4 +324,4 @@ TEST_F(PoolShrinkTimeoutTest, TheGatewayDrainsAllTheSame) {
 }
 
 }  // namespace
-}  // namespace echogw
+}  // namespace echogw::server

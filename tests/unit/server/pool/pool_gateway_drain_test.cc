@@ -14,7 +14,7 @@
 #include "tests/support/pool_fixture.h"
 #include "tests/support/wait_until.h"
 
-namespace echogw {
+namespace echogw::server {
 namespace {
 
 using std::chrono::hours;
@@ -368,4 +368,4 @@ TEST_F(GatewayDrainTest, LeavesDrainedAndParkedReactorsAsTheyAre) {
 }
 
 }  // namespace
-}  // namespace echogw
+}  // namespace echogw::server

@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "gtest/gtest.h"
-#include "reactor/uring_engine.h"
+#include "reactor/uring/uring_engine.h"
 #include "tests/support/descriptors.h"
 #include "tests/support/pool_fixture.h"
 #include "tests/support/pool_load.h"
@@ -24,7 +24,7 @@
 #include "tests/support/receive.h"
 #include "tests/support/wait_until.h"
 
-namespace echogw {
+namespace echogw::server {
 namespace {
 
 LimitsChange Numbers(std::uint64_t total, std::uint64_t per_client) {
@@ -225,4 +225,4 @@ TEST_F(PoolLimitsTest, CountsAreExactWhateverHappens) {
 }
 
 }  // namespace
-}  // namespace echogw
+}  // namespace echogw::server

@@ -8,14 +8,14 @@
 #include <vector>
 
 #include "gtest/gtest.h"
-#include "reactor/uring_engine.h"
+#include "reactor/uring/uring_engine.h"
 #include "tests/support/descriptors.h"
 #include "tests/support/pool_fixture.h"
 #include "tests/support/pool_load.h"
 #include "tests/support/random.h"
 #include "tests/support/wait_until.h"
 
-namespace echogw {
+namespace echogw::server {
 namespace {
 
 struct LiveCase {
@@ -214,4 +214,4 @@ TEST(PoolLiveCanaryTest, ClosedListenersAreNoticed) {
 }
 
 }  // namespace
-}  // namespace echogw
+}  // namespace echogw::server

@@ -11,7 +11,7 @@
 #include "tests/support/random.h"
 #include "tests/support/wait_until.h"
 
-namespace echogw {
+namespace echogw::server {
 namespace {
 
 using std::chrono::milliseconds;
@@ -261,4 +261,4 @@ TEST_F(RebalanceTest, IsSwitchedWhileOperationsRun) {
 }
 
 }  // namespace
-}  // namespace echogw
+}  // namespace echogw::server

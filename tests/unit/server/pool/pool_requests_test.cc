@@ -9,7 +9,7 @@
 #include "tests/support/pool_fixture.h"
 #include "tests/support/wait_until.h"
 
-namespace echogw {
+namespace echogw::server {
 namespace {
 
 using std::chrono::hours;
@@ -247,4 +247,4 @@ TEST_F(PoolRequestsTest, RequestsRaceWithResizes) {
 }
 
 }  // namespace
-}  // namespace echogw
+}  // namespace echogw::server

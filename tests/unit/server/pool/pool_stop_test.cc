@@ -9,7 +9,7 @@
 #include "tests/support/pool_fixture.h"
 #include "tests/support/wait_until.h"
 
-namespace echogw {
+namespace echogw::server {
 namespace {
 
 using std::chrono::hours;
@@ -148,4 +148,4 @@ TEST_F(PoolStopTest, WithTheAutomaticModeOn) {
 }
 
 }  // namespace
-}  // namespace echogw
+}  // namespace echogw::server

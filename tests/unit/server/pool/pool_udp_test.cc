@@ -15,7 +15,7 @@
 #include "tests/support/udp_client.h"
 #include "tests/support/wait_until.h"
 
-namespace echogw {
+namespace echogw::server {
 namespace {
 
 using std::chrono::hours;
@@ -217,4 +217,4 @@ TEST_F(PoolUdpTest, APortThatIsTakenIsRefused) {
 }
 
 }  // namespace
-}  // namespace echogw
+}  // namespace echogw::server

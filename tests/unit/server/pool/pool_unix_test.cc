@@ -21,7 +21,7 @@
 #include "tests/support/receive.h"
 #include "tests/support/wait_until.h"
 
-namespace echogw {
+namespace echogw::server {
 namespace {
 
 // Blocks; its calls give up after a time that only a hung test reaches.
@@ -192,4 +192,4 @@ TEST_F(PoolUnixTest, ADrainOfTheGatewayEndsThem) {
 }
 
 }  // namespace
-}  // namespace echogw
+}  // namespace echogw::server

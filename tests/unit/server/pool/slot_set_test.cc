@@ -14,7 +14,7 @@
 #include "tests/support/pool_fixture.h"
 #include "tests/support/pool_rlimit.h"
 
-namespace echogw {
+namespace echogw::server {
 namespace {
 
 using ::testing::ElementsAre;
@@ -219,4 +219,4 @@ TEST_F(SlotSetTest, SynDropHoldsForParkedSlotsToo) {
 }
 
 }  // namespace
-}  // namespace echogw
+}  // namespace echogw::server

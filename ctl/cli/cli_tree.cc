@@ -1,0 +1,157 @@
+#include "ctl/cli/cli_tree.h"
+
+#include <CLI/Config.hpp>
+#include <CLI/Error.hpp>
+#include <CLI/Formatter.hpp>
+#include <chrono>
+#include <cstdlib>
+
+#include "absl/strings/str_cat.h"
+#include "ctl/cli/option_set.h"
+#include "ctl/cli/version.h"
+#include "ctl/describe/fill.h"
+#include "ctl/describe/model.h"
+#include "ctl/gateway/target.h"
+
+namespace echogw::ctl {
+namespace {
+
+constexpr Duration kMaxTimeout = std::chrono::hours(24);
+constexpr std::size_t kHelpWidth = 80;
+constexpr std::size_t kOptionColumn = 34;
+
+// CLI11's help without its notes on which options go together: the parser says that when it counts.
+class HelpFormatter : public CLI::Formatter {
+ public:
+  HelpFormatter() {
+    column_width(kOptionColumn);
+    label("SUBCOMMAND", "COMMAND");
+    label("Positionals", "Arguments");
+  }
+  std::string make_option_opts(const CLI::Option* option) const override {
+    // Flags take nothing; an argument's own name says what it is.
+    if (option->get_positional()) return "";
+    std::string text;
+    if (!option->get_type_name().empty()) text = " " + option->get_type_name();
+    if (option->get_expected_min() == 0 && !text.empty())
+      text = " [" + option->get_type_name() + "]";
+    if (!option->get_envname().empty()) text += " or " + option->get_envname();
+    return text;
+  }
+};
+
+std::string ExitCodeLines(const std::vector<ExitMeaning>& codes) {
+  std::string text;
+  for (const auto& [code, meaning] : codes) {
+    text += Fill(meaning, kHelpWidth, absl::StrCat("  ", code, "  "), "     ");
+  }
+  return text;
+}
+
+// What stands below the options in the help of a verb.
+std::string VerbFooter(const CommandHelp& help) {
+  std::string text = absl::StrCat("Examples:\n", std::string(help.examples), "\n");
+  for (const std::string& paragraph : Paragraphs(help.details)) {
+    absl::StrAppend(&text, "\n", Fill(paragraph, kHelpWidth, "", ""));
+  }
+  return absl::StrCat(text, "\nExit codes:\n", ExitCodeLines(ExitCodesOf(help)),
+                      "\n-o, --target and --timeout may be given too: see 'echogwctl --help'.");
+}
+
+}  // namespace
+
+const char kProgramExamples[] = R"(  echogwctl stats --watch
+  echogwctl conns --sort idle --limit 20
+  echogwctl resize 4 --wait
+  echogwctl drain --wait --deadline 1m
+  echogwctl -o json reactors
+  ECHOGW_TARGET=unix:/run/echogw/admin.sock echogwctl health)";
+
+const char kProgramDetails[] =
+    "Results go to the standard output, everything else to the standard error, each error as one "
+    "line that says what to do. Colour is used on a terminal only, and not when NO_COLOR is set or "
+    "TERM is dumb.\n\n"
+    "Durations carry a unit: 500ms, 1s, 2m, 1h, 1m30s. Sizes are bytes, or KiB, MiB and GiB.";
+
+CliTree::CliTree(const std::vector<std::unique_ptr<Command>>& commands)
+    : app_("Watches and controls an echogw gateway through its admin API.", "echogwctl") {
+  app_.set_help_flag("-h,--help", "Show this help and end");
+  app_.set_version_flag("--version", absl::StrCat("echogwctl ", kCtlVersion),
+                        "Show the version of echogwctl and end");
+  app_.footer(absl::StrCat("Examples:\n", kProgramExamples, R"(
+
+Durations carry a unit: 500ms, 1s, 2m, 1h.
+Exit codes: 0 ok, 1 refused or failed, 2 usage, 3 unreachable or too late, 4 cut short.
+'echogwctl COMMAND --help' shows the options, examples and exit codes of a command;
+'echogwctl man' is the manual, and 'echogwctl completion bash' lets Tab complete all this.)"));
+  // Verbs inherit it.
+  app_.formatter(std::make_shared<HelpFormatter>());
+  // Global options may stand before or after the verb.
+  app_.fallthrough();
+  app_.require_subcommand(0, 1);
+  AddGlobals();
+  for (const auto& command : commands) AddVerb(*command);
+}
+
+void CliTree::AddGlobals() {
+  OptionSet options(app_);
+  options.Choice("-o,--output", &globals_.format, {"table", "json", "yaml"},
+                 "How results are written (table)");
+  options
+      .Custom(
+          "--target", "HOST:PORT|unix:PATH",
+          [this](const std::string& text) {
+            globals_.target = text;
+            return CheckTarget(text);
+          },
+          absl::StrCat("The gateway's admin address (", kDefaultTarget, ")"))
+      .Env("ECHOGW_TARGET");
+  options.Custom(
+      "--timeout", "DURATION",
+      [this](const std::string& text) -> absl::Status {
+        const auto timeout = ParseDuration(text);
+        if (!timeout.ok()) return timeout.status();
+        if (*timeout <= Duration::zero() || *timeout > kMaxTimeout) {
+          return absl::InvalidArgumentError(
+              absl::StrCat("'", text, "' is out of range; use more than nothing and at most 24h"));
+        }
+        globals_.timeout = *timeout;
+        return absl::OkStatus();
+      },
+      "How long to wait for an answer (5s)");
+  AddAccess(options);
+}
+
+void CliTree::AddAccess(OptionSet& options) {
+  AccessOptions& access = globals_.access;
+  options.Flag("--tls", &access.tls, "Talk to the gateway by TLS; the system's CAs vouch for it")
+      .Env("ECHOGW_TLS");
+  const auto file = [&options](const char* name, const char* variable, std::string* path,
+                               const char* help) { options.File(name, path, help).Env(variable); };
+  file("--ca-cert", "ECHOGW_CA_CERT", &access.ca_cert, "By TLS; the CAs in this file vouch for it");
+  file("--client-cert", "ECHOGW_CLIENT_CERT", &access.client_cert,
+       "By TLS; show this certificate (PEM)");
+  file("--client-key", "ECHOGW_CLIENT_KEY", &access.client_key, "The private key of it (PEM)");
+  options
+      .Text("--server-name", &access.server_name,
+            "By TLS; the name in the gateway's certificate, if not that of the target")
+      .Env("ECHOGW_SERVER_NAME");
+  file("--token-file", "ECHOGW_TOKEN_FILE", &access.token_file,
+       "Send the token in this file; ECHOGW_TOKEN may hold it instead");
+  const char* token = std::getenv("ECHOGW_TOKEN");
+  if (token != nullptr) access.token = token;
+}
+
+void CliTree::AddVerb(Command& command) {
+  const CommandHelp help = command.Help();
+  names_.emplace_back(help.name);
+  CLI::App* verb = app_.add_subcommand(names_.back(), std::string(help.summary));
+  verb->fallthrough();
+  verb->group("Commands");
+  verb->footer(VerbFooter(help));
+  OptionSet options(*verb);
+  command.AddOptions(options);
+  command_of_[verb] = &command;
+}
+
+}  // namespace echogw::ctl

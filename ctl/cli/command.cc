@@ -1,0 +1,15 @@
+#include "ctl/cli/command.h"
+
+#include <algorithm>
+
+namespace echogw::ctl {
+
+ExitCode Fail(CommandContext& context, ExitCode code, std::string_view message) {
+  // One line whatever a server put into it.
+  std::string line(message);
+  std::replace(line.begin(), line.end(), '\n', ' ');
+  context.err << "echogwctl: " << line << '\n' << std::flush;
+  return code;
+}
+
+}  // namespace echogw::ctl

@@ -1,0 +1,81 @@
+// One verb of echogwctl. Each verb is a class of its own file with a factory in its header
+// (`std::unique_ptr<Command> MakeStatsCommand();`); ctl/commands.cc lists the factories, ctl/cli.cc
+// parses the command line and runs the one that was named. A verb reaches the world only through
+// its context, so that tests need neither a terminal nor a process.
+#pragma once
+
+#include <istream>
+#include <memory>
+#include <ostream>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ctl/cli/exit_code.h"
+
+namespace echogw::ctl {
+
+class Client;
+class Interrupt;
+class OptionSet;
+struct CliModel;
+
+enum class OutputFormat { kTable, kJson, kYaml };
+
+// What a verb is given. Everything outlives Run().
+struct CommandContext {
+  // Connects at its first use.
+  Client& client;
+  Interrupt& interrupt;
+  // Data and nothing else; ends up in pipes and files.
+  std::ostream& out;
+  // Progress and errors, in every format.
+  std::ostream& err;
+  OutputFormat format = OutputFormat::kTable;
+  bool out_is_terminal = false;
+  bool err_is_terminal = false;
+  // Only ever true together with out_is_terminal.
+  bool colour = false;
+  // Where a question on the error stream gets its answer; null when nobody can be asked.
+  std::istream* in = nullptr;
+  bool in_is_terminal = false;
+  // The whole command line, for the verbs that describe it.
+  const CliModel* cli = nullptr;
+};
+
+// What an exit code of one verb means; no full stop.
+struct ExitMeaning {
+  int code = 0;
+  // Empty: the verb never ends with this code.
+  std::string_view meaning;
+};
+
+struct CommandHelp {
+  std::string_view name;
+  // One line for the list of verbs, no full stop.
+  std::string_view summary;
+  // Lines of "  echogwctl ...", with remarks after "  # ".
+  std::string_view examples;
+  // What there is to know beyond the summary: paragraphs without line ends, parted by one empty
+  // line. --help and the manual fill the lines.
+  std::string_view details = {};
+  // Only codes whose meaning differs from the usual one: see CommonExitCodes().
+  std::vector<ExitMeaning> exit_codes = {};
+};
+
+class Command {
+ public:
+  virtual ~Command() = default;
+
+  [[nodiscard]] virtual CommandHelp Help() const = 0;
+  // Declares options and arguments; their values land in members before Run. Called once.
+  virtual void AddOptions(OptionSet& options) = 0;
+  // Called at most once, after a parse without errors. Blocks until the verb is done.
+  [[nodiscard]] virtual ExitCode Run(CommandContext& context) = 0;
+};
+
+// Writes "echogwctl: MESSAGE" to the error stream and returns `code`, so that a verb can end with
+// `return Fail(context, ExitCode::kUsage, "...")`. The message is one line that says what to do.
+ExitCode Fail(CommandContext& context, ExitCode code, std::string_view message);
+
+}  // namespace echogw::ctl

@@ -1,0 +1,98 @@
+// The options of one verb. A thin face over CLI11, so that its large header is compiled in two
+// files rather than in each verb, and so that every bad value reads the same. Not thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "ctl/cli/duration.h"
+
+namespace CLI {
+class App;
+class Option;
+}  // namespace CLI
+
+namespace echogw::ctl {
+
+// What may be said about an option after it is added; each call returns the option again.
+class OptionHandle {
+ public:
+  explicit OptionHandle(CLI::Option* option) : option_(option) {}
+  OptionHandle& Required();
+  // The value may be left out and is `text` then: `--watch` or `--watch 2s`.
+  OptionHandle& OptionalValue(std::string text);
+  OptionHandle& Excludes(const OptionHandle& other);
+  OptionHandle& Needs(const OptionHandle& other);
+  // May be given more than once, an argument also several times in a row.
+  OptionHandle& Repeatable();
+  // Read from this environment variable when it is not on the command line.
+  OptionHandle& Env(const std::string& name);
+
+ private:
+  CLI::Option* option_;
+};
+
+// Names are CLI11's: "-w,--watch" for an option, "address" for an argument by position. What is
+// not given leaves its target alone, so the member's initial value is the default. The help text
+// states defaults and units.
+class OptionSet {
+ public:
+  using Setter = std::function<absl::Status(const std::string& text)>;
+  struct Range {
+    std::uint64_t min = 0;
+    std::uint64_t max = std::numeric_limits<std::uint64_t>::max();
+  };
+
+  explicit OptionSet(CLI::App& app) : app_(app) {}
+
+  OptionHandle Flag(const std::string& names, bool* value, const std::string& help);
+  OptionHandle Text(const std::string& names, std::string* value, const std::string& help);
+  OptionHandle Text(const std::string& names, std::optional<std::string>* value,
+                    const std::string& help);
+  // As Text, for the path of a file.
+  OptionHandle File(const std::string& names, std::string* value, const std::string& help);
+  // One of `choices`, exactly.
+  OptionHandle Choice(const std::string& names, std::string* value,
+                      std::vector<std::string> choices, const std::string& help);
+  OptionHandle Count(const std::string& names, std::uint64_t* value, Range range,
+                     const std::string& help);
+  OptionHandle Count(const std::string& names, std::uint32_t* value, Range range,
+                     const std::string& help);
+  OptionHandle Count(const std::string& names, std::optional<std::uint32_t>* value, Range range,
+                     const std::string& help);
+  OptionHandle Count(const std::string& names, std::optional<std::uint64_t>* value, Range range,
+                     const std::string& help);
+  // Several numbers, as in `1 2`, `1,2` or a repeated option, in order.
+  OptionHandle Counts(const std::string& names, std::vector<std::uint64_t>* values, Range range,
+                      const std::string& help);
+  // A number of bytes, as in 64, 4KiB or 1MiB.
+  OptionHandle Size(const std::string& names, std::uint64_t* value, Range range,
+                    const std::string& help);
+  // Not negative and finite, as in 0.5 or 2000.
+  OptionHandle Real(const std::string& names, double* value, const std::string& help);
+  // 500ms, 1s, 2m, 1h; at least `min`.
+  OptionHandle Time(const std::string& names, Duration* value, const std::string& help,
+                    Duration min = Duration::zero());
+  OptionHandle Time(const std::string& names, std::optional<Duration>* value,
+                    const std::string& help, Duration min = Duration::zero());
+  // One or more values, in order.
+  OptionHandle List(const std::string& names, std::vector<std::string>* values,
+                    const std::string& help);
+  // Anything else: `set` gets the text and refuses with a Status whose message completes the
+  // sentence "echogwctl VERB: NAME: ...". `type` stands for the value in the help: words for any
+  // value in capitals, values to be typed as they are in small letters, parted by '|', as in
+  // "on|off" or "drained|connections=N". Shell completion offers the latter.
+  OptionHandle Custom(const std::string& names, const std::string& type, Setter set,
+                      const std::string& help);
+
+ private:
+  CLI::App& app_;
+};
+
+}  // namespace echogw::ctl

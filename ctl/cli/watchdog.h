@@ -1,0 +1,44 @@
+// Ends a stream that stays silent for too long. gRPC gives a stream one deadline for its whole
+// life, which is wrong for one that is meant to last. Owns a thread; made and fed by the thread
+// that reads the stream.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <thread>
+
+#include "ctl/cli/duration.h"
+
+namespace echogw::ctl {
+
+class Watchdog {
+ public:
+  // Calls `bite` once, on its own thread, when `limit` passes without Feed() or Stop().
+  Watchdog(Duration limit, std::function<void()> bite);
+  ~Watchdog();
+  Watchdog(const Watchdog&) = delete;
+  Watchdog& operator=(const Watchdog&) = delete;
+
+  // Starts the time anew.
+  void Feed();
+  // For good.
+  void Stop();
+  [[nodiscard]] bool has_bitten() const;
+
+ private:
+  void Run();
+
+  const Duration limit_;
+  const std::function<void()> bite_;
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  // Under mutex_.
+  std::chrono::steady_clock::time_point due_;
+  bool stopped_ = false;
+  bool bitten_ = false;
+  std::thread thread_;
+};
+
+}  // namespace echogw::ctl

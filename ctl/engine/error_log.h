@@ -1,0 +1,79 @@
+// ErrorLog: what went wrong with the connections of a load, counted by kind and errno, with the
+// first few spelled out. A value: one writer, merged once the writers ended. Errors are rare, so
+// that it may allocate.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace echogw::ctl::load {
+
+enum class ErrorKind {
+  // The connection was refused or failed before it stood.
+  kConnect,
+  // It did not stand within the connect timeout.
+  kConnectTimeout,
+  // This machine ran out of something: source ports, open files, memory. No fault of the server.
+  kClientLimit,
+  // The server sent RST.
+  kReset,
+  // The server closed before it had echoed all, or without being asked to.
+  kEarlyEof,
+  // The echo differs from what was sent.
+  kWrongBytes,
+  // The server sent more than it got.
+  kSurplusBytes,
+  // No progress within the timeout, or an answer missing at the end.
+  kTimeout,
+  // Any other error of the socket.
+  kIo,
+};
+
+// "connect", "connect-timeout", "client-limit" and so on.
+[[nodiscard]] std::string_view ErrorKindName(ErrorKind kind);
+
+// "ECONNREFUSED", "" for 0, "errno 9999" for a number without a name.
+[[nodiscard]] std::string ErrnoName(int error);
+
+class ErrorLog {
+ public:
+  // The most errors of a kind and errno that are spelled out; the counts go on.
+  static constexpr std::uint64_t kDetails = 5;
+
+  struct Detail {
+    std::chrono::system_clock::time_point time{};
+    ErrorKind kind = ErrorKind::kIo;
+    int error = 0;
+    // Counts the connections of the load from 0.
+    std::uint64_t connection = 0;
+    // 0 when it had none.
+    std::uint16_t local_port = 0;
+    // Bytes of its stream that had come back right.
+    std::uint64_t offset = 0;
+    // Empty, or more of it: "expected 0x41, got 0x42".
+    std::string text{};
+  };
+  using Key = std::pair<ErrorKind, int>;
+
+  void Add(Detail detail);
+  void Merge(const ErrorLog& other);
+
+  [[nodiscard]] std::uint64_t total() const { return total_; }
+  [[nodiscard]] std::uint64_t CountOf(ErrorKind kind) const;
+  [[nodiscard]] const std::map<Key, std::uint64_t>& counts() const { return counts_; }
+  // At most kDetails of each kind, errno and thread, in order of time.
+  [[nodiscard]] const std::vector<Detail>& details() const { return details_; }
+
+ private:
+  std::uint64_t total_ = 0;
+  std::map<Key, std::uint64_t> counts_;
+  std::vector<Detail> details_;
+};
+
+}  // namespace echogw::ctl::load

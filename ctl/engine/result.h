@@ -1,0 +1,71 @@
+// What a load found. Plain values: each thread fills one, and they are merged after the join.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "ctl/engine/error_log.h"
+#include "ctl/engine/histogram.h"
+
+namespace echogw::ctl::load {
+
+// A connection that took longer than LoadOptions::slow_threshold.
+struct SlowConnection {
+  enum class What { kConnect, kFirstEcho };
+  // When it ended.
+  std::chrono::system_clock::time_point time;
+  What what = What::kConnect;
+  std::chrono::nanoseconds took{0};
+  std::uint64_t connection = 0;
+  std::uint16_t local_port = 0;
+};
+
+struct LoadResult {
+  // The most slow connections of a thread that are written down; the count goes on.
+  static constexpr std::size_t kSlowDetails = 20;
+
+  // Latency of the messages that were sent, or due, after the warm-up. In a stream: from the time a
+  // message was sent (with a rate: was due) to its last byte. In churn: from connect to the last
+  // byte.
+  Histogram latency;
+  Histogram connect_latency;
+  ErrorLog errors;
+  std::uint64_t slow_count = 0;
+  std::vector<SlowConnection> slow;
+
+  // Of the whole load: connects begun and done, messages and bytes that came back right, wrong
+  // bytes.
+  std::uint64_t connects_begun = 0;
+  std::uint64_t connects = 0;
+  std::uint64_t messages = 0;
+  std::uint64_t verified_bytes = 0;
+  std::uint64_t wrong_bytes = 0;
+  // Connections that stood at the end, and had every answer, before they were closed.
+  std::uint64_t alive_at_end = 0;
+
+  // Messages that were due or under way, but neither answered nor given up, when the wait for the
+  // last answers ended: the endpoint is slower than the rate asked for.
+  std::uint64_t unfinished = 0;
+
+  // Of the measured time only, which starts after the warm-up and ends with the load, before
+  // the last answers are collected. Connects are those of the measured time in churn mode, and all
+  // of them otherwise.
+  std::chrono::steady_clock::time_point measured_from;
+  std::chrono::nanoseconds measured{0};
+  std::uint64_t measured_messages = 0;
+  std::uint64_t measured_connects = 0;
+  // Time it took to open the connections of a stream load.
+  std::chrono::nanoseconds connect_phase{0};
+  // CPU time, user and system, of the load's threads in the measured time.
+  std::chrono::nanoseconds measured_cpu{0};
+  // Stop() was called before the load was over.
+  bool interrupted = false;
+
+  // Adds the result of another thread of the same load. Times are the longest, because the threads
+  // ran side by side; CPU times add up.
+  void Merge(const LoadResult& other);
+};
+
+}  // namespace echogw::ctl::load

@@ -1,0 +1,154 @@
+#include "ctl/gateway/access.h"
+
+#include <grpcpp/create_channel.h>
+#include <grpcpp/security/credentials.h>
+#include <grpcpp/support/client_interceptor.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <string_view>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+
+namespace echogw::ctl {
+namespace {
+
+absl::Status Bad(const std::string& option, const std::string& what) {
+  return absl::InvalidArgumentError(absl::StrCat(option, ": ", what));
+}
+
+absl::StatusOr<std::string> ReadFile(const std::string& option, const std::string& path) {
+  errno = 0;
+  std::ifstream file(path, std::ios::binary);
+  std::string text((std::istreambuf_iterator<char>(file)), {});
+  if (!file || text.empty()) {
+    const std::string why = errno == 0 ? "it is empty" : ::strerrordesc_np(errno);
+    return Bad(option, absl::StrCat("cannot read '", path, "': ", why));
+  }
+  return text;
+}
+
+// gRPC would take anything, and fail every handshake.
+absl::Status ReadPem(const std::string& option, const std::string& path, const std::string& what,
+                     std::string& text) {
+  if (path.empty()) return absl::OkStatus();
+  auto read = ReadFile(option, path);
+  if (!read.ok()) return read.status();
+  std::string end = absl::StrCat(what, "-----");
+  absl::AsciiStrToUpper(&end);
+  if (!absl::StrContains(*read, "-----BEGIN ") || !absl::StrContains(*read, end)) {
+    return Bad(option, absl::StrCat("'", path, "' holds no ", what, " in PEM"));
+  }
+  text = *std::move(read);
+  return absl::OkStatus();
+}
+
+// What RFC 6750 lets a bearer token have; anything else would break the header.
+bool IsToken(const std::string& text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](unsigned char c) {
+    return absl::ascii_isalnum(c) ||
+           std::string_view("-._~+/=").find(static_cast<char>(c)) != std::string_view::npos;
+  });
+}
+
+bool StaysOnThisMachine(const std::string& target) {
+  return absl::StartsWith(target, "unix:") || absl::StartsWith(target, "127.") ||
+         absl::StartsWith(target, "[::1]:") || absl::StartsWith(target, "localhost:");
+}
+
+absl::Status LoadToken(const AccessOptions& options, const std::string& target, Access& access) {
+  const bool from_file = !options.token_file.empty();
+  const std::string source = from_file ? "--token-file" : "ECHOGW_TOKEN";
+  std::string token = options.token;
+  if (from_file) {
+    auto read = ReadFile(source, options.token_file);
+    if (!read.ok()) return read.status();
+    token = *std::move(read);
+  }
+  absl::StripAsciiWhitespace(&token);
+  if (!from_file && token.empty()) return absl::OkStatus();
+  if (!IsToken(token)) {
+    return Bad(source, "one token is wanted, of letters, digits and -._~+/= only");
+  }
+  if (!access.tls && !StaysOnThisMachine(target)) {
+    return Bad(source, absl::StrCat("the token would go to ", target,
+                                    " in plain text; use --tls or --ca-cert"));
+  }
+  access.token = std::move(token);
+  return absl::OkStatus();
+}
+
+class TokenInterceptor final : public grpc::experimental::Interceptor {
+ public:
+  explicit TokenInterceptor(const std::string& header) : header_(header) {}
+  void Intercept(grpc::experimental::InterceptorBatchMethods* methods) override {
+    if (methods->QueryInterceptionHookPoint(
+            grpc::experimental::InterceptionHookPoints::PRE_SEND_INITIAL_METADATA)) {
+      methods->GetSendInitialMetadata()->emplace("authorization", header_);
+    }
+    methods->Proceed();
+  }
+
+ private:
+  const std::string& header_;
+};
+
+// The channel owns it; it outlives the calls.
+class TokenInterceptors final : public grpc::experimental::ClientInterceptorFactoryInterface {
+ public:
+  explicit TokenInterceptors(const std::string& token) : header_("Bearer " + token) {}
+  grpc::experimental::Interceptor* CreateClientInterceptor(
+      grpc::experimental::ClientRpcInfo* /*call*/) override {
+    return new TokenInterceptor(header_);
+  }
+
+ private:
+  const std::string header_;
+};
+
+}  // namespace
+
+absl::StatusOr<Access> LoadAccess(const AccessOptions& options, const std::string& target) {
+  Access access;
+  access.server_name = options.server_name;
+  access.tls = options.tls || !options.ca_cert.empty() || !options.client_cert.empty() ||
+               !options.client_key.empty() || !options.server_name.empty();
+  if (options.client_cert.empty() != options.client_key.empty()) {
+    return absl::InvalidArgumentError("--client-cert and --client-key are of use together only");
+  }
+  for (const auto& [option, path, what, text] :
+       {std::tuple("--ca-cert", &options.ca_cert, "certificate", &access.ca_cert),
+        std::tuple("--client-cert", &options.client_cert, "certificate", &access.client_cert),
+        std::tuple("--client-key", &options.client_key, "private key", &access.client_key)}) {
+    if (auto status = ReadPem(option, *path, what, *text); !status.ok()) return status;
+  }
+  if (auto status = LoadToken(options, target, access); !status.ok()) return status;
+  return access;
+}
+
+std::shared_ptr<grpc::Channel> OpenChannel(const std::string& target, const Access& access,
+                                           grpc::ChannelArguments arguments) {
+  std::shared_ptr<grpc::ChannelCredentials> credentials = grpc::InsecureChannelCredentials();
+  if (access.tls) {
+    credentials = grpc::SslCredentials({.pem_root_certs = access.ca_cert,
+                                        .pem_private_key = access.client_key,
+                                        .pem_cert_chain = access.client_cert});
+    if (!access.server_name.empty()) arguments.SetSslTargetNameOverride(access.server_name);
+  }
+  std::vector<std::unique_ptr<grpc::experimental::ClientInterceptorFactoryInterface>> interceptors;
+  if (!access.token.empty()) {
+    interceptors.push_back(std::make_unique<TokenInterceptors>(access.token));
+  }
+  return grpc::experimental::CreateCustomChannelWithInterceptors(target, credentials, arguments,
+                                                                 std::move(interceptors));
+}
+
+}  // namespace echogw::ctl

@@ -1,0 +1,50 @@
+// How echogwctl makes sure whom it talks to, and shows who it is, to an admin port that asks: TLS,
+// a client certificate, a bearer token. Used once, before a verb runs.
+#pragma once
+
+#include <grpcpp/channel.h>
+#include <grpcpp/support/channel_arguments.h>
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+
+namespace echogw::ctl {
+
+// As the command line and the environment say.
+struct AccessOptions {
+  // Implied by the next four.
+  bool tls = false;
+  // PEM; without it the system's CAs vouch for the gateway.
+  std::string ca_cert;
+  std::string client_cert;
+  std::string client_key;
+  // The name that the gateway's certificate must have, if not that of the target.
+  std::string server_name;
+  std::string token_file;
+  // In place of the file.
+  std::string token;
+};
+
+// What the files hold.
+struct Access {
+  bool tls = false;
+  std::string ca_cert;
+  std::string client_cert;
+  std::string client_key;
+  std::string server_name;
+  std::string token;
+};
+
+// Errors name the option and say what to do. A token for `target` is not sent in plain text beyond
+// this machine.
+[[nodiscard]] absl::StatusOr<Access> LoadAccess(const AccessOptions& options,
+                                                const std::string& target);
+
+// A channel whose every call carries the token.
+[[nodiscard]] std::shared_ptr<grpc::Channel> OpenChannel(const std::string& target,
+                                                         const Access& access,
+                                                         grpc::ChannelArguments arguments);
+
+}  // namespace echogw::ctl

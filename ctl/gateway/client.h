@@ -1,0 +1,49 @@
+// The way to one gateway: its two stubs and the deadline of a call. Connects at the first use, so a
+// verb that needs no gateway starts no gRPC thread. Owned by the one who runs a verb; stubs() calls
+// belong to that thread, what they return is safe on any.
+#pragma once
+
+#include <grpcpp/client_context.h>
+
+#include <memory>
+#include <string>
+
+#include "ctl/cli/duration.h"
+#include "ctl/gateway/access.h"
+#include "echogw/admin/v1/admin.grpc.pb.h"
+#include "grpc/health/v1/health.grpc.pb.h"
+
+namespace echogw::ctl {
+
+class Client {
+ public:
+  using Admin = admin::v1::Admin::StubInterface;
+  using Health = grpc::health::v1::Health::StubInterface;
+
+  // `target` is HOST:PORT or unix:PATH and has been validated.
+  Client(std::string target, Duration timeout, Access access = {});
+  // For tests: with stubs of their own.
+  Client(std::string target, Duration timeout, std::unique_ptr<Admin> admin,
+         std::unique_ptr<Health> health);
+
+  Admin& admin();
+  Health& health();
+
+  // Of one unary call; streams live as long as they are wanted.
+  void SetDeadline(grpc::ClientContext& context) const;
+
+  [[nodiscard]] const std::string& target() const { return target_; }
+  [[nodiscard]] Duration timeout() const { return timeout_; }
+  [[nodiscard]] const Access& access() const { return access_; }
+
+ private:
+  void Connect();
+
+  std::string target_;
+  Duration timeout_;
+  Access access_;
+  std::unique_ptr<Admin> admin_;
+  std::unique_ptr<Health> health_;
+};
+
+}  // namespace echogw::ctl

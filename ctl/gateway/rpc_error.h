@@ -1,0 +1,29 @@
+// The only way from a gRPC status to an exit code and a line for people. Pure but for the line it
+// writes.
+#pragma once
+
+#include <grpcpp/support/status.h>
+
+#include <string>
+
+#include "ctl/cli/command.h"
+#include "ctl/cli/exit_code.h"
+
+namespace echogw::ctl {
+
+struct RpcError {
+  ExitCode code = ExitCode::kRefused;
+  std::string message;
+};
+
+// `status` is not OK. `target` and `timeout` are those of the client.
+RpcError DescribeRpcError(const grpc::Status& status, const Client& client);
+
+// Describes `status` on the error stream and returns the exit code for it.
+ExitCode FailRpc(CommandContext& context, const grpc::Status& status);
+
+// How a stream that is meant to last has ended, by `status`: kOk when Ctrl-C or the reader of our
+// output ended it, else a failure that is described on the error stream.
+ExitCode EndOfStream(CommandContext& context, const grpc::Status& status);
+
+}  // namespace echogw::ctl

@@ -1,0 +1,47 @@
+#include "ctl/gateway/target.h"
+
+#include <sys/un.h>
+
+#include <cstdint>
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+
+namespace echogw::ctl {
+namespace {
+
+absl::Status Malformed(const std::string& target) {
+  return absl::InvalidArgumentError(absl::StrCat(
+      "'", target, "' is not a target; write HOST:PORT, as in 127.0.0.1:7001, or unix:PATH"));
+}
+
+}  // namespace
+
+absl::Status CheckTarget(const std::string& target) {
+  if (absl::StartsWith(target, "unix:")) {
+    const std::string path = target.substr(5);
+    if (path.empty()) return Malformed(target);
+    if (path.size() >= sizeof(sockaddr_un::sun_path)) {
+      return absl::InvalidArgumentError(absl::StrCat("the socket path is ", path.size(),
+                                                     " bytes long; use at most ",
+                                                     sizeof(sockaddr_un::sun_path) - 1));
+    }
+    return absl::OkStatus();
+  }
+  const std::size_t colon = target.rfind(':');
+  if (colon == std::string::npos || colon == 0) return Malformed(target);
+  const std::string host = target.substr(0, colon);
+  const std::string port_text = target.substr(colon + 1);
+  std::uint32_t port = 0;
+  const bool digits = !port_text.empty() &&
+                      port_text.find_first_not_of("0123456789") == std::string::npos &&
+                      absl::SimpleAtoi(port_text, &port);
+  if (!digits || port == 0 || port > 65535) return Malformed(target);
+  const bool bracketed = host.front() == '[' && host.back() == ']' && host.size() > 2;
+  // More colons mean IPv6 without its brackets, or a scheme that nothing here serves.
+  if (!bracketed && host.find_first_of(":/[] ") != std::string::npos) return Malformed(target);
+  return absl::OkStatus();
+}
+
+}  // namespace echogw::ctl

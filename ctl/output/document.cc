@@ -1,0 +1,200 @@
+#include "ctl/output/document.h"
+
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <cstddef>
+
+#include "absl/strings/str_format.h"
+
+namespace echogw::ctl {
+namespace {
+
+std::string Indent(int depth) { return std::string(static_cast<std::size_t>(depth) * 2, ' '); }
+
+// The length of the well-formed UTF-8 character at the front of `text`; 0 when there is none.
+std::size_t CharacterLength(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned char lead = byte(0);
+  if (lead < 0x80) return 1;
+  std::size_t length = 0;
+  unsigned code = 0;
+  if (lead >= 0xC2 && lead <= 0xDF) {
+    length = 2, code = lead & 0x1FU;
+  } else if (lead >= 0xE0 && lead <= 0xEF) {
+    length = 3, code = lead & 0x0FU;
+  } else if (lead >= 0xF0 && lead <= 0xF4) {
+    length = 4, code = lead & 0x07U;
+  }
+  if (length == 0 || length > text.size()) return 0;
+  for (std::size_t i = 1; i < length; ++i) {
+    if ((byte(i) & 0xC0U) != 0x80U) return 0;
+    code = code << 6U | (byte(i) & 0x3FU);
+  }
+  const bool overlong = (length == 3 && code < 0x800) || (length == 4 && code < 0x10000);
+  const bool surrogate = code >= 0xD800 && code <= 0xDFFF;
+  return overlong || surrogate || code > 0x10FFFF ? 0 : length;
+}
+
+void AppendEscaped(std::string& out, unsigned char c) {
+  switch (c) {
+    case '"':
+      out += "\\\"";
+      return;
+    case '\\':
+      out += "\\\\";
+      return;
+    case '\n':
+      out += "\\n";
+      return;
+    case '\t':
+      out += "\\t";
+      return;
+    case '\r':
+      out += "\\r";
+      return;
+    default:
+      break;
+  }
+  if (c < 0x20 || c == 0x7F) {
+    out += absl::StrFormat("\\u%04x", c);
+  } else {
+    out += static_cast<char>(c);
+  }
+}
+
+std::string NumberText(double value) {
+  if (!std::isfinite(value)) return "null";
+  std::array<char, 64> buffer{};
+  const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value).ptr;
+  return {buffer.data(), end};
+}
+
+}  // namespace
+
+std::string JsonQuote(std::string_view text) {
+  std::string out = "\"";
+  while (!text.empty()) {
+    const std::size_t length = CharacterLength(text);
+    if (length == 1) {
+      AppendEscaped(out, static_cast<unsigned char>(text[0]));
+    } else if (length == 0) {
+      out += "\xEF\xBF\xBD";
+    } else {
+      out += text.substr(0, length);
+    }
+    text.remove_prefix(length == 0 ? 1 : length);
+  }
+  return out += '"';
+}
+
+Document Document::Object(std::initializer_list<Member> members) {
+  Document document;
+  document.value_ = ObjectValue{members};
+  return document;
+}
+
+Document Document::Array() {
+  Document document;
+  document.value_ = ArrayValue{};
+  return document;
+}
+
+Document& Document::Set(std::string key, Document value) {
+  std::get<ObjectValue>(value_).members.emplace_back(std::move(key), std::move(value));
+  return *this;
+}
+
+Document& Document::Append(Document value) {
+  std::get<ArrayValue>(value_).items.push_back(std::move(value));
+  return *this;
+}
+
+void Document::WriteScalar(std::ostream& out) const {
+  if (const auto* flag = std::get_if<bool>(&value_)) {
+    out << (*flag ? "true" : "false");
+  } else if (const auto* signed_number = std::get_if<std::int64_t>(&value_)) {
+    out << std::to_string(*signed_number);
+  } else if (const auto* number = std::get_if<std::uint64_t>(&value_)) {
+    out << std::to_string(*number);
+  } else if (const auto* real = std::get_if<double>(&value_)) {
+    out << NumberText(*real);
+  } else if (const auto* text = std::get_if<std::string>(&value_)) {
+    out << JsonQuote(*text);
+  } else {
+    out << "null";
+  }
+}
+
+void Document::WriteJson(std::ostream& out, bool pretty) const { WriteJsonAt(out, pretty, 0); }
+
+void Document::WriteJsonAt(std::ostream& out, bool pretty, int depth) const {
+  const auto sequence = [&](char open, char close, const auto& items, const auto& write) {
+    out << open;
+    bool first = true;
+    for (const auto& item : items) {
+      if (!first) out << (pretty ? "," : ", ");
+      if (pretty) out << '\n' << Indent(depth + 1);
+      first = false;
+      write(item);
+    }
+    if (pretty && !items.empty()) out << '\n' << Indent(depth);
+    out << close;
+  };
+  if (const auto* object = std::get_if<ObjectValue>(&value_)) {
+    sequence('{', '}', object->members, [&](const Member& member) {
+      out << JsonQuote(member.first) << ": ";
+      member.second.WriteJsonAt(out, pretty, depth + 1);
+    });
+  } else if (const auto* array = std::get_if<ArrayValue>(&value_)) {
+    sequence('[', ']', array->items,
+             [&](const Document& item) { item.WriteJsonAt(out, pretty, depth + 1); });
+  } else {
+    WriteScalar(out);
+  }
+}
+
+void Document::WriteYaml(std::ostream& out) const { WriteYamlAt(out, 0, false); }
+
+// The cursor stands after "key:" or "-" (a blank not yet written), or at the start of the document.
+void Document::WriteYamlAt(std::ostream& out, int depth, bool after_dash) const {
+  if (const auto* object = std::get_if<ObjectValue>(&value_); object && !object->members.empty()) {
+    bool first = true;
+    for (const auto& [key, value] : object->members) {
+      // The first member shares the line of its dash.
+      out << (first && after_dash ? " " : Indent(depth));
+      first = false;
+      // Strings and keys are quoted as in JSON, which YAML 1.2 includes: no word is mistaken for
+      // a boolean or a number. Keys that are plain names need none.
+      const bool plain =
+          key.find_first_not_of("abcdefghijklmnopqrstuvwxyz_0123456789") == std::string::npos &&
+          !key.empty() && (key[0] >= 'a' && key[0] <= 'z') && key != "true" && key != "false" &&
+          key != "null" && key != "on" && key != "off" && key != "yes" && key != "no" &&
+          key != "y" && key != "n";
+      out << (plain ? key : JsonQuote(key)) << ':';
+      value.WriteYamlValue(out, depth + 1);
+    }
+  } else if (const auto* array = std::get_if<ArrayValue>(&value_); array && !array->items.empty()) {
+    bool first = true;
+    for (const Document& item : array->items) {
+      out << (first && after_dash ? " " : Indent(depth)) << '-';
+      first = false;
+      item.WriteYamlAt(out, depth + 1, true);
+    }
+  } else {
+    out << (after_dash ? " " : "");
+    WriteJsonAt(out, false, 0);
+    out << '\n';
+  }
+}
+
+// The value after "key:".
+void Document::WriteYamlValue(std::ostream& out, int depth) const {
+  const auto* object = std::get_if<ObjectValue>(&value_);
+  const auto* array = std::get_if<ArrayValue>(&value_);
+  const bool block = (object && !object->members.empty()) || (array && !array->items.empty());
+  if (block) out << '\n';
+  WriteYamlAt(out, depth, !block);
+}
+
+}  // namespace echogw::ctl

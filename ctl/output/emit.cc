@@ -1,0 +1,88 @@
+#include "ctl/output/emit.h"
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <string_view>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/strip.h"
+#include "ctl/output/table.h"
+
+namespace echogw::ctl {
+namespace {
+
+// Cursor to the top left; clear to the end of the line, and of the screen; wrap long lines or cut.
+constexpr std::string_view kHome = "\x1b[H";
+constexpr std::string_view kClearLine = "\x1b[K";
+constexpr std::string_view kClearBelow = "\x1b[J";
+constexpr std::string_view kClearAll = "\x1b[2J";
+constexpr std::string_view kWrapOff = "\x1b[?7l";
+constexpr std::string_view kWrapOn = "\x1b[?7h";
+
+// Lines that the terminal shows; 0 when nobody knows.
+std::size_t TerminalLines() {
+  winsize size{};
+  return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_row : 0;
+}
+
+}  // namespace
+
+void EmitDocument(CommandContext& context, const Document& document, bool one_of_many) {
+  if (context.format == OutputFormat::kYaml) {
+    if (one_of_many) context.out << "---\n";
+    document.WriteYaml(context.out);
+  } else {
+    document.WriteJson(context.out, !one_of_many);
+    context.out << '\n';
+  }
+  context.out.flush();
+}
+
+void PrintFacts(std::ostream& out, const Facts& facts) {
+  std::size_t width = 0;
+  for (const auto& [title, value] : facts) {
+    if (!value.empty()) width = std::max(width, DisplayWidth(title));
+  }
+  for (const auto& [title, value] : facts) {
+    if (value.empty()) continue;
+    out << title << std::string(width - DisplayWidth(title) + 2, ' ') << value << '\n';
+  }
+}
+
+std::string HumanEnum(const std::string& name, const std::string& prefix) {
+  std::string text(absl::StripPrefix(name, prefix));
+  absl::AsciiStrToLower(&text);
+  return absl::StrReplaceAll(text, {{"_", " "}});
+}
+
+Screen::~Screen() {
+  // The line end parts the terminal's "^C" from what comes after.
+  if (drawn_ && context_.out_is_terminal) context_.out << kWrapOn << '\n' << std::flush;
+}
+
+void Screen::Draw(const std::string& frame) {
+  std::ostream& out = context_.out;
+  if (!context_.out_is_terminal) {
+    out << (drawn_ ? "\n" : "") << frame << std::flush;
+    drawn_ = true;
+    return;
+  }
+  if (!drawn_) out << kClearAll;
+  out << kHome << kWrapOff;
+  drawn_ = true;
+  // The last line of the terminal stays free, so that nothing scrolls.
+  const std::size_t room = TerminalLines();
+  std::string_view rest = frame;
+  for (std::size_t line = 0; !rest.empty() && (room == 0 || line + 1 < room); ++line) {
+    const std::size_t end = rest.find('\n');
+    out << rest.substr(0, end) << kClearLine << '\n';
+    rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
+  }
+  out << kClearBelow << std::flush;
+}
+
+}  // namespace echogw::ctl

@@ -1,0 +1,41 @@
+// How verbs put their results on the output stream. Call on the thread that runs the verb.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "ctl/cli/command.h"
+#include "ctl/output/document.h"
+
+namespace echogw::ctl {
+
+// One document in the context's format, which is not kTable. `one_of_many` writes it as a part of
+// a stream: JSON on one line, YAML with "---" before it. Flushes.
+void EmitDocument(CommandContext& context, const Document& document, bool one_of_many = false);
+
+// Lines of "Title  value", values in one column. Pairs with an empty value are left out.
+using Facts = std::vector<std::pair<std::string, std::string>>;
+void PrintFacts(std::ostream& out, const Facts& facts);
+
+// "GATEWAY_STATE_NOT_READY" with the prefix "GATEWAY_STATE_" as people read it: "not ready".
+std::string HumanEnum(const std::string& name, const std::string& prefix);
+
+// Draws frames that replace each other on a terminal, and follow each other with an empty line
+// between anywhere else.
+class Screen {
+ public:
+  explicit Screen(CommandContext& context) : context_(context) {}
+  // Puts the terminal back as it was; the last frame stays.
+  ~Screen();
+  Screen(const Screen&) = delete;
+  Screen& operator=(const Screen&) = delete;
+
+  void Draw(const std::string& frame);
+
+ private:
+  CommandContext& context_;
+  bool drawn_ = false;
+};
+
+}  // namespace echogw::ctl

@@ -1,0 +1,20 @@
+// The sum of a message whose fields are all counts, such as the reasons why connections ended: one
+// that is added to the API counts without further ado. Pure; any thread.
+#pragma once
+
+#include <google/protobuf/message.h>
+
+#include <cstdint>
+
+namespace echogw::ctl {
+
+[[nodiscard]] inline std::uint64_t FieldSum(const google::protobuf::Message& message) {
+  const google::protobuf::Descriptor& type = *message.GetDescriptor();
+  std::uint64_t sum = 0;
+  for (int i = 0; i < type.field_count(); ++i) {
+    sum += message.GetReflection()->GetUInt64(message, type.field(i));
+  }
+  return sum;
+}
+
+}  // namespace echogw::ctl

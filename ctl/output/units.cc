@@ -1,0 +1,112 @@
+#include "ctl/output/units.h"
+
+#include <array>
+#include <cmath>
+#include <cstddef>
+
+#include "absl/status/status.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/string_view.h"
+
+namespace echogw::ctl {
+namespace {
+
+// Three significant digits of a number below 1000 or, after rounding, at most 1024.
+std::string ThreeDigits(double value) {
+  if (value < 9.995) return absl::StrFormat("%.2f", value);
+  if (value < 99.95) return absl::StrFormat("%.1f", value);
+  return absl::StrFormat("%.0f", value);
+}
+
+template <std::size_t kSize>
+std::string Scale(double value, double step, const std::array<const char*, kSize>& units) {
+  std::size_t unit = 0;
+  // Moves on when rounding to whole numbers would show the next unit's first value.
+  while (value >= step - 0.5 && unit + 1 < kSize) {
+    value /= step;
+    ++unit;
+  }
+  return absl::StrCat(ThreeDigits(value), units[unit]);
+}
+
+constexpr std::array<const char*, 7> kCounts = {"", "k", "M", "G", "T", "P", "E"};
+constexpr std::array<const char*, 7> kBytes = {" B",   " KiB", " MiB", " GiB",
+                                               " TiB", " PiB", " EiB"};
+
+}  // namespace
+
+std::string HumanCount(std::uint64_t count) {
+  if (count < 10'000) return absl::StrCat(count);
+  return Scale(static_cast<double>(count), 1000, kCounts);
+}
+
+std::string HumanBytes(std::uint64_t bytes) {
+  if (bytes < 1024) return absl::StrCat(bytes, " B");
+  return Scale(static_cast<double>(bytes), 1024, kBytes);
+}
+
+std::string HumanDuration(Duration duration) {
+  const std::int64_t ns = duration.count();
+  if (ns < 0) return absl::StrCat("-", HumanDuration(-duration));
+  if (ns == 0) return "0 s";
+  if (ns < 1'000) return absl::StrCat(ns, " ns");
+  if (ns < 59'950'000'000) {
+    constexpr std::array<const char*, 4> kUnits = {" ns", " µs", " ms", " s"};
+    return Scale(static_cast<double>(ns), 1000, kUnits);
+  }
+  const std::int64_t seconds = (ns + 500'000'000) / 1'000'000'000;
+  if (seconds < 3600) return absl::StrFormat("%dm%02ds", seconds / 60, seconds % 60);
+  const std::int64_t minutes = seconds / 60;
+  if (minutes < 24 * 60) return absl::StrFormat("%dh%02dm", minutes / 60, minutes % 60);
+  return absl::StrFormat("%dd%02dh", minutes / 1440, minutes % 1440 / 60);
+}
+
+std::string HumanRate(double per_second) {
+  if (!(per_second > 0)) return "0";
+  if (per_second < 100) {
+    // 12.3 and 0.25, but 5 rather than 5.00.
+    const std::string text = absl::StrFormat("%.*f", per_second < 9.95 ? 2 : 1, per_second);
+    const std::size_t last = text.find_last_not_of('0');
+    return text.substr(0, text[last] == '.' ? last : last + 1);
+  }
+  return Scale(per_second, 1000, kCounts);
+}
+
+std::string HumanByteRate(double bytes_per_second) {
+  if (!(bytes_per_second > 0)) return "0 B/s";
+  if (bytes_per_second < 1023.5) return absl::StrFormat("%.0f B/s", bytes_per_second);
+  return absl::StrCat(Scale(bytes_per_second, 1024, kBytes), "/s");
+}
+
+absl::StatusOr<std::uint64_t> ParseSize(std::string_view text) {
+  const absl::string_view view(text.data(), text.size());
+  const absl::Status malformed = absl::InvalidArgumentError(
+      absl::StrCat("'", view, "' is not a size; write bytes, as in 64, 4KiB or 1MiB"));
+  std::size_t digits = 0;
+  while (digits < view.size() && absl::ascii_isdigit(static_cast<unsigned char>(view[digits]))) {
+    ++digits;
+  }
+  std::uint64_t number = 0;
+  if (digits == 0) return malformed;
+  const bool fits = absl::SimpleAtoi(view.substr(0, digits), &number);
+  const std::string unit = absl::AsciiStrToLower(view.substr(digits));
+  int shift = 0;
+  if (unit == "k" || unit == "kib") {
+    shift = 10;
+  } else if (unit == "m" || unit == "mib") {
+    shift = 20;
+  } else if (unit == "g" || unit == "gib") {
+    shift = 30;
+  } else if (!unit.empty() && unit != "b") {
+    return malformed;
+  }
+  if (!fits || number > (UINT64_MAX >> shift)) {
+    return absl::InvalidArgumentError(absl::StrCat("'", view, "' is too large a size"));
+  }
+  return number << shift;
+}
+
+}  // namespace echogw::ctl

@@ -1,0 +1,261 @@
+// conns: live connections by ListConnections, one of them by GetConnection, or a stream of opens
+// and closes by WatchConnections.
+#include <algorithm>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "ctl/cli/commands.h"
+#include "ctl/cli/interrupt.h"
+#include "ctl/cli/option_set.h"
+#include "ctl/gateway/client.h"
+#include "ctl/gateway/rpc_error.h"
+#include "ctl/output/emit.h"
+#include "ctl/output/proto_document.h"
+#include "ctl/verbs/connection_filter.h"
+#include "ctl/views/connection_view.h"
+
+namespace echogw::ctl {
+namespace {
+
+using admin::v1::Connection;
+using admin::v1::ListConnectionsRequest;
+using admin::v1::ListConnectionsResponse;
+
+// Fits a screen.
+constexpr std::uint64_t kDefaultLimit = 50;
+// One page when several are needed: small beside gRPC's limit of 4 MiB for a message.
+constexpr std::uint64_t kPage = 1000;
+// The largest page that the API takes, so the most that the gateway sorts.
+constexpr std::uint64_t kPageMax = 10'000;
+constexpr std::uint64_t kAll = std::numeric_limits<std::uint64_t>::max();
+
+admin::v1::ConnectionSort SortOf(const std::string& name) {
+  if (name == "age") return admin::v1::CONNECTION_SORT_AGE;
+  if (name == "idle") return admin::v1::CONNECTION_SORT_IDLE;
+  if (name == "bytes") return admin::v1::CONNECTION_SORT_BYTES;
+  if (name == "pending") return admin::v1::CONNECTION_SORT_PENDING;
+  return admin::v1::CONNECTION_SORT_UNSPECIFIED;
+}
+
+std::uint64_t SortKey(const Connection& c, admin::v1::ConnectionSort sort) {
+  switch (sort) {
+    case admin::v1::CONNECTION_SORT_AGE:
+      return static_cast<std::uint64_t>(FromProto(c.age()).count());
+    case admin::v1::CONNECTION_SORT_IDLE:
+      return static_cast<std::uint64_t>(FromProto(c.idle()).count());
+    case admin::v1::CONNECTION_SORT_BYTES:
+      return c.received_bytes() + c.sent_bytes();
+    default:
+      return c.pending_bytes();
+  }
+}
+
+class ConnsCommand : public Command {
+ public:
+  CommandHelp Help() const override {
+    return {
+        "conns",
+        "Live connections: list, one in detail, or opens and closes as they come",
+        "  echogwctl conns                            # the first 50\n"
+        "  echogwctl conns --sort idle --limit 10     # the 10 that are idle for longest\n"
+        "  echogwctl conns --reactor 0,2 --peer 10.0.0.0/8 --all\n"
+        "  echogwctl conns --state blocked --sort pending\n"
+        "  echogwctl conns --id 4711                  # with the kernel's TCP_INFO\n"
+        "  echogwctl conns --watch --port 7000        # until Ctrl-C\n"
+        "  echogwctl conns --all -o json | jq '.connections[] | select(.pending_bytes > 0) | .id'",
+        "All conditions that are given must hold. Without --sort the order is by reactor and "
+        "id; with it the largest come first. Connections go on while they are listed: one that "
+        "opens, closes or moves meanwhile may be missing or show twice.\n\n"
+        "--watch shows each connection as it opens and closes. When they come faster than they "
+        "can be sent or read, the gateway drops some, and the number of those is reported.",
+        {{0, "done, also if nothing matches; a watch was ended by Ctrl-C or by its reader"},
+         {1, "the gateway refused, or there is no connection with that id"},
+         {3, "nobody answered, not in time, or the gateway went away during the watch"}}};
+  }
+
+  void AddOptions(OptionSet& options) override {
+    const auto conditions = conditions_.AddTo(options);
+    auto sort = options.Choice("--sort", &sort_, {"age", "idle", "bytes", "pending"},
+                               "The largest first (by reactor and id)");
+    auto limit = options.Count("--limit", &limit_, {.min = 1}, "Show at most this many (50)");
+    auto all = options.Flag("--all", &all_, "Show all that match").Excludes(limit);
+    auto id = options.Count("--id", &id_, {.min = 1}, "One connection, with the kernel's TCP_INFO");
+    auto watch = options.Flag("-w,--watch", &watch_, "Show opens and closes until Ctrl-C");
+    for (const auto& handle : conditions.lasting) id.Excludes(handle);
+    for (const auto& handle : conditions.momentary) {
+      id.Excludes(handle);
+      watch.Excludes(handle);
+    }
+    for (const auto& handle : {sort, limit, all}) {
+      id.Excludes(handle);
+      watch.Excludes(handle);
+    }
+    id.Excludes(watch);
+  }
+
+  ExitCode Run(CommandContext& context) override {
+    if (id_) return One(context);
+    return watch_ ? Watch(context) : List(context);
+  }
+
+ private:
+  ExitCode One(CommandContext& context) const {
+    grpc::ClientContext call;
+    context.client.SetDeadline(call);
+    admin::v1::GetConnectionRequest request;
+    request.set_id(*id_);
+    admin::v1::GetConnectionResponse response;
+    const grpc::Status status = context.client.admin().GetConnection(&call, request, &response);
+    if (!status.ok()) return FailRpc(context, status);
+    if (context.format == OutputFormat::kTable) {
+      PrintConnection(context.out, response);
+    } else {
+      EmitDocument(context, ToDocument(response));
+    }
+    return ExitCode::kOk;
+  }
+
+  ExitCode List(CommandContext& context) const {
+    const std::uint64_t want = all_ ? kAll : limit_.value_or(kDefaultLimit);
+    const admin::v1::ConnectionSort sort = SortOf(sort_);
+    // What is past the gateway's largest page is sorted here.
+    const bool sort_here = sort != admin::v1::CONNECTION_SORT_UNSPECIFIED && want > kPageMax;
+    ListConnectionsRequest request;
+    *request.mutable_filter() = conditions_.Filter();
+    if (!sort_here) request.set_sort(sort);
+    ListConnectionsResponse list;
+    const ExitCode code = Fetch(context, std::move(request), sort_here ? kAll : want, list);
+    if (code != ExitCode::kOk) return code;
+    if (sort_here) SortAndCut(sort, want, list);
+    if (context.format == OutputFormat::kTable) {
+      PrintConnections(context.out, list, context.colour);
+      context.out.flush();
+    } else {
+      EmitDocument(context, ToDocument(list));
+    }
+    SayIfCut(context, list);
+    return ExitCode::kOk;
+  }
+
+  // Follows the pages until `want` connections are there or no page is left. What it returns is
+  // the last page's answer with the connections of all.
+  static ExitCode Fetch(CommandContext& context, ListConnectionsRequest request, std::uint64_t want,
+                        ListConnectionsResponse& list) {
+    for (;;) {
+      const std::uint64_t missing = want - static_cast<std::uint64_t>(list.connections_size());
+      const bool sorted = request.sort() != admin::v1::CONNECTION_SORT_UNSPECIFIED;
+      request.set_page_size(
+          static_cast<std::uint32_t>(std::min(missing, sorted ? kPageMax : kPage)));
+      grpc::ClientContext call;
+      context.client.SetDeadline(call);
+      ListConnectionsResponse page;
+      const grpc::Status status = context.client.admin().ListConnections(&call, request, &page);
+      if (!status.ok()) return FailRpc(context, status);
+      if (!page.next_page_token().empty() && page.next_page_token() == request.page_token()) {
+        return Fail(context, ExitCode::kRefused,
+                    absl::StrCat(context.client.target(),
+                                 " sends the same page for ever; compare the versions with "
+                                 "'echogwctl version'"));
+      }
+      const bool first = request.page_token().empty();
+      list.set_next_page_token(page.next_page_token());
+      if (first && page.has_total()) list.set_total(page.total());
+      for (Connection& connection : *page.mutable_connections()) {
+        *list.add_connections() = std::move(connection);
+      }
+      if (page.next_page_token().empty() ||
+          static_cast<std::uint64_t>(list.connections_size()) >= want) {
+        return ExitCode::kOk;
+      }
+      request.set_page_token(page.next_page_token());
+    }
+  }
+
+  static void SortAndCut(admin::v1::ConnectionSort sort, std::uint64_t want,
+                         ListConnectionsResponse& list) {
+    auto& connections = *list.mutable_connections();
+    std::stable_sort(connections.begin(), connections.end(),
+                     [sort](const Connection& a, const Connection& b) {
+                       return SortKey(a, sort) > SortKey(b, sort);
+                     });
+    const auto found = static_cast<std::uint64_t>(connections.size());
+    list.set_total(found);
+    if (found > want) {
+      const auto keep = static_cast<int>(want);
+      connections.DeleteSubrange(keep, connections.size() - keep);
+    }
+  }
+
+  static void SayIfCut(CommandContext& context, const ListConnectionsResponse& list) {
+    const auto shown = static_cast<std::uint64_t>(list.connections_size());
+    const bool of_known = list.has_total() && list.total() > shown;
+    if (!of_known && list.next_page_token().empty()) return;
+    context.err << "echogwctl: these are "
+                << (of_known ? absl::StrCat(shown, " of ", list.total())
+                             : absl::StrCat("the first ", shown))
+                << "; --limit N or --all shows more\n";
+  }
+
+  ExitCode Watch(CommandContext& context) const {
+    if (const ExitCode code = SayHowMany(context); code != ExitCode::kOk) return code;
+    grpc::ClientContext call;
+    const auto guard = context.interrupt.Arm([&call] { call.TryCancel(); });
+    admin::v1::WatchConnectionsRequest request;
+    *request.mutable_filter() = conditions_.Filter();
+    const auto reader = context.client.admin().WatchConnections(&call, request);
+    if (context.format == OutputFormat::kTable) {
+      context.out << ConnectionEventHeader() << '\n' << std::flush;
+    }
+    admin::v1::WatchConnectionsResponse response;
+    while (reader->Read(&response)) {
+      if (context.format == OutputFormat::kTable) {
+        Show(context, response);
+      } else {
+        EmitDocument(context, ToDocument(response), true);
+      }
+      if (!context.out) call.TryCancel();
+    }
+    return EndOfStream(context, reader->Finish());
+  }
+
+  // Also shows in time that nobody answers: the stream itself is silent until something happens.
+  static ExitCode SayHowMany(CommandContext& context) {
+    grpc::ClientContext call;
+    context.client.SetDeadline(call);
+    admin::v1::GetStatsResponse stats;
+    const grpc::Status status = context.client.admin().GetStats(&call, {}, &stats);
+    if (!status.ok()) return FailRpc(context, status);
+    if (context.err_is_terminal) {
+      context.err << "echogwctl: " << stats.total().connections_active()
+                  << " connections are open in all; Ctrl-C ends the watch\n"
+                  << std::flush;
+    }
+    return ExitCode::kOk;
+  }
+
+  static void Show(CommandContext& context, const admin::v1::WatchConnectionsResponse& response) {
+    if (response.dropped() > 0) {
+      context.err << "echogwctl: " << response.dropped()
+                  << " opens and closes were lost here; they came faster than they were read\n"
+                  << std::flush;
+    }
+    for (const auto& event : response.events()) context.out << ConnectionEventRow(event) << '\n';
+    context.out.flush();
+  }
+
+  ConnectionConditions conditions_;
+  std::string sort_;
+  std::optional<std::uint64_t> limit_;
+  bool all_ = false;
+  std::optional<std::uint64_t> id_;
+  bool watch_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> MakeConnsCommand() { return std::make_unique<ConnsCommand>(); }
+
+}  // namespace echogw::ctl

@@ -1,0 +1,95 @@
+// drain: takes the gateway, or one reactor of it, out of service, by Drain.
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "ctl/cli/commands.h"
+#include "ctl/cli/option_set.h"
+#include "ctl/gateway/client.h"
+#include "ctl/gateway/rpc_error.h"
+#include "ctl/output/proto_document.h"
+#include "ctl/verbs/operation_flow.h"
+
+namespace echogw::ctl {
+namespace {
+
+class DrainCommand : public Command {
+ public:
+  CommandHelp Help() const override {
+    return {"drain", "Take the gateway, or one reactor, out of service",
+            "  echogwctl drain --wait                          # the gateway as a whole\n"
+            "  echogwctl drain --deadline 2m --quiet-period 5s --refuse reset --wait\n"
+            "  echogwctl drain --reactor 3 --wait              # its connections move\n"
+            "  echogwctl drain --reactor 3 --let-finish        # they end by themselves\n"
+            "  echogwctl undrain                               # back into service",
+            "The gateway as a whole drains in phases: unhealthy (the health check says so, and "
+            "balancers begin to turn away), quiet (until no new connection comes), refusing (new "
+            "connections get what --refuse says), closing (idle connections first, spread over "
+            "--spread), drained. The process does not end by that.\n\n"
+            "With --reactor one reactor is taken out: new connections are steered away from it, "
+            "and its connections move, or end by themselves with --let-finish.",
+            OperationExitCodes()};
+  }
+
+  void AddOptions(OptionSet& options) override {
+    const auto reactor =
+        options.Count("--reactor", &reactor_, {.max = 255}, "One reactor; the gateway if left out");
+    options.Flag("--let-finish", &let_finish_, "Let the reactor's connections end by themselves")
+        .Needs(reactor);
+    options.Time("--deadline", &deadline_, "From the start to the end of everything (30s)",
+                 std::chrono::milliseconds(1));
+    options
+        .Time("--quiet-period", &quiet_period_,
+              "Go on when no new connection came for this long (1s)")
+        .Excludes(reactor);
+    options.Time("--quiet-max-wait", &quiet_max_wait_, "Go on after this long in any case (10s)")
+        .Excludes(reactor);
+    options
+        .Choice("--refuse", &refuse_, {"accept", "reset", "silent"},
+                "What new connections get then; as configured if left out")
+        .Excludes(reactor);
+    options.Time("--spread", &spread_, "Spread the closing of connections over this time (5s)")
+        .Excludes(reactor);
+    options.Flag("--wait", &wait_, "Wait for the end; exit 4 if it is cut short");
+  }
+
+  ExitCode Run(CommandContext& context) override {
+    grpc::ClientContext call;
+    context.client.SetDeadline(call);
+    admin::v1::DrainResponse response;
+    const grpc::Status status = context.client.admin().Drain(&call, Request(), &response);
+    if (!status.ok()) return FailRpc(context, status);
+    return FinishOperation(context, response.operation(), wait_);
+  }
+
+ private:
+  admin::v1::DrainRequest Request() const {
+    admin::v1::DrainRequest request;
+    if (reactor_) request.set_reactor(*reactor_);
+    request.set_let_finish(let_finish_);
+    if (deadline_) ToProto(*deadline_, request.mutable_deadline());
+    if (quiet_period_) ToProto(*quiet_period_, request.mutable_quiet_period());
+    if (quiet_max_wait_) ToProto(*quiet_max_wait_, request.mutable_quiet_max_wait());
+    if (spread_) ToProto(*spread_, request.mutable_spread());
+    if (refuse_ == "accept") request.set_refuse(admin::v1::REFUSE_MODE_ACCEPT);
+    if (refuse_ == "reset") request.set_refuse(admin::v1::REFUSE_MODE_RESET);
+    if (refuse_ == "silent") request.set_refuse(admin::v1::REFUSE_MODE_SILENT);
+    return request;
+  }
+
+  std::optional<std::uint32_t> reactor_;
+  bool let_finish_ = false;
+  std::optional<Duration> deadline_;
+  std::optional<Duration> quiet_period_;
+  std::optional<Duration> quiet_max_wait_;
+  std::optional<Duration> spread_;
+  std::string refuse_;
+  bool wait_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> MakeDrainCommand() { return std::make_unique<DrainCommand>(); }
+
+}  // namespace echogw::ctl

@@ -1,0 +1,148 @@
+// events: what operators and the gateway did, by ListEvents, and as it happens by WatchEvents.
+#include <algorithm>
+#include <cstdint>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "ctl/cli/commands.h"
+#include "ctl/cli/interrupt.h"
+#include "ctl/cli/option_set.h"
+#include "ctl/gateway/client.h"
+#include "ctl/gateway/rpc_error.h"
+#include "ctl/output/emit.h"
+#include "ctl/output/proto_document.h"
+
+namespace echogw::ctl {
+namespace {
+
+using admin::v1::Event;
+using admin::v1::WatchEventsResponse;
+
+// As many as the gateway keeps.
+constexpr std::uint64_t kMaxLimit = 1000;
+constexpr std::uint32_t kDefaultLimit = 100;
+
+// History and stream have the same columns, so that the one goes on as the other. ACTOR has room
+// for an address, and for what else the history names.
+constexpr char kRow[] = "%6s  %-24s  %-8s  %-16s  %-*s  %4s  %s\n";
+constexpr int kActorWidth = 22;
+
+int ActorWidth(const admin::v1::ListEventsResponse& history) {
+  int width = kActorWidth;
+  for (const Event& event : history.events()) {
+    width = std::max(width, static_cast<int>(event.actor().size()));
+  }
+  return width;
+}
+
+void PrintHeader(std::ostream& out, int actor_width) {
+  out << absl::StrFormat(kRow, "ID", "TIME", "SEVERITY", "KIND", actor_width, "ACTOR", "OP",
+                         "MESSAGE");
+}
+
+void PrintEvent(std::ostream& out, const Event& event, int actor_width) {
+  const std::string severity =
+      HumanEnum(admin::v1::EventSeverity_Name(event.severity()), "EVENT_SEVERITY_");
+  out << absl::StrFormat(kRow, absl::StrCat(event.id()), TimeText(event.time()), severity,
+                         event.kind(), actor_width, event.actor(),
+                         event.operation() == 0 ? "-" : absl::StrCat(event.operation()),
+                         event.message());
+}
+
+class EventsCommand : public Command {
+ public:
+  CommandHelp Help() const override {
+    return {"events",
+            "What operators and the gateway did: who, what, when, with what result",
+            "  echogwctl events                         # the newest 100, newest last\n"
+            "  echogwctl events --limit 10\n"
+            "  echogwctl events --after 42              # what came after event 42\n"
+            "  echogwctl events --watch                 # and then each new one, until Ctrl-C\n"
+            "  echogwctl events --watch --limit 0       # new ones only\n"
+            "  echogwctl events -o json | jq '.events[] | select(.kind == \"drain\")'",
+            "The gateway keeps the last 1000 events of its life. ACTOR is the address that an "
+            "admin call came from, signal, or gateway. OP is the operation that an event belongs "
+            "to: see 'echogwctl operation'.",
+            {{0, "done; a watch was ended by Ctrl-C or by its reader"},
+             {3, "nobody answered, not in time, or the gateway went away during the watch"}}};
+  }
+
+  void AddOptions(OptionSet& options) override {
+    options.Count("--after", &after_, {}, "Only events after the one with this id");
+    options.Count("--limit", &limit_, {.max = kMaxLimit}, "The newest so many (100)");
+    options.Flag("-w,--watch", &watch_, "Go on with each new event until Ctrl-C");
+  }
+
+  ExitCode Run(CommandContext& context) override {
+    if (limit_ == 0 && !watch_) {
+      return Fail(context, ExitCode::kUsage,
+                  "events: --limit 0 shows nothing; use at least 1, or add --watch");
+    }
+    grpc::ClientContext call;
+    context.client.SetDeadline(call);
+    admin::v1::ListEventsRequest request;
+    request.set_after_id(after_);
+    // To the API 0 is its default; one event tells where new ones begin.
+    request.set_limit(limit_ == 0 ? 1 : limit_);
+    admin::v1::ListEventsResponse history;
+    const grpc::Status status = context.client.admin().ListEvents(&call, request, &history);
+    if (!status.ok()) return FailRpc(context, status);
+    return watch_ ? Watch(context, history) : List(context, history);
+  }
+
+ private:
+  static ExitCode List(CommandContext& context, const admin::v1::ListEventsResponse& history) {
+    if (context.format == OutputFormat::kTable) {
+      const int width = ActorWidth(history);
+      PrintHeader(context.out, width);
+      for (const Event& event : history.events()) PrintEvent(context.out, event, width);
+    } else {
+      EmitDocument(context, ToDocument(history));
+    }
+    return ExitCode::kOk;
+  }
+
+  ExitCode Watch(CommandContext& context, const admin::v1::ListEventsResponse& history) const {
+    grpc::ClientContext call;
+    const auto guard = context.interrupt.Arm([&call] { call.TryCancel(); });
+    admin::v1::WatchEventsRequest request;
+    request.set_after_id(history.events().empty() ? after_ : history.events().rbegin()->id());
+    const auto reader = context.client.admin().WatchEvents(&call, request);
+    const int width = ActorWidth(history);
+    if (context.format == OutputFormat::kTable) PrintHeader(context.out, width);
+    WatchEventsResponse response;
+    if (limit_ > 0) *response.mutable_events() = history.events();
+    do {
+      Show(context, response, width);
+      if (!context.out) call.TryCancel();
+    } while (reader->Read(&response));
+    return EndOfStream(context, reader->Finish());
+  }
+
+  static void Show(CommandContext& context, const WatchEventsResponse& response, int actor_width) {
+    if (context.format != OutputFormat::kTable) {
+      if (!response.events().empty() || response.dropped() > 0) {
+        EmitDocument(context, ToDocument(response), true);
+      }
+      return;
+    }
+    if (response.dropped() > 0) {
+      context.err << "echogwctl: " << response.dropped()
+                  << " events were lost here; they came faster than they were read\n"
+                  << std::flush;
+    }
+    for (const Event& event : response.events()) PrintEvent(context.out, event, actor_width);
+    context.out.flush();
+  }
+
+  std::uint64_t after_ = 0;
+  std::uint32_t limit_ = kDefaultLimit;
+  bool watch_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> MakeEventsCommand() { return std::make_unique<EventsCommand>(); }
+
+}  // namespace echogw::ctl

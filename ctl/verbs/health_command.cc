@@ -1,0 +1,64 @@
+// health: the standard health check, grpc.health.v1.Health/Check. Made for probes.
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "ctl/cli/commands.h"
+#include "ctl/cli/option_set.h"
+#include "ctl/gateway/client.h"
+#include "ctl/gateway/rpc_error.h"
+#include "ctl/output/document.h"
+#include "ctl/output/emit.h"
+
+namespace echogw::ctl {
+namespace {
+
+using grpc::health::v1::HealthCheckResponse;
+
+class HealthCommand : public Command {
+ public:
+  CommandHelp Help() const override {
+    return {"health",
+            "Exit 0 if the gateway is serving, 1 if it is not; for probes",
+            "  echogwctl health\n"
+            "  echogwctl health --service echogw.admin.v1.Admin --timeout 1s\n"
+            "  HEALTHCHECK CMD [\"echogwctl\", \"health\"]   # in a Dockerfile",
+            "",
+            {{0, "serving"}, {1, "not serving, or there is no such service"}}};
+  }
+
+  void AddOptions(OptionSet& options) override {
+    options.Text("--service", &service_,
+                 "The service to ask for; the gateway as a whole if left out");
+  }
+
+  ExitCode Run(CommandContext& context) override {
+    grpc::ClientContext call;
+    context.client.SetDeadline(call);
+    grpc::health::v1::HealthCheckRequest request;
+    request.set_service(service_);
+    HealthCheckResponse response;
+    const grpc::Status status = context.client.health().Check(&call, request, &response);
+    if (status.error_code() == grpc::StatusCode::NOT_FOUND) {
+      return Fail(context, ExitCode::kRefused,
+                  absl::StrCat("the gateway knows no service '", service_,
+                               "'; leave --service out to ask for the gateway as a whole"));
+    }
+    if (!status.ok()) return FailRpc(context, status);
+    const std::string name = HealthCheckResponse::ServingStatus_Name(response.status());
+    if (context.format == OutputFormat::kTable) {
+      context.out << HumanEnum(name, "") << '\n';
+    } else {
+      EmitDocument(context, Document::Object({{"service", service_}, {"status", name}}));
+    }
+    return response.status() == HealthCheckResponse::SERVING ? ExitCode::kOk : ExitCode::kRefused;
+  }
+
+ private:
+  std::string service_;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> MakeHealthCommand() { return std::make_unique<HealthCommand>(); }
+
+}  // namespace echogw::ctl

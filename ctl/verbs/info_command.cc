@@ -1,0 +1,74 @@
+// info: version, addresses and the configuration in force, by GetInfo.
+#include <google/protobuf/util/time_util.h>
+
+#include <map>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "ctl/cli/commands.h"
+#include "ctl/cli/option_set.h"
+#include "ctl/gateway/client.h"
+#include "ctl/gateway/rpc_error.h"
+#include "ctl/output/emit.h"
+#include "ctl/output/proto_document.h"
+#include "ctl/output/table.h"
+
+namespace echogw::ctl {
+namespace {
+
+void Print(CommandContext& context, const admin::v1::GetInfoResponse& info) {
+  using google::protobuf::util::TimeUtil;
+  PrintFacts(context.out,
+             {{"Version", info.version()},
+              {"Revision", info.revision()},
+              {"Built by", absl::StrCat(info.compiler(), ", ", info.build_type())},
+              {"Started", info.has_start_time() ? TimeUtil::ToString(info.start_time()) : ""},
+              {"Process", absl::StrCat(info.pid())},
+              {"Listens on", absl::StrJoin(info.listen_addresses(), ", ")},
+              {"UDP on", absl::StrJoin(info.udp_addresses(), ", ")},
+              {"Admin", info.admin_address()},
+              {"Metrics", info.metrics_address().empty() ? "off" : info.metrics_address()},
+              {"Poller", info.poller()},
+              {"Transform", info.transform()},
+              {"Steering", info.steering_active() ? "active" : "off: the kernel's hash picks"}});
+  if (info.config().empty()) return;
+  context.out << '\n';
+  Table table({{"KEY"}, {"VALUE"}});
+  const std::map<std::string, std::string> sorted(info.config().begin(), info.config().end());
+  for (const auto& [key, value] : sorted) table.AddRow({key, value});
+  table.Print(context.out, context.colour);
+}
+
+class InfoCommand : public Command {
+ public:
+  CommandHelp Help() const override {
+    return {"info", "Version, addresses with their real ports, configuration in force",
+            "  echogwctl info\n"
+            "  echogwctl info -o json | jq -r '.listen_addresses[]'",
+            "The table of keys is the configuration in force, whether it came from a file, the "
+            "environment, the command line or a default."};
+  }
+
+  void AddOptions(OptionSet&) override {}
+
+  ExitCode Run(CommandContext& context) override {
+    grpc::ClientContext call;
+    context.client.SetDeadline(call);
+    admin::v1::GetInfoResponse info;
+    const grpc::Status status = context.client.admin().GetInfo(&call, {}, &info);
+    if (!status.ok()) return FailRpc(context, status);
+    if (context.format == OutputFormat::kTable) {
+      Print(context, info);
+    } else {
+      EmitDocument(context, ToDocument(info));
+    }
+    return ExitCode::kOk;
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Command> MakeInfoCommand() { return std::make_unique<InfoCommand>(); }
+
+}  // namespace echogw::ctl

@@ -1,0 +1,62 @@
+// log-level: shows or sets the levels of the gateway's logs, by SetLogLevel.
+#include <string>
+
+#include "ctl/cli/commands.h"
+#include "ctl/cli/option_set.h"
+#include "ctl/gateway/client.h"
+#include "ctl/gateway/rpc_error.h"
+#include "ctl/output/emit.h"
+#include "ctl/output/proto_document.h"
+
+namespace echogw::ctl {
+namespace {
+
+class LogLevelCommand : public Command {
+ public:
+  CommandHelp Help() const override {
+    return {"log-level", "Show the levels of the gateway's logs, or set them while it runs",
+            "  echogwctl log-level                      # as they are\n"
+            "  echogwctl log-level debug                # every log\n"
+            "  echogwctl log-level trace --log file     # only the log file\n"
+            "  echogwctl log-level info",
+            "A level holds until the gateway ends; its configuration is not changed. What is less "
+            "severe than the level is not written."};
+  }
+
+  void AddOptions(OptionSet& options) override {
+    const auto level =
+        options.Choice("LEVEL", &level_, {"trace", "debug", "info", "warn", "error", "off"},
+                       "trace, debug, info, warn, error or off; left as it is if left out");
+    options.Choice("--log", &log_, {"console", "file"}, "Only this log (both)").Needs(level);
+  }
+
+  ExitCode Run(CommandContext& context) override {
+    admin::v1::SetLogLevelRequest request;
+    request.set_level(level_);
+    if (log_ == "console") request.set_target(admin::v1::LOG_TARGET_CONSOLE);
+    if (log_ == "file") request.set_target(admin::v1::LOG_TARGET_FILE);
+    grpc::ClientContext call;
+    context.client.SetDeadline(call);
+    admin::v1::SetLogLevelResponse response;
+    const grpc::Status status = context.client.admin().SetLogLevel(&call, request, &response);
+    if (!status.ok()) return FailRpc(context, status);
+    if (context.format == OutputFormat::kTable) {
+      PrintFacts(context.out,
+                 {{"Console", response.console_level()},
+                  {"File", response.file_level().empty() ? "no log file" : response.file_level()}});
+    } else {
+      EmitDocument(context, ToDocument(response));
+    }
+    return ExitCode::kOk;
+  }
+
+ private:
+  std::string level_;
+  std::string log_;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> MakeLogLevelCommand() { return std::make_unique<LogLevelCommand>(); }
+
+}  // namespace echogw::ctl

@@ -1,0 +1,60 @@
+// move: moves live connections from one reactor to another, by Move.
+#include <cstdint>
+#include <optional>
+
+#include "ctl/cli/commands.h"
+#include "ctl/cli/option_set.h"
+#include "ctl/gateway/client.h"
+#include "ctl/gateway/rpc_error.h"
+#include "ctl/verbs/operation_flow.h"
+
+namespace echogw::ctl {
+namespace {
+
+class MoveCommand : public Command {
+ public:
+  CommandHelp Help() const override {
+    return {"move", "Move live connections from one reactor to another",
+            "  echogwctl move --from 0 --to 3 --wait             # all of them\n"
+            "  echogwctl move --from 0 --to 3 --connections 100",
+            "The clients notice nothing. To take a reactor out of service use "
+            "'echogwctl drain --reactor N': that steers new connections away as well.",
+            OperationExitCodes()};
+  }
+
+  void AddOptions(OptionSet& options) override {
+    options.Count("--from", &from_, {.max = 255}, "The reactor that gives them up").Required();
+    options.Count("--to", &to_, {.max = 255}, "The reactor that takes them").Required();
+    options.Count("--connections", &connections_, {.min = 1}, "How many; all if left out");
+    options.Flag("--wait", &wait_, "Wait for the end; exit 4 if it is cut short");
+  }
+
+  ExitCode Run(CommandContext& context) override {
+    if (from_ == to_) {
+      return Fail(context, ExitCode::kUsage,
+                  "--from and --to name the same reactor; name two different ones");
+    }
+    grpc::ClientContext call;
+    context.client.SetDeadline(call);
+    admin::v1::MoveRequest request;
+    request.set_from_reactor(from_);
+    request.set_to_reactor(to_);
+    request.set_connections(connections_.value_or(0));
+    admin::v1::MoveResponse response;
+    const grpc::Status status = context.client.admin().Move(&call, request, &response);
+    if (!status.ok()) return FailRpc(context, status);
+    return FinishOperation(context, response.operation(), wait_);
+  }
+
+ private:
+  std::uint32_t from_ = 0;
+  std::uint32_t to_ = 0;
+  std::optional<std::uint64_t> connections_;
+  bool wait_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> MakeMoveCommand() { return std::make_unique<MoveCommand>(); }
+
+}  // namespace echogw::ctl

@@ -1,0 +1,55 @@
+// operation: one operation as it stands by GetOperation, or to its end by WatchOperation.
+#include <cstdint>
+
+#include "ctl/cli/commands.h"
+#include "ctl/cli/option_set.h"
+#include "ctl/gateway/client.h"
+#include "ctl/gateway/rpc_error.h"
+#include "ctl/verbs/operation_flow.h"
+
+namespace echogw::ctl {
+namespace {
+
+class OperationCommand : public Command {
+ public:
+  CommandHelp Help() const override {
+    return {"operation",
+            "Report of an operation: a resize, move, rebalance or drain",
+            "  echogwctl operation              # the newest\n"
+            "  echogwctl operation 7\n"
+            "  echogwctl operation 7 --watch    # to its end; the exit code is its own",
+            "The report shows the phases with their times, connections moved, closed, reset and "
+            "left, and what the kernel counted meanwhile.",
+            {{0, "shown, whatever its result; with --watch: it succeeded, or Ctrl-C came"},
+             {1, "there is no such operation; with --watch also: it failed"},
+             {4, "with --watch: it ran out of time or was cancelled"}}};
+  }
+
+  void AddOptions(OptionSet& options) override {
+    options.Count("ID", &id_, {.min = 1}, "Number of the operation; the newest if left out");
+    options.Flag("-w,--watch", &watch_, "Follow it to its end; exit 4 if it is cut short");
+  }
+
+  ExitCode Run(CommandContext& context) override {
+    if (watch_) return FollowOperation(context, id_, OnInterrupt::kEnough);
+    grpc::ClientContext call;
+    context.client.SetDeadline(call);
+    admin::v1::GetOperationRequest request;
+    request.set_id(id_);
+    admin::v1::GetOperationResponse response;
+    const grpc::Status status = context.client.admin().GetOperation(&call, request, &response);
+    if (!status.ok()) return FailRpc(context, status);
+    ReportOperation(context, response.operation());
+    return ExitCode::kOk;
+  }
+
+ private:
+  std::uint64_t id_ = 0;
+  bool watch_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> MakeOperationCommand() { return std::make_unique<OperationCommand>(); }
+
+}  // namespace echogw::ctl

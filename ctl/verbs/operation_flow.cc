@@ -1,0 +1,99 @@
+#include "ctl/verbs/operation_flow.h"
+
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "ctl/cli/interrupt.h"
+#include "ctl/cli/watchdog.h"
+#include "ctl/gateway/client.h"
+#include "ctl/gateway/rpc_error.h"
+#include "ctl/output/emit.h"
+#include "ctl/output/proto_document.h"
+#include "ctl/output/status_line.h"
+#include "ctl/views/operation_view.h"
+
+namespace echogw::ctl {
+namespace {
+
+using admin::v1::Operation;
+
+void ShowProgress(StatusLine& line, const Operation& operation) {
+  if (IsDone(operation)) return;
+  line.Show(absl::StrCat("operation ", operation.id(), ": ", OperationTitle(operation), ": ",
+                         OperationProgress(operation)),
+            operation.phase());
+}
+
+}  // namespace
+
+std::vector<ExitMeaning> OperationExitCodes() {
+  return {{0, "the operation has begun; with --wait: it succeeded"},
+          {1, "the gateway refused; with --wait also: the operation failed"},
+          {4,
+           "with --wait: the operation ran out of time or was cancelled, or Ctrl-C ended the "
+           "waiting, in which case it goes on"}};
+}
+
+void ReportOperation(CommandContext& context, const Operation& operation) {
+  if (context.format == OutputFormat::kTable) {
+    PrintOperation(context.out, operation, context.colour);
+    context.out.flush();
+    return;
+  }
+  EmitDocument(context, Document::Object({{"operation", ToDocument(operation)}}));
+}
+
+ExitCode FinishOperation(CommandContext& context, const Operation& begun, bool wait) {
+  if (wait && !IsDone(begun)) {
+    return FollowOperation(context, begun.id(), OnInterrupt::kUnfinished);
+  }
+  if (IsDone(begun) || context.format != OutputFormat::kTable) {
+    ReportOperation(context, begun);
+    return OperationExitCode(begun);
+  }
+  context.out << "Operation " << begun.id() << " has begun: " << OperationTitle(begun)
+              << "\nFollow it with: echogwctl operation " << begun.id() << " --watch\n";
+  return ExitCode::kOk;
+}
+
+ExitCode FollowOperation(CommandContext& context, std::uint64_t id, OnInterrupt on_interrupt) {
+  grpc::ClientContext call;
+  const auto guard = context.interrupt.Arm([&call] { call.TryCancel(); });
+  // The server reports at once and then at every change, which may be far away: only the first
+  // report is due.
+  Watchdog watchdog(context.client.timeout(), [&call] { call.TryCancel(); });
+  admin::v1::WatchOperationRequest request;
+  request.set_id(id);
+  const auto reader = context.client.admin().WatchOperation(&call, request);
+
+  admin::v1::WatchOperationResponse response;
+  Operation last;
+  {
+    StatusLine line(context);
+    while (reader->Read(&response)) {
+      watchdog.Stop();
+      last = response.operation();
+      ShowProgress(line, last);
+    }
+  }
+  watchdog.Stop();
+  const grpc::Status status = reader->Finish();
+  if (IsDone(last)) {
+    ReportOperation(context, last);
+    return OperationExitCode(last);
+  }
+  if (context.interrupt.requested()) {
+    if (on_interrupt == OnInterrupt::kEnough) return ExitCode::kOk;
+    return Fail(context, ExitCode::kPartial,
+                absl::StrCat("stopped waiting; operation ", id,
+                             " goes on, see 'echogwctl operation ", id, "'"));
+  }
+  if (watchdog.has_bitten()) return FailRpc(context, {grpc::StatusCode::DEADLINE_EXCEEDED, ""});
+  if (!status.ok()) return FailRpc(context, status);
+  return Fail(context, ExitCode::kUnreachable,
+              absl::StrCat(context.client.target(),
+                           " ended the stream before the operation was done; the gateway is "
+                           "stopping"));
+}
+
+}  // namespace echogw::ctl

@@ -1,0 +1,33 @@
+// What happens after a call has begun an operation: report it, or wait for its end. Call on the
+// thread that runs the verb.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "ctl/cli/command.h"
+#include "echogw/admin/v1/admin.pb.h"
+
+namespace echogw::ctl {
+
+// Exit codes of a verb that begins an operation.
+std::vector<ExitMeaning> OperationExitCodes();
+
+// Reports an operation that has just begun. With `wait` it follows the operation to its end, with
+// progress on the error stream, and reports that. The exit code is the operation's.
+ExitCode FinishOperation(CommandContext& context, const admin::v1::Operation& begun, bool wait);
+
+enum class OnInterrupt {
+  // Ctrl-C ends the view: exit code 0.
+  kEnough,
+  // Ctrl-C leaves the question open: exit code 4, and a line that the operation goes on.
+  kUnfinished,
+};
+
+// Follows operation `id`, 0 for the newest, to its end and reports it.
+ExitCode FollowOperation(CommandContext& context, std::uint64_t id, OnInterrupt on_interrupt);
+
+// Writes the report in the context's format.
+void ReportOperation(CommandContext& context, const admin::v1::Operation& operation);
+
+}  // namespace echogw::ctl

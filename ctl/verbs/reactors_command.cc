@@ -1,0 +1,128 @@
+// reactors: every reactor slot with its place in the steering and its listeners, by ListReactors.
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "ctl/cli/commands.h"
+#include "ctl/cli/option_set.h"
+#include "ctl/gateway/client.h"
+#include "ctl/gateway/rpc_error.h"
+#include "ctl/output/emit.h"
+#include "ctl/output/proto_document.h"
+#include "ctl/output/table.h"
+#include "ctl/output/units.h"
+#include "ctl/views/stats_view.h"
+
+namespace echogw::ctl {
+namespace {
+
+using admin::v1::Reactor;
+
+std::vector<std::string> Row(const Reactor& reactor) {
+  const auto& c = reactor.counters();
+  std::uint64_t queue = 0;
+  std::uint64_t limit = 0;
+  std::uint64_t drops = 0;
+  for (const auto& listener : reactor.listeners()) {
+    queue += listener.accept_queue();
+    limit += listener.accept_queue_limit();
+    drops += listener.drops();
+  }
+  const bool listens = reactor.listeners_size() > 0;
+  return {absl::StrCat(reactor.id()),
+          reactor.cpu() < 0 ? "-" : absl::StrCat(reactor.cpu()),
+          HumanState(reactor.state()),
+          absl::StrCat(reactor.steering_weight()),
+          HumanCount(c.connections_active()),
+          HumanCount(c.connections_moved_in()),
+          HumanCount(c.connections_moved_out()),
+          HumanCount(c.accepted_from_adopted()),
+          listens ? absl::StrCat(queue, "/", limit) : "-",
+          listens ? HumanCount(drops) : "-",
+          HumanCount(c.loop_stalls()),
+          HumanDuration(Duration(static_cast<std::int64_t>(c.loop_longest_nanoseconds())))};
+}
+
+bool HasUdp(const admin::v1::ListReactorsResponse& response) {
+  return std::any_of(response.reactors().begin(), response.reactors().end(),
+                     [](const Reactor& reactor) { return reactor.udp_sockets_size() > 0; });
+}
+
+void PrintUdp(CommandContext& context, const admin::v1::ListReactorsResponse& response) {
+  Table table({{"REACTOR", Align::kRight},
+               {"UDP IN", Align::kRight},
+               {"UDP OUT", Align::kRight},
+               {"NOT SENT BACK", Align::kRight},
+               {"SOCKETS", Align::kRight},
+               {"QUEUE", Align::kRight},
+               {"DROPS", Align::kRight}});
+  for (const Reactor& reactor : response.reactors()) {
+    const auto& udp = reactor.counters().udp();
+    std::uint64_t queue = 0;
+    std::uint64_t drops = 0;
+    for (const auto& socket : reactor.udp_sockets()) {
+      queue += socket.queue_bytes();
+      drops += socket.drops();
+    }
+    const auto& d = udp.dropped();
+    table.AddRow({absl::StrCat(reactor.id()), HumanCount(udp.received_datagrams()),
+                  HumanCount(udp.sent_datagrams()),
+                  HumanCount(d.would_block() + d.send_error() + d.truncated() + d.service_port() +
+                             d.group_address() + d.draining()),
+                  absl::StrCat(reactor.udp_sockets_size()), HumanBytes(queue), HumanCount(drops)});
+  }
+  context.out << '\n';
+  table.Print(context.out, context.colour);
+}
+
+class ReactorsCommand : public Command {
+ public:
+  CommandHelp Help() const override {
+    return {"reactors", "Every reactor: steering, moves, accept queue, drops, stalls",
+            "  echogwctl reactors\n"
+            "  echogwctl reactors -o json | jq '.reactors[] | {id, state, steering_weight}'",
+            "Every slot ever used is listed, parked ones as well. ADOPTED counts connections that "
+            "a reactor accepted for a parked one. QUEUE is connections that wait to be accepted, "
+            "and the limit; DROPS what the kernel dropped there. STALLS are loop iterations over "
+            "the stall threshold, LONGEST the longest of all. With UDP there is a second table, in "
+            "datagrams; its DROPS are those that the kernel dropped at full sockets."};
+  }
+
+  void AddOptions(OptionSet&) override {}
+
+  ExitCode Run(CommandContext& context) override {
+    grpc::ClientContext call;
+    context.client.SetDeadline(call);
+    admin::v1::ListReactorsResponse response;
+    const grpc::Status status = context.client.admin().ListReactors(&call, {}, &response);
+    if (!status.ok()) return FailRpc(context, status);
+    if (context.format != OutputFormat::kTable) {
+      EmitDocument(context, ToDocument(response));
+      return ExitCode::kOk;
+    }
+    Table table({{"REACTOR", Align::kRight},
+                 {"CPU", Align::kRight},
+                 {"STATE", Align::kLeft},
+                 {"WEIGHT", Align::kRight},
+                 {"ACTIVE", Align::kRight},
+                 {"MOVED IN", Align::kRight},
+                 {"MOVED OUT", Align::kRight},
+                 {"ADOPTED", Align::kRight},
+                 {"QUEUE", Align::kRight},
+                 {"DROPS", Align::kRight},
+                 {"STALLS", Align::kRight},
+                 {"LONGEST", Align::kRight}});
+    for (const Reactor& reactor : response.reactors()) table.AddRow(Row(reactor));
+    table.Print(context.out, context.colour);
+    if (HasUdp(response)) PrintUdp(context, response);
+    return ExitCode::kOk;
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Command> MakeReactorsCommand() { return std::make_unique<ReactorsCommand>(); }
+
+}  // namespace echogw::ctl

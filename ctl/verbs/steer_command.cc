@@ -1,0 +1,124 @@
+// steer: sets the share of new connections that each reactor gets, by SetSteering.
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_split.h"
+#include "ctl/cli/commands.h"
+#include "ctl/cli/option_set.h"
+#include "ctl/gateway/client.h"
+#include "ctl/gateway/rpc_error.h"
+#include "ctl/output/emit.h"
+#include "ctl/output/proto_document.h"
+#include "ctl/output/table.h"
+
+namespace echogw::ctl {
+namespace {
+
+constexpr std::uint32_t kMaxReactor = 255;
+constexpr std::uint32_t kMaxWeight = 1000;
+
+// Digits only: SimpleAtoi alone would take a sign and blanks.
+std::optional<std::uint32_t> Number(const std::string& text, std::uint32_t max) {
+  std::uint32_t number = 0;
+  if (text.empty() || text.find_first_not_of("0123456789") != std::string::npos ||
+      !absl::SimpleAtoi(text, &number) || number > max) {
+    return std::nullopt;
+  }
+  return number;
+}
+
+class SteerCommand : public Command {
+ public:
+  CommandHelp Help() const override {
+    return {"steer", "Set the share of new connections that each reactor gets",
+            "  echogwctl steer 0=1 1=3          # reactor 1 gets three times as many\n"
+            "  echogwctl steer 2=0              # no new ones to reactor 2\n"
+            "  echogwctl steer --reset          # every reactor the same\n"
+            "  echogwctl steer --reset 0=2",
+            "A reactor's share of new connections is its weight over the sum of all weights. Live "
+            "connections stay where they are: see 'echogwctl rebalance'."};
+  }
+
+  void AddOptions(OptionSet& options) override {
+    options.List("WEIGHTS", &weights_,
+                 "REACTOR=WEIGHT, weight 0 to 1000; reactors not named keep theirs");
+    options.Flag("--reset", &reset_, "First set the weight of every reactor to 1");
+  }
+
+  ExitCode Run(CommandContext& context) override {
+    admin::v1::SetSteeringRequest request;
+    const std::string fault = Fill(request);
+    if (!fault.empty()) return Fail(context, ExitCode::kUsage, fault);
+    grpc::ClientContext call;
+    context.client.SetDeadline(call);
+    admin::v1::SetSteeringResponse response;
+    const grpc::Status status = context.client.admin().SetSteering(&call, request, &response);
+    if (!status.ok()) return FailRpc(context, status);
+    if (context.format == OutputFormat::kTable) {
+      Print(context, response);
+    } else {
+      EmitDocument(context, ToDocument(response));
+    }
+    return ExitCode::kOk;
+  }
+
+ private:
+  // Empty, or what is wrong with the command line.
+  std::string Fill(admin::v1::SetSteeringRequest& request) const {
+    if (weights_.empty() && !reset_) {
+      return "steer: nothing to set; give REACTOR=WEIGHT, as in 0=1 1=3, or --reset";
+    }
+    request.set_reset(reset_);
+    std::map<std::uint32_t, std::uint32_t> named;
+    for (const std::string& text : weights_) {
+      const std::pair<std::string, std::string> parts =
+          absl::StrSplit(text, absl::MaxSplits('=', 1));
+      const auto reactor = Number(parts.first, kMaxReactor);
+      const auto weight = Number(parts.second, kMaxWeight);
+      if (!reactor || !weight) {
+        return absl::StrCat("steer: '", text, "' is not REACTOR=WEIGHT; use a reactor of 0 to ",
+                            kMaxReactor, " and a weight of 0 to ", kMaxWeight, ", as in 0=1");
+      }
+      if (!named.emplace(*reactor, *weight).second) {
+        return absl::StrCat("steer: reactor ", *reactor, " is named twice; name it once");
+      }
+    }
+    for (const auto& [reactor, weight] : named) {
+      auto& entry = *request.add_weights();
+      entry.set_reactor(reactor);
+      entry.set_weight(weight);
+    }
+    return "";
+  }
+
+  static void Print(CommandContext& context, const admin::v1::SetSteeringResponse& response) {
+    double sum = 0;
+    for (const auto& entry : response.weights()) sum += entry.weight();
+    Table table({{"REACTOR", Align::kRight}, {"WEIGHT", Align::kRight}, {"SHARE", Align::kRight}});
+    for (const auto& entry : response.weights()) {
+      table.AddRow({absl::StrCat(entry.reactor()), absl::StrCat(entry.weight()),
+                    sum > 0 ? absl::StrFormat("%.1f%%", 100 * entry.weight() / sum) : "-"});
+    }
+    table.Print(context.out, context.colour);
+    if (!response.steering_active()) {
+      context.err << "echogwctl: the kernel did not take the steering program: its own hash picks "
+                     "the reactor, and the weights have no effect on it\n";
+    }
+  }
+
+  std::vector<std::string> weights_;
+  bool reset_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> MakeSteerCommand() { return std::make_unique<SteerCommand>(); }
+
+}  // namespace echogw::ctl

@@ -1,0 +1,74 @@
+// version: that of echogwctl, and by GetInfo that of the gateway.
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "ctl/cli/commands.h"
+#include "ctl/cli/option_set.h"
+#include "ctl/cli/version.h"
+#include "ctl/gateway/client.h"
+#include "ctl/gateway/rpc_error.h"
+#include "ctl/output/document.h"
+#include "ctl/output/emit.h"
+
+namespace echogw::ctl {
+namespace {
+
+class VersionCommand : public Command {
+ public:
+  CommandHelp Help() const override {
+    return {"version", "The versions of echogwctl and of the gateway",
+            "  echogwctl version\n"
+            "  echogwctl version --client   # asks no gateway",
+            "When the gateway does not answer, the version of echogwctl is printed all the "
+            "same."};
+  }
+
+  void AddOptions(OptionSet& options) override {
+    options.Flag("--client", &client_only_, "Only that of echogwctl; asks no gateway");
+  }
+
+  ExitCode Run(CommandContext& context) override {
+    admin::v1::GetInfoResponse info;
+    grpc::Status status;
+    if (!client_only_) {
+      grpc::ClientContext call;
+      context.client.SetDeadline(call);
+      status = context.client.admin().GetInfo(&call, {}, &info);
+    }
+    const bool asked = !client_only_ && status.ok();
+    if (context.format == OutputFormat::kTable) {
+      Print(context, asked ? &info : nullptr);
+    } else {
+      Document gateway;
+      if (asked) {
+        gateway = Document::Object({{"version", info.version()},
+                                    {"revision", info.revision()},
+                                    {"compiler", info.compiler()},
+                                    {"build_type", info.build_type()}});
+      }
+      EmitDocument(context,
+                   Document::Object({{"client", Document::Object({{"version", kCtlVersion}})},
+                                     {"gateway", gateway}}));
+    }
+    return status.ok() ? ExitCode::kOk : FailRpc(context, status);
+  }
+
+ private:
+  static void Print(CommandContext& context, const admin::v1::GetInfoResponse* info) {
+    std::string gateway;
+    if (info != nullptr) {
+      gateway = absl::StrCat(
+          info->version(), " (", info->revision().empty() ? "" : info->revision() + ", ",
+          info->compiler(), ", ", info->build_type(), ") at ", context.client.target());
+    }
+    PrintFacts(context.out, {{"echogwctl", kCtlVersion}, {"echogw", gateway}});
+  }
+
+  bool client_only_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> MakeVersionCommand() { return std::make_unique<VersionCommand>(); }
+
+}  // namespace echogw::ctl

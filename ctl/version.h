@@ -1,8 +1,0 @@
-// The version of echogwctl, set by the build.
-#pragma once
-
-namespace echogw {
-
-inline constexpr char kCtlVersion[] = ECHOGW_VERSION;
-
-}  // namespace echogw

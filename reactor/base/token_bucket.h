@@ -1,0 +1,54 @@
+// A token bucket that is one number: the time at which it is full again. A new one is full. A
+// value; whoever has it says what time it is and how fast it fills.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "reactor/base/clock.h"
+
+namespace echogw {
+
+// Both at least 1 and at most 2^34, so that products with nanoseconds fit.
+struct TokenRate {
+  std::uint64_t per_second = 1;
+  std::uint64_t size = 1;
+};
+
+class TokenBucket {
+ public:
+  [[nodiscard]] std::uint64_t Available(Nanos now, const TokenRate& rate) const noexcept {
+    const std::uint64_t missing = TokensIn(full_at_ - now, rate);
+    return missing >= rate.size ? 0 : rate.size - missing;
+  }
+
+  // More may be taken than are there: they will be missing for so much longer.
+  void Take(std::uint64_t tokens, Nanos now, const TokenRate& rate) noexcept {
+    full_at_ = std::max(full_at_, now) + TimeOf(tokens, rate);
+  }
+
+  // When so many are there, at most the size; not before `now`.
+  [[nodiscard]] Nanos WhenAvailable(std::uint64_t tokens, Nanos now,
+                                    const TokenRate& rate) const noexcept {
+    return std::max(now, full_at_ - TimeOf(rate.size - std::min(tokens, rate.size), rate));
+  }
+
+ private:
+  static constexpr std::uint64_t kSecond = kNanosPerSecond;
+
+  // Rounded down, and so the number above is rounded up: what was just taken is just missing.
+  [[nodiscard]] static Nanos TimeOf(std::uint64_t tokens, const TokenRate& rate) noexcept {
+    return static_cast<Nanos>(tokens / rate.per_second * kSecond +
+                              tokens % rate.per_second * kSecond / rate.per_second);
+  }
+  [[nodiscard]] static std::uint64_t TokensIn(Nanos time, const TokenRate& rate) noexcept {
+    if (time <= 0) return 0;
+    const auto ns = static_cast<std::uint64_t>(time);
+    return ns / kSecond * rate.per_second +
+           (ns % kSecond * rate.per_second + kSecond - 1) / kSecond;
+  }
+
+  Nanos full_at_ = 0;
+};
+
+}  // namespace echogw

@@ -1,0 +1,111 @@
+#include "reactor/connection/connection_limiter.h"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+
+#include "reactor/base/check.h"
+
+namespace echogw {
+namespace {
+
+TokenRate AcceptTokens(const Limits& limits) {
+  return {.per_second = limits.accept_rate,
+          .size = limits.accept_burst != 0 ? limits.accept_burst : limits.accept_rate};
+}
+
+}  // namespace
+
+ClientKey ClientKeyOf(const Endpoint& peer) {
+  // No client has an address in 0000::/8 but the machine itself, so that there is room there for
+  // IPv4 and for ::1, whose own 64 bits are 0.
+  constexpr std::uint64_t kIpv4 = std::uint64_t{1} << 32U;
+  constexpr std::uint64_t kIpv6Zero = std::uint64_t{2} << 32U;
+  std::uint64_t bits = 0;
+  const std::size_t bytes = peer.family == AF_INET ? 4 : 8;
+  for (std::size_t i = 0; i < bytes; ++i) bits = bits << 8U | peer.address[i];
+  if (peer.family == AF_INET) return {kIpv4 | bits};
+  if (peer.family == AF_INET6) return {bits != 0 ? bits : kIpv6Zero};
+  return {};
+}
+
+ConnectionLimiter::Shard& ConnectionLimiter::ShardOf(ClientKey client) {
+  // Fibonacci hashing: neighbours go apart.
+  return shards_[(client.value * 0x9E3779B97F4A7C15U) >> 58U];
+}
+
+bool ConnectionLimiter::EnterTotal(std::uint64_t max) {
+  std::uint64_t total = total_.load(std::memory_order_relaxed);
+  do {
+    if (max != 0 && total >= max) return false;
+  } while (!total_.compare_exchange_weak(total, total + 1, std::memory_order_relaxed));
+  return true;
+}
+
+std::optional<RejectReason> ConnectionLimiter::Enter(ClientKey client, const Limits& limits) {
+  if (!EnterTotal(limits.max_connections_total)) return RejectReason::kTotalLimit;
+  if (client.value == 0) return std::nullopt;
+  Shard& shard = ShardOf(client);
+  const std::scoped_lock lock(shard.mutex);
+  std::uint64_t& count = shard.counts[client.value];
+  const std::uint64_t max = limits.max_connections_per_client;
+  if (max == 0 || count < max) {
+    ++count;
+    return std::nullopt;
+  }
+  total_.fetch_sub(1, std::memory_order_relaxed);
+  return RejectReason::kClientLimit;
+}
+
+void ConnectionLimiter::Add(ClientKey client) { CHECK(!Enter(client, Limits{})); }
+
+void ConnectionLimiter::Leave(ClientKey client) {
+  CHECK(total_.fetch_sub(1, std::memory_order_relaxed) > 0);
+  if (client.value == 0) return;
+  Shard& shard = ShardOf(client);
+  const std::scoped_lock lock(shard.mutex);
+  const auto found = shard.counts.find(client.value);
+  CHECK(found != shard.counts.end());
+  if (--found->second == 0) shard.counts.erase(found);
+}
+
+bool ConnectionLimiter::TryAccept(Nanos now, const Limits& limits) {
+  const TokenRate rate = AcceptTokens(limits);
+  TokenBucket bucket = accepts_.load(std::memory_order_relaxed);
+  TokenBucket after;
+  do {
+    if (bucket.Available(now, rate) == 0) return false;
+    after = bucket;
+    after.Take(1, now, rate);
+  } while (!accepts_.compare_exchange_weak(bucket, after, std::memory_order_relaxed));
+  return true;
+}
+
+Nanos ConnectionLimiter::ReserveAccept(Nanos now, const Limits& limits) {
+  const TokenRate rate = AcceptTokens(limits);
+  TokenBucket bucket = accepts_.load(std::memory_order_relaxed);
+  TokenBucket after;
+  do {
+    after = bucket;
+    after.Take(1, now, rate);
+  } while (!accepts_.compare_exchange_weak(bucket, after, std::memory_order_relaxed));
+  return bucket.WhenAvailable(1, now, rate);
+}
+
+std::size_t ConnectionLimiter::Clients() {
+  std::size_t sum = 0;
+  for (Shard& shard : shards_) {
+    const std::scoped_lock lock(shard.mutex);
+    sum += shard.counts.size();
+  }
+  return sum;
+}
+
+std::uint64_t ConnectionLimiter::CountOf(ClientKey client) {
+  Shard& shard = ShardOf(client);
+  const std::scoped_lock lock(shard.mutex);
+  const auto found = shard.counts.find(client.value);
+  return found == shard.counts.end() ? 0 : found->second;
+}
+
+}  // namespace echogw

@@ -1,0 +1,124 @@
+// The connections of one reactor, by {index, generation}. Chunks of 256 slots are never moved, so
+// a pointer stays good while its slot is taken. Belongs to the reactor's thread.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "reactor/base/check.h"
+#include "reactor/connection/cold_state.h"
+#include "reactor/connection/connection.h"
+
+namespace echogw {
+
+// What an event carries. Generations start at 1; generation 0 is for what is no connection.
+struct Token {
+  std::uint32_t index = 0;
+  std::uint32_t generation = 0;
+
+  [[nodiscard]] std::uint64_t Pack() const noexcept {
+    return (std::uint64_t{generation} << 32U) | index;
+  }
+  [[nodiscard]] static Token Unpack(std::uint64_t packed) noexcept {
+    return {static_cast<std::uint32_t>(packed), static_cast<std::uint32_t>(packed >> 32U)};
+  }
+};
+
+class SlotTable {
+ public:
+  SlotTable() = default;
+  SlotTable(const SlotTable&) = delete;
+  SlotTable& operator=(const SlotTable&) = delete;
+  ~SlotTable() { CHECK(size_ == 0); }
+
+  // Takes a free slot for `fd`; all other fields are as a new connection has them.
+  Token Insert(int fd) {
+    if (free_.empty()) Grow();
+    const std::uint32_t index = free_.back();
+    free_.pop_back();
+    Connection& c = At(index);
+    CHECK(c.fd < 0 && fd >= 0);
+    const std::uint32_t generation = c.generation == UINT32_MAX ? 1 : c.generation + 1;
+    c = Connection{};
+    c.fd = fd;
+    c.generation = generation;
+    ++size_;
+    return {index, generation};
+  }
+
+  // The connection of a token, or null when it is gone: the event is stale.
+  [[nodiscard]] Connection* Find(Token token) noexcept {
+    if (token.index >= chunks_.size() * kChunk) [[unlikely]]
+      return nullptr;
+    Connection& c = At(token.index);
+    return c.fd >= 0 && c.generation == token.generation ? &c : nullptr;
+  }
+
+  // Frees the slot; what the connection owned must be closed, freed or moved already.
+  void Erase(Token token) {
+    Connection* c = Find(token);
+    CHECK(c != nullptr);
+    if (c->has_extra) extras_[token.index].reset();
+    c->fd = -1;
+    c->pending = nullptr;
+    free_.push_back(token.index);
+    --size_;
+  }
+
+  // Gives the connection of a token its extra, which must not have one yet. Erase frees it.
+  ColdState& SetExtra(Token token, std::unique_ptr<ColdState> extra) {
+    Connection* c = Find(token);
+    CHECK(c != nullptr && !c->has_extra && extra != nullptr);
+    if (extras_.size() <= token.index) extras_.resize(capacity());
+    c->has_extra = true;
+    extras_[token.index] = std::move(extra);
+    return *extras_[token.index];
+  }
+
+  // The extra of the connection in a slot, or null. index < capacity().
+  [[nodiscard]] ColdState* ExtraOf(std::uint32_t index) noexcept {
+    return At(index).has_extra ? extras_[index].get() : nullptr;
+  }
+
+  // Takes it off the connection: null if it has none.
+  [[nodiscard]] std::unique_ptr<ColdState> TakeExtra(std::uint32_t index) noexcept {
+    if (!At(index).has_extra) return nullptr;
+    At(index).has_extra = false;
+    return std::move(extras_[index]);
+  }
+
+  [[nodiscard]] std::uint32_t size() const noexcept { return size_; }
+  // One past the highest index ever used.
+  [[nodiscard]] std::uint32_t capacity() const noexcept {
+    return static_cast<std::uint32_t>(chunks_.size() * kChunk);
+  }
+  // The connection in a slot, or null if the slot is free. index < capacity().
+  [[nodiscard]] Connection* InSlot(std::uint32_t index) noexcept {
+    Connection& c = At(index);
+    return c.fd >= 0 ? &c : nullptr;
+  }
+
+ private:
+  static constexpr std::uint32_t kChunk = 256;  // 16 KiB
+  using Chunk = std::unique_ptr<Connection[]>;
+
+  Connection& At(std::uint32_t index) noexcept { return chunks_[index / kChunk][index % kChunk]; }
+
+  void Grow() {
+    const std::uint32_t first = capacity();
+    chunks_.push_back(std::make_unique<Connection[]>(kChunk));
+    // The lowest index goes out first, so that the busy slots lie together.
+    for (std::uint32_t i = kChunk; i-- > 0;) free_.push_back(first + i);
+  }
+
+  std::vector<Chunk> chunks_;
+  // By index; empty until a connection has one.
+  std::vector<std::unique_ptr<ColdState>> extras_;
+  std::vector<std::uint32_t> free_;
+  std::uint32_t size_ = 0;
+};
+
+}  // namespace echogw

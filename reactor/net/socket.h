@@ -1,0 +1,73 @@
+// Listening sockets: made before any thread starts, so that every error is a Status that names the
+// address. Any thread.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "reactor/base/unique_fd.h"
+#include "reactor/services/service.h"
+
+namespace echogw {
+
+// A numeric address to listen on, or a unix socket. `host` is an IPv4 or IPv6 address without
+// brackets.
+struct ListenAddress {
+  std::string host;
+  std::uint16_t port = 0;   // 0: the kernel chooses
+  bool dual_stack = false;  // for "::" only: IPv4 clients are served as well
+  Service service;
+  std::string unix_path = {};  // if not empty, this alone is the address
+
+  [[nodiscard]] bool is_unix() const { return !unix_path.empty(); }
+
+  // "1.2.3.4:7000", "[::1]:7000" or "unix:/run/echo.sock".
+  [[nodiscard]] std::string ToString() const;
+  // The same, behind the words of its service: "discard@1.2.3.4:7009".
+  [[nodiscard]] std::string Spec() const;
+};
+
+struct ListenOptions {
+  // The kernel caps it at net.core.somaxconn, 4096 since Linux 5.4.
+  int backlog = 4096;
+  // Accepted connections inherit these from their listener, so they cost nothing per connection.
+  bool tcp_nodelay = true;
+  int receive_buffer_bytes = 0;  // 0: the kernel's choice
+  int send_buffer_bytes = 0;
+  // Of the file of a unix socket: who may write may connect.
+  unsigned unix_mode = 0666;
+};
+
+// A bound SO_REUSEPORT socket that does not listen yet. Errors: InvalidArgument for an address that
+// is not numeric, else the errno of the call that failed, with the address.
+[[nodiscard]] absl::StatusOr<UniqueFd> BindListener(const ListenAddress& address,
+                                                    const ListenOptions& options);
+
+// Takes the next place in the reuseport group of the address (socket(7): sockets are numbered in
+// the order of their listen() calls).
+[[nodiscard]] absl::Status Listen(int fd, const ListenOptions& options,
+                                  const ListenAddress& address);
+
+// Fails with AlreadyExists if another socket listens on the address already, even one with
+// SO_REUSEPORT of the same user, whose group we would silently join. Port 0 is always free.
+[[nodiscard]] absl::Status CheckPortIsFree(const ListenAddress& address);
+
+// The address that a socket is bound to, with its real port.
+[[nodiscard]] absl::StatusOr<ListenAddress> LocalAddress(int fd, bool dual_stack);
+
+// The peer of a connection as text, for logs; "?" when it is gone.
+[[nodiscard]] std::string PeerName(int fd);
+
+// Of a listening socket: connections that wait to be accepted, the limit of that queue, and what
+// was dropped at the socket for any cause (TCP_INFO and SO_MEMINFO). Zeroes if fd is no listener.
+struct ListenerQueue {
+  std::uint32_t depth = 0;
+  std::uint32_t limit = 0;
+  std::uint64_t drops = 0;
+};
+[[nodiscard]] ListenerQueue ReadListenerQueue(int fd);
+
+}  // namespace echogw

@@ -1,0 +1,91 @@
+// The event mechanism behind one small interface: one virtual call per wait, not per event. Events
+// use the kernel's own epoll_event, so that the default pays for no conversion.
+//
+// A Poller belongs to its reactor's thread.
+#pragma once
+
+#include <sys/epoll.h>
+
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "absl/status/statusor.h"
+#include "reactor/base/clock.h"
+#include "reactor/options.h"
+
+namespace echogw {
+
+class SocketIo;
+struct Counters;
+
+// What to watch for. Errors and hang-ups are always reported. Urgent data is watched for because a
+// read stops at it although more follows.
+inline constexpr std::uint32_t kInterestRead = EPOLLIN | EPOLLPRI | EPOLLRDHUP;
+inline constexpr std::uint32_t kInterestWrite = EPOLLOUT;
+
+// Of an engine that works ahead of the reactor: it holds bytes of a connection whose client takes
+// no more, and the reactor is to take them (SocketIo::TakeAhead). Bit of a message type that no
+// socket reports (epoll_ctl(2)).
+inline constexpr std::uint32_t kEventAhead = EPOLLMSG;
+
+// Beside EPOLLIN, of a listener: an engine may accept ahead of the reactor
+// (SocketIo::TakeAccepted). To the others it means nothing.
+inline constexpr std::uint32_t kInterestAhead = EPOLLMSG;
+
+// What an engine works with; the others need nothing.
+struct PollerDeps {
+  SocketIo& io;  // the calls that it does not make itself
+  Counters& counters;
+  std::size_t buffer_bytes;
+};
+
+class Poller {
+ public:
+  // The best the system has for kEpoll: the caller resolves "auto" by BestPoller().
+  [[nodiscard]] static absl::StatusOr<std::unique_ptr<Poller>> Create(PollerKind kind,
+                                                                      const PollerDeps& deps);
+
+  Poller() = default;
+  Poller(const Poller&) = delete;
+  Poller& operator=(const Poller&) = delete;
+  virtual ~Poller() = default;
+
+  // True: a connection is watched edge-triggered, so that it must be read until nothing is left,
+  // and needs no change of interest when reading stops.
+  [[nodiscard]] virtual bool edge_triggered() const noexcept = 0;
+
+  // The calls of its connections, if this is an engine that makes them itself; else null.
+  [[nodiscard]] virtual SocketIo* socket_io() noexcept { return nullptr; }
+
+  // True: a wait is also work, because the engine moves bytes inside it.
+  [[nodiscard]] virtual bool works_in_wait() const noexcept { return false; }
+
+  // Watches `fd`; every event carries `token`. Returns 0 or an errno; ERANGE means that this
+  // mechanism cannot watch a descriptor with so large a number. `edge` asks for edge triggering
+  // and is ignored where there is none. An fd that is ready already is reported.
+  [[nodiscard]] virtual int Add(int fd, std::uint64_t token, std::uint32_t interest,
+                                bool edge) noexcept = 0;
+
+  // Changes what is watched, and reports it anew if it is ready. The fd must be watched.
+  [[nodiscard]] virtual int SetInterest(int fd, std::uint64_t token, std::uint32_t interest,
+                                        bool edge) noexcept = 0;
+
+  // Ends the watch of an fd that stays open.
+  virtual void Remove(int fd) noexcept = 0;
+
+  // To be called before a watched fd is closed. Costs nothing with epoll, which forgets by itself.
+  virtual void Closing(int fd) noexcept = 0;
+
+  // Waits until something is ready or `timeout` (kNever: without end; 0: not at all) has passed,
+  // and fills `events`. Returns how many; 0 too when a signal came. Timeouts are rounded up to
+  // milliseconds.
+  [[nodiscard]] virtual std::size_t Wait(std::span<epoll_event> events, Nanos timeout) noexcept = 0;
+};
+
+// The best mechanism that works here: epoll, else poll (else select, which any system has).
+[[nodiscard]] PollerKind BestPoller();
+
+[[nodiscard]] const char* PollerName(PollerKind kind);
+
+}  // namespace echogw

@@ -1,0 +1,73 @@
+// The echo itself: what one connection does in one turn. Free of the loop, the poller and the
+// table, so that tests drive it with scripted system calls.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "reactor/base/clock.h"
+#include "reactor/connection/buffer_pool.h"
+#include "reactor/connection/connection.h"
+#include "reactor/net/socket_io.h"
+#include "reactor/options.h"
+#include "reactor/stats/counters.h"
+
+namespace echogw {
+
+// What all turns of a reactor share.
+struct EchoContext {
+  SocketIo& io;
+  BufferPool& pool;
+  Counters& counters;
+  // What one read fills; a turn leaves nothing in it.
+  std::span<std::byte> scratch;
+  std::size_t turn_bytes;
+  Transform transform;
+};
+
+enum class EchoOutcome : std::uint8_t {
+  kIdle,     // nothing to read at the moment: wait until it is readable
+  kBlocked,  // the client takes no more: wait until it is writable; nothing is read until then
+  kStalled,  // the client takes no more, but what it sends goes on being read
+  kMore,     // the turn is used up: come back after the others
+  kPaused,   // its rate is used up: nothing is read until its timer ends. Not from this file
+  kClose,    // it is over, for `reason`; the caller closes
+};
+
+struct EchoResult {
+  EchoOutcome outcome = EchoOutcome::kIdle;
+  CloseReason reason = CloseReason::kPeerClosed;
+};
+
+// Writes what is pending, then reads and writes until nothing is left to read, the client stops
+// taking, or the turn is used up. `to_the_end` reads until the kernel says that there is nothing;
+// otherwise a short read ends the turn, which is right only if the event that led here promised
+// neither FIN nor urgent data: with an edge-triggered poller what arrives later is a new edge
+// (epoll(7)).
+[[nodiscard]] EchoResult EchoTurn(Connection& c, bool to_the_end, const EchoContext& context);
+
+// After our FIN: reads and throws away, at most one turn's worth. kClose once the client has sent
+// its FIN or is gone.
+[[nodiscard]] EchoResult DiscardTurn(Connection& c, const EchoContext& context);
+
+// ---- for what is served beside echo ----
+
+[[nodiscard]] CloseReason CloseReasonFor(int error);
+
+void CountRead(Connection& c, const EchoContext& context, std::size_t bytes);
+void CountWrite(Connection& c, const EchoContext& context, std::size_t bytes);
+
+// Writes; what the client does not take is held. Nothing must be held before. kIdle when all is
+// written.
+[[nodiscard]] EchoResult WriteOrHold(Connection& c, const EchoContext& context,
+                                     std::span<const std::byte> bytes);
+
+// Takes what an engine holds for a connection, all of it, behind what is pending: what its client
+// did not take, and what was received behind that.
+void HoldAhead(Connection& c, const EchoContext& context);
+
+// Frees the pending block, if there is one, and what it holds.
+void DropPending(Connection& c, const EchoContext& context);
+
+}  // namespace echogw

@@ -1,0 +1,49 @@
+// The header of HAProxy's PROXY protocol, versions 1 and 2, by which a proxy says for whom it opens
+// a connection. A pure function over the bytes that have come so far: it keeps nothing, and more
+// bytes never change what fewer have decided. Any thread.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "reactor/net/endpoint.h"
+
+namespace echogw {
+
+// A line of version 1 has at most this many bytes with its CR LF.
+inline constexpr std::size_t kProxyV1BytesMax = 107;
+// A header of version 2 could have 64 KiB behind its first 16 bytes. The addresses take 216 at
+// most; the rest are TLVs, of which the largest in use, a client's certificate, has some 2 KiB.
+inline constexpr std::size_t kProxyV2BytesMax = 16 + 4096;
+
+enum class ProxyStatus : std::uint8_t {
+  kNeedMore,   // a header so far, but not all of it
+  kHeader,     // a whole one
+  kMissing,    // the first bytes are of no header
+  kMalformed,  // a header that breaks a rule
+  kTooLong,    // longer than the limits above
+  kChecksum,   // its CRC32C is not that of its bytes
+};
+
+struct ProxyHeader {
+  ProxyStatus status = ProxyStatus::kNeedMore;
+  // kNeedMore: the signature is there as a whole, so that these bytes cannot be payload.
+  bool certain = false;
+  // The rest is of kHeader.
+  std::size_t bytes = 0;  // of the header; payload begins behind
+  std::uint8_t version = 0;
+  // The proxy speaks for itself, as for a health check: the endpoints are those of the socket.
+  bool local = false;
+  // The client and the address it connected to; family 0 when the proxy does not know or they are
+  // not of TCP.
+  Endpoint source;
+  Endpoint destination;
+};
+
+[[nodiscard]] ProxyHeader ParseProxyHeader(std::span<const std::byte> bytes);
+
+// CRC-32C (Castagnoli) of `bytes`, continuing from `seed`.
+[[nodiscard]] std::uint32_t Crc32c(std::span<const std::byte> bytes, std::uint32_t seed = 0);
+
+}  // namespace echogw

@@ -1,0 +1,127 @@
+#include "server/admin/admin_server.h"
+
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/resource_quota.h>
+#include <grpcpp/server.h>
+#include <grpcpp/server_builder.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+
+#include <cerrno>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "grpc/health/v1/health.pb.h"
+#include "reactor/base/unique_fd.h"
+#include "reactor/net/socket.h"
+
+namespace echogw::server {
+namespace {
+
+// The largest request, SetSteering for every reactor, has 2 KiB.
+constexpr int kRequestBytesMax = 64 * 1024;
+// Reflection takes a thread of its own per open stream; the rest of the service takes none.
+constexpr int kThreadsMax = 16;
+constexpr int kStreamsPerConnectionMax = 128;
+// gRPC would let a stranger who says nothing hold a connection for two minutes.
+constexpr int kHandshakeLimitMs = 10'000;
+constexpr std::chrono::milliseconds kStopLimit(500);
+
+// gRPC ends the process where it gets none of these, so we ask first.
+absl::Status CheckEvents() {
+  const auto failed = [](const char* call) {
+    return absl::ErrnoToStatus(errno, absl::StrCat("cannot start gRPC: ", call));
+  };
+  const UniqueFd epoll(::epoll_create1(EPOLL_CLOEXEC));
+  if (!epoll.valid()) return failed("epoll_create1");
+  const UniqueFd event(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!event.valid()) return failed("eventfd");
+  epoll_event interest{.events = EPOLLIN, .data = {}};
+  if (::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, event.get(), &interest) != 0) {
+    return failed("epoll_ctl");
+  }
+  return absl::OkStatus();
+}
+
+// Process-wide settings of gRPC, once. The health messages are named so that the linker takes
+// them: reflection describes the health service from them (grpc#36665).
+void PrepareGrpc() {
+  static const bool done = [] {
+    grpc::EnableDefaultHealthCheckService(true);
+    grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+    return grpc::health::v1::HealthCheckRequest::descriptor() != nullptr;
+  }();
+  static_cast<void>(done);
+}
+
+absl::Status StartFailed(const std::string& address) {
+  return absl::UnavailableError(absl::StrCat("cannot serve the admin RPCs on ", address));
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<SocketLock>> AdminServer::Reserve(const AdminAddress& address) {
+  if (!address.unix_path.empty()) return SocketLock::Acquire(address.unix_path);
+  if (auto free = CheckPortIsFree(address.tcp); !free.ok()) return free;
+  return std::unique_ptr<SocketLock>();
+}
+
+absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(
+    const AdminAddress& address, std::unique_ptr<SocketLock> lock, std::size_t connections_max,
+    AdminService& service, AdminAccess& access, AdminCalls& calls, LogSink& log) {
+  if (auto status = CheckEvents(); !status.ok()) return status;
+  PrepareGrpc();
+  grpc::ServerBuilder builder;
+  auto acceptor = AdminAcceptor::Listen(address, connections_max, access, log, builder);
+  if (!acceptor.ok()) return acceptor.status();
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kStreamsPerConnectionMax);
+  builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeLimitMs);
+  builder.SetMaxReceiveMessageSize(kRequestBytesMax);
+  builder.SetResourceQuota(grpc::ResourceQuota("echogw-admin").SetMaxThreads(kThreadsMax));
+  builder.SetSyncServerOption(grpc::ServerBuilder::NUM_CQS, 1);
+  builder.SetSyncServerOption(grpc::ServerBuilder::MIN_POLLERS, 1);
+  builder.SetSyncServerOption(grpc::ServerBuilder::MAX_POLLERS, 1);
+  std::vector<std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>> watchers;
+  watchers.push_back(calls.MakeInterceptors());
+  builder.experimental().SetInterceptorCreators(std::move(watchers));
+  builder.RegisterService(&service);
+  auto server = builder.BuildAndStart();
+  if (server == nullptr) return StartFailed(address.ToString());
+  (*acceptor)->Start();
+  std::unique_ptr<AdminServer> out(
+      new AdminServer(service, std::move(lock), *std::move(acceptor), std::move(server)));
+  out->SetServing(false);
+  return out;
+}
+
+AdminServer::AdminServer(AdminService& service, std::unique_ptr<SocketLock> lock,
+                         std::unique_ptr<AdminAcceptor> acceptor,
+                         std::unique_ptr<grpc::Server> server)
+    : service_(service),
+      lock_(std::move(lock)),
+      acceptor_(std::move(acceptor)),
+      server_(std::move(server)) {}
+
+AdminServer::~AdminServer() { Stop(kStopLimit); }
+
+void AdminServer::SetServing(bool serving) {
+  // Watchers are told of changes only.
+  if (serving_ == serving) return;
+  serving_ = serving;
+  grpc::HealthCheckServiceInterface* health = server_->GetHealthCheckService();
+  if (health == nullptr) return;
+  health->SetServingStatus("", serving);
+  health->SetServingStatus(pb::Admin::service_full_name(), serving);
+}
+
+void AdminServer::Stop(std::chrono::milliseconds limit) {
+  if (std::exchange(stopped_, true)) return;
+  acceptor_->Stop();
+  service_.EndWatches();
+  server_->Shutdown(std::chrono::system_clock::now() + limit);
+  server_->Wait();
+}
+
+}  // namespace echogw::server

@@ -1,0 +1,27 @@
+// Messages about single connections and events to domain values and back. Pure functions.
+#pragma once
+
+#include "absl/status/statusor.h"
+#include "echogw/admin/v1/admin.pb.h"
+#include "server/admin/messages/convert.h"
+#include "server/log/event_log.h"
+#include "server/pool/connection_control.h"
+
+namespace echogw::server {
+
+inline constexpr std::uint32_t kConnectionPageMax = 10000;
+inline constexpr std::uint32_t kConnectionPageDefault = 100;
+inline constexpr int kCloseIdsMax = 10000;
+
+// InvalidArgument with the name of the field.
+[[nodiscard]] absl::StatusOr<ConnectionFilter> FromProto(const pb::ConnectionFilter& from);
+[[nodiscard]] absl::StatusOr<ConnectionQuery> FromProto(const pb::ListConnectionsRequest& from);
+[[nodiscard]] absl::StatusOr<CloseRequest> FromProto(const pb::CloseConnectionsRequest& from);
+
+void ToProto(const ConnectionInfo& from, pb::Connection& to);
+void ToProto(const TcpInfo& from, pb::TcpInfo& to);
+void ToProto(const ConnectionPage& from, pb::ListConnectionsResponse& to);
+void ToProto(const WatchedConnectionEvent& from, pb::ConnectionEvent& to);
+void ToProto(const Event& from, pb::Event& to);
+
+}  // namespace echogw::server

@@ -1,0 +1,85 @@
+// The configuration of the gateway as plain, validated values. Made once by config_loader.h before
+// any thread starts; constant afterwards.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "reactor/net/socket.h"
+#include "reactor/options.h"
+#include "server/access/role.h"
+#include "server/log/logging.h"
+#include "server/pool/control.h"
+
+namespace echogw::server {
+
+// Where the admin RPCs are served: a TCP address, or a unix socket if `unix_path` is not empty.
+struct AdminAddress {
+  ListenAddress tcp;
+  std::string unix_path;
+
+  // "127.0.0.1:7001" or "unix:/run/echogw.sock"; gRPC takes both forms.
+  [[nodiscard]] std::string ToString() const;
+};
+
+// Who may call the admin port; see access/admin_access.h.
+struct AdminAccessOptions {
+  // PEM files; empty: no TLS, and no certificates from clients.
+  std::string tls_cert;
+  std::string tls_key;
+  std::string tls_client_ca;
+  // Names in client certificates. If both are empty, each certificate of the CA is an operator's.
+  std::vector<std::string> tls_operators;
+  std::vector<std::string> tls_viewers;
+  std::string token_file;  // empty: no tokens
+  // Of the unix socket, and the role of users who are neither root nor the gateway's own.
+  unsigned unix_mode = 0600;
+  Role unix_others = Role::kViewer;
+  // Off loopback without TLS, or without asking who calls.
+  bool allow_insecure = false;
+};
+
+struct Config {
+  std::vector<ListenAddress> listen;
+  ListenOptions listen_options;
+  // PEM files of the addresses with TLS; empty: there is none.
+  std::string tls_cert;
+  std::string tls_key;
+  std::vector<ListenAddress> listen_udp;  // empty: off
+  bool allow_shared_port = false;
+
+  std::uint32_t reactors = 1;
+  // Slot i is pinned to cpus[i % size]; empty: no pinning.
+  std::vector<int> cpus;
+  ReactorOptions reactor;
+  bool steering = true;
+
+  AdminAddress admin;
+  AdminAccessOptions admin_access;
+  std::optional<ListenAddress> metrics;  // unset: off
+
+  LogOptions log;
+
+  // A fault for tests: see PoolOptions. No key of the table, so that nobody sets it by mistake.
+  bool fault_close_listeners = false;
+
+  // How SIGTERM and SIGINT drain the gateway; `refuse` is also the default of the Drain RPC.
+  DrainRequest drain;
+};
+
+// A key with the value in force as text, and where it came from.
+struct Setting {
+  std::string key;
+  // One value, or any number for a key that is a list.
+  std::vector<std::string> values;
+  // "default", "/etc/echogw.toml:3", "ECHOGW_LISTEN" or "--listen".
+  std::string source;
+  // What "auto" stands for here, where that depends on the machine; else empty.
+  std::string meaning = "";
+};
+
+}  // namespace echogw::server

@@ -1,0 +1,207 @@
+#include "server/config/config_loader.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstring>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+#include "server/access/access_config.h"
+#include "server/config/config_file.h"
+#include "server/config/config_keys.h"
+#include "server/config/config_values.h"
+#include "server/config/protocol_config.h"
+
+namespace echogw::server {
+namespace {
+
+constexpr const char* kPrefix = "ECHOGW_";
+constexpr const char* kConfigVariable = "ECHOGW_CONFIG";
+// Variables of echogwctl, which often runs in the same environment.
+constexpr auto kCtlVariables = std::to_array<const char*>(
+    {"ECHOGW_TARGET", "ECHOGW_TLS", "ECHOGW_CA_CERT", "ECHOGW_CLIENT_CERT", "ECHOGW_CLIENT_KEY",
+     "ECHOGW_SERVER_NAME", "ECHOGW_TOKEN", "ECHOGW_TOKEN_FILE"});
+
+// A list may be written with commas as well; an empty part is left to the parser to refuse.
+std::vector<std::string> SplitList(const std::vector<std::string>& values) {
+  std::vector<std::string> out;
+  for (const std::string& value : values) {
+    const std::vector<std::string> parts = absl::StrSplit(value, ',');
+    for (const std::string& part : parts) {
+      out.emplace_back(absl::StripAsciiWhitespace(part));
+    }
+  }
+  return out;
+}
+
+struct Sources {
+  const KeyValues& flags;
+  const Environment& environment;
+  std::map<std::string, FileSetting> file;
+};
+
+Setting Choose(const ConfigKey& key, const Sources& from) {
+  const std::string variable = EnvironmentName(key.name);
+  Setting setting{
+      .key = key.name, .values = {key.default_text}, .source = "default", .meaning = ""};
+  if (const auto flag = from.flags.find(key.name); flag != from.flags.end()) {
+    setting.values = flag->second;
+    setting.source = absl::StrCat("--", key.name);
+  } else if (const auto set = from.environment.find(variable);
+             set != from.environment.end() && !set->second.empty()) {
+    setting.values = {set->second};
+    setting.source = variable;
+  } else if (const auto line = from.file.find(key.name); line != from.file.end()) {
+    setting.values = line->second.values;
+    setting.source = line->second.source;
+  }
+  if (key.kind == ConfigKey::Kind::kList) setting.values = SplitList(setting.values);
+  // A list that is left empty has no values, not an empty one.
+  if (key.default_text.empty() && setting.values == std::vector<std::string>{""} &&
+      key.kind == ConfigKey::Kind::kList) {
+    setting.values.clear();
+  }
+  return setting;
+}
+
+// Kubernetes sets ECHOGW_PORT and others for a service of that name, so a variable that is not
+// known cannot be an error; one that is nearly a key is worth a warning.
+std::vector<std::string> NearMisses(const Environment& environment) {
+  std::vector<std::string> known(kCtlVariables.begin(), kCtlVariables.end());
+  known.emplace_back(kConfigVariable);
+  for (const ConfigKey& key : ConfigKeys()) known.push_back(EnvironmentName(key.name));
+  std::vector<std::string> warnings;
+  for (const auto& [name, value] : environment) {
+    const std::string meant = ClosestWord(name, known);
+    if (!meant.empty() && meant != name) {
+      warnings.push_back(
+          absl::StrCat("the variable ", name, " is not used; did you mean ", meant, "?"));
+    }
+  }
+  return warnings;
+}
+
+// Whether a socket at one address is in the way of one at the other.
+bool Overlap(const ListenAddress& a, const ListenAddress& b) {
+  if (a.port == 0 || a.port != b.port) return false;
+  const auto is_v4 = [](const ListenAddress& x) { return x.host.find(':') == std::string::npos; };
+  const auto covers = [&](const ListenAddress& x, const ListenAddress& y) {
+    return x.dual_stack || (x.host == "0.0.0.0" && is_v4(y));
+  };
+  return a.host == b.host || covers(a, b) || covers(b, a);
+}
+
+// The three services need ports of their own.
+absl::Status CheckPorts(const Config& config) {
+  const auto clash = [](const char* key, const ListenAddress& a, const char* other,
+                        const ListenAddress& b) {
+    return absl::InvalidArgumentError(absl::StrCat(key, ": ", a.ToString(), " is in the way of ",
+                                                   other, " ", b.ToString(),
+                                                   "; choose another port"));
+  };
+  const bool admin_tcp = config.admin.unix_path.empty();
+  for (const ListenAddress& listen : config.listen) {
+    if (listen.is_unix() && listen.unix_path == config.admin.unix_path) {
+      return clash("admin", config.admin.tcp, "listen", listen);
+    }
+    if (admin_tcp && Overlap(config.admin.tcp, listen)) {
+      return clash("admin", config.admin.tcp, "listen", listen);
+    }
+    if (config.metrics && Overlap(*config.metrics, listen)) {
+      return clash("metrics", *config.metrics, "listen", listen);
+    }
+  }
+  if (admin_tcp && config.metrics && Overlap(*config.metrics, config.admin.tcp)) {
+    return clash("metrics", *config.metrics, "admin", config.admin.tcp);
+  }
+  return absl::OkStatus();
+}
+
+std::string Meaning(const Setting& setting, const Config& config) {
+  if (setting.values.empty() || setting.values.front() != "auto") return "";
+  if (setting.key == "instance") return config.reactor.instance;
+  if (setting.key == "reactors") return absl::StrCat(config.reactors);
+  if (setting.key == "cpus") return config.cpus.empty() ? "none" : FormatCpuList(config.cpus);
+  return "";
+}
+
+absl::StatusOr<std::map<std::string, FileSetting>> ReadFile(const Environment& environment,
+                                                            std::string path) {
+  std::map<std::string, FileSetting> by_key;
+  if (path.empty()) {
+    const auto variable = environment.find(kConfigVariable);
+    if (variable != environment.end()) path = variable->second;
+  }
+  if (path.empty()) return by_key;
+  if (!IsPlainText(path)) {
+    return absl::InvalidArgumentError("config: the path holds a control character or is not UTF-8");
+  }
+  auto settings = ReadConfigFile(path);
+  if (!settings.ok()) return absl::InvalidArgumentError(std::string(settings.status().message()));
+  for (FileSetting& setting : *settings) by_key[setting.key] = std::move(setting);
+  return by_key;
+}
+
+absl::Status Apply(const ConfigKey& key, const std::vector<std::string>& values,
+                   const Machine& machine, Config& config) {
+  if (!std::all_of(values.begin(), values.end(), IsPlainText)) {
+    return absl::InvalidArgumentError("the value holds a control character or is not UTF-8");
+  }
+  return key.apply(values, machine, config);
+}
+
+}  // namespace
+
+Environment ReadEnvironment() {
+  Environment out;
+  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+    const std::string text = *entry;
+    const auto equals = text.find('=');
+    if (equals == std::string::npos || text.rfind(kPrefix, 0) != 0) continue;
+    out[text.substr(0, equals)] = text.substr(equals + 1);
+  }
+  return out;
+}
+
+absl::StatusOr<LoadedConfig> LoadConfig(const KeyValues& flags, const Environment& environment,
+                                        const std::string& config_path, const Machine& machine) {
+  auto file = ReadFile(environment, config_path);
+  if (!file.ok()) return file.status();
+  const Sources sources{flags, environment, *std::move(file)};
+  LoadedConfig loaded;
+  for (const ConfigKey& key : ConfigKeys()) {
+    Setting setting = Choose(key, sources);
+    if (const auto status = Apply(key, setting.values, machine, loaded.config); !status.ok()) {
+      const bool from_file = setting.source.find(':') != std::string::npos;
+      return absl::InvalidArgumentError(absl::StrCat(setting.source, ": ",
+                                                     from_file ? absl::StrCat(key.name, ": ") : "",
+                                                     std::string(status.message())));
+    }
+    loaded.settings.push_back(std::move(setting));
+  }
+  if (auto status = CheckPorts(loaded.config); !status.ok()) return status;
+  if (auto status = CheckProtocols(loaded.config); !status.ok()) return status;
+  if (auto status = CheckAdminAccess(loaded.config); !status.ok()) return status;
+  // What "auto" means may depend on keys that come later in the table.
+  for (Setting& setting : loaded.settings) {
+    if (setting.key == "log-level" && setting.values.front() == "auto") {
+      loaded.config.log.console =
+          loaded.config.log.file.empty() ? LogThreshold::kInfo : LogThreshold::kError;
+    }
+    setting.meaning = Meaning(setting, loaded.config);
+  }
+  loaded.warnings = NearMisses(environment);
+  for (std::string& warning : AdminAccessWarnings(loaded.config)) {
+    loaded.warnings.push_back(std::move(warning));
+  }
+  return loaded;
+}
+
+}  // namespace echogw::server

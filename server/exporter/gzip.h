@@ -1,0 +1,12 @@
+// Compression of an HTTP body by zlib. Any thread.
+#pragma once
+
+#include <optional>
+#include <string>
+
+namespace echogw::server {
+
+// `text` in gzip's format; nothing if zlib has no memory.
+[[nodiscard]] std::optional<std::string> Gzip(const std::string& text);
+
+}  // namespace echogw::server

@@ -1,0 +1,15 @@
+// The distributions of reactors as Prometheus histograms. Pure; any thread.
+#pragma once
+
+#include <prometheus/metric_family.h>
+
+#include <vector>
+
+#include "server/pool/control.h"
+
+namespace echogw::server {
+
+// At most 12 buckets each, so that the series of a reactor stay below a hundred.
+void AddHistograms(const GatewayStats& stats, std::vector<prometheus::MetricFamily>& to);
+
+}  // namespace echogw::server

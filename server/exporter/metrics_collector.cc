@@ -1,0 +1,266 @@
+#include "server/exporter/metrics_collector.h"
+
+#include <prometheus/client_metric.h>
+#include <prometheus/metric_type.h>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <set>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "server/config/limit_fields.h"
+#include "server/exporter/metric_histograms.h"
+#include "server/exporter/metric_tables.h"
+#include "server/exporter/process_stats.h"
+
+namespace echogw::server {
+namespace {
+
+using prometheus::ClientMetric;
+using prometheus::MetricFamily;
+using prometheus::MetricType;
+using Families = std::vector<MetricFamily>;
+using Labels = std::vector<ClientMetric::Label>;
+
+MetricFamily& AddFamily(Families& to, const char* name, const char* help, MetricType type) {
+  to.push_back({.name = name, .help = help, .type = type, .metric = {}});
+  return to.back();
+}
+
+void AddValue(MetricFamily& to, Labels labels, double value) {
+  ClientMetric metric;
+  metric.label = std::move(labels);
+  if (to.type == MetricType::Counter) {
+    metric.counter.value = value;
+  } else {
+    metric.gauge.value = value;
+  }
+  to.metric.push_back(std::move(metric));
+}
+
+void AddSingle(Families& to, const char* name, const char* help, MetricType type, double value) {
+  AddValue(AddFamily(to, name, help, type), {}, value);
+}
+
+void AddGateway(const GatewayStats& stats, const BuildInfo& build, Families& to) {
+  AddValue(
+      AddFamily(to, "echogw_build_info", "What the gateway was built from.", MetricType::Gauge),
+      {{"version", build.version}, {"revision", build.revision}, {"compiler", build.compiler}}, 1);
+  MetricFamily& state = AddFamily(
+      to, "echogw_state", "1 for the state of the gateway, 0 for all others.", MetricType::Gauge);
+  for (const char* name : kGatewayStateNames) {
+    AddValue(state, {{"state", name}}, name == Name(stats.state) ? 1 : 0);
+  }
+  const auto running =
+      std::count_if(stats.reactors.begin(), stats.reactors.end(),
+                    [](const ReactorStats& r) { return r.state != ReactorState::kParked; });
+  AddSingle(to, "echogw_reactors", "Reactors that are not parked.", MetricType::Gauge,
+            static_cast<double>(running));
+  AddSingle(to, "echogw_steering_active",
+            "1 if the kernel runs the steering program, 0 if its hash picks the reactor.",
+            MetricType::Gauge, stats.steering_active ? 1 : 0);
+}
+
+Labels ReactorLabel(const ReactorStats& reactor) { return {{"reactor", absl::StrCat(reactor.id)}}; }
+
+// A counter of every reactor with a second label, whose values are `names`.
+template <std::size_t N>
+void AddByReason(const GatewayStats& stats, const char* name, const char* help, const char* label,
+                 const std::array<const char*, N>& names,
+                 std::array<std::uint64_t, N> CounterSnapshot::*counts, Families& to) {
+  MetricFamily& family = AddFamily(to, name, help, MetricType::Counter);
+  for (const ReactorStats& reactor : stats.reactors) {
+    for (std::size_t i = 0; i < N; ++i) {
+      Labels labels = ReactorLabel(reactor);
+      labels.push_back({label, names[i]});
+      AddValue(family, std::move(labels), static_cast<double>((reactor.counters.*counts)[i]));
+    }
+  }
+}
+
+void AddEach(const GatewayStats& stats, const std::vector<ReactorMetric>& metrics, Families& to) {
+  for (const ReactorMetric& metric : metrics) {
+    MetricFamily& family = AddFamily(to, metric.name, metric.help, metric.type);
+    for (const ReactorStats& reactor : stats.reactors) {
+      AddValue(family, ReactorLabel(reactor), metric.value(reactor.counters));
+    }
+  }
+}
+
+void AddReactors(const GatewayStats& stats, Families& to) {
+  MetricFamily& info = AddFamily(to, "echogw_reactor_info", "The CPU and the state of a reactor.",
+                                 MetricType::Gauge);
+  for (const ReactorStats& reactor : stats.reactors) {
+    Labels labels = ReactorLabel(reactor);
+    labels.push_back({"cpu", reactor.cpu < 0 ? "none" : absl::StrCat(reactor.cpu)});
+    labels.push_back({"state", Name(reactor.state)});
+    AddValue(info, std::move(labels), 1);
+  }
+  AddEach(stats, ReactorMetrics(), to);
+  AddByReason(stats, "echogw_connections_closed_total", "Connections that ended, by reason.",
+              "reason", kCloseReasonNames, &CounterSnapshot::connections_closed, to);
+  AddByReason(stats, "echogw_connections_rejected_total",
+              "Connections turned away after the kernel had accepted them, by reason.", "reason",
+              kRejectReasonNames, &CounterSnapshot::connections_rejected, to);
+  AddByReason(stats, "echogw_accept_errors_total", "Failed accepts, by kind of error.", "error",
+              kAcceptErrorNames, &CounterSnapshot::accept_errors, to);
+  AddByReason(stats, "echogw_proxy_headers_total",
+              "Connections at addresses that want a PROXY header, by what became of it.", "result",
+              kProxyOutcomeNames, &CounterSnapshot::proxy_headers, to);
+  AddByReason(stats, "echogw_tls_failures_total", "Connections whose TLS failed, by reason.",
+              "reason", kTlsFailureNames, &CounterSnapshot::tls_failures, to);
+  MetricFamily& weight =
+      AddFamily(to, "echogw_steering_weight",
+                "The share of new connections of a reactor, out of the sum of all weights.",
+                MetricType::Gauge);
+  for (const ReactorStats& reactor : stats.reactors) {
+    AddValue(weight, ReactorLabel(reactor), reactor.steering_weight);
+  }
+}
+
+// A value of each socket of the reactors' lists `sockets`.
+template <typename Socket, typename Value>
+void AddSockets(const GatewayStats& stats, std::vector<Socket> ReactorStats::*sockets,
+                const char* name, const char* help, MetricType type, Value value, Families& to) {
+  MetricFamily& family = AddFamily(to, name, help, type);
+  // One that changes hands during the snapshot may be seen with both owners; a series that comes
+  // twice would cost the whole scrape.
+  std::set<std::pair<std::string, std::uint32_t>> seen;
+  for (const ReactorStats& reactor : stats.reactors) {
+    for (const Socket& socket : reactor.*sockets) {
+      if (!seen.emplace(socket.address, socket.slot).second) continue;
+      AddValue(family, {{"address", socket.address}, {"slot", absl::StrCat(socket.slot)}},
+               static_cast<double>(value(socket)));
+    }
+  }
+}
+
+void AddListeners(const GatewayStats& stats, Families& to) {
+  const auto add = [&](const char* name, const char* help, MetricType type, auto value) {
+    AddSockets(stats, &ReactorStats::listeners, name, help, type, value, to);
+  };
+  add("echogw_listener_accept_queue_depth", "Connections that wait to be accepted.",
+      MetricType::Gauge, [](const ListenerStats& l) { return l.accept_queue; });
+  add("echogw_listener_accept_queue_limit", "Most connections that may wait to be accepted.",
+      MetricType::Gauge, [](const ListenerStats& l) { return l.accept_queue_limit; });
+  add("echogw_listener_drops_total",
+      "Handshakes and connections that the kernel dropped at the listener.", MetricType::Counter,
+      [](const ListenerStats& l) { return l.drops; });
+}
+
+void AddLimits(const Limits& limits, Families& to) {
+  MetricFamily& family =
+      AddFamily(to, "echogw_limit", "The limits in force; 0 is none.", MetricType::Gauge);
+  for (const LimitValue& limit : LimitValues(limits)) {
+    AddValue(family, {{"limit", limit.name}}, limit.value);
+  }
+}
+
+void AddUdp(const GatewayStats& stats, Families& to) {
+  const bool on = std::any_of(stats.reactors.begin(), stats.reactors.end(),
+                              [](const ReactorStats& r) { return !r.udp_sockets.empty(); });
+  if (!on) return;
+  AddEach(stats, UdpMetrics(), to);
+  MetricFamily& dropped =
+      AddFamily(to, "echogw_udp_dropped_datagrams_total",
+                "Datagrams that were received and not sent back, by reason.", MetricType::Counter);
+  for (const ReactorStats& reactor : stats.reactors) {
+    for (std::size_t i = 0; i < kUdpDrops; ++i) {
+      Labels labels = ReactorLabel(reactor);
+      labels.push_back({"reason", kUdpDropNames[i]});
+      AddValue(dropped, std::move(labels), static_cast<double>(reactor.counters.udp.dropped[i]));
+    }
+  }
+  const auto add = [&](const char* name, const char* help, MetricType type, auto value) {
+    AddSockets(stats, &ReactorStats::udp_sockets, name, help, type, value, to);
+  };
+  add("echogw_udp_socket_queue_bytes", "Memory of the datagrams that wait to be read.",
+      MetricType::Gauge, [](const UdpSocketStats& s) { return s.queue_bytes; });
+  add("echogw_udp_socket_queue_limit_bytes", "Most memory of datagrams that may wait to be read.",
+      MetricType::Gauge, [](const UdpSocketStats& s) { return s.queue_limit_bytes; });
+  add("echogw_udp_socket_drops_total", "Datagrams that the kernel dropped at the socket.",
+      MetricType::Counter, [](const UdpSocketStats& s) { return s.drops; });
+}
+
+void AddLog(const LogCounts& counts, Families& to) {
+  AddSingle(to, "echogw_log_lines_dropped_total",
+            "Log lines lost because the log could not keep up.", MetricType::Counter,
+            static_cast<double>(counts.lines_dropped));
+  AddSingle(to, "echogw_log_write_errors_total",
+            "Log lines that the console or the log file failed to take.", MetricType::Counter,
+            static_cast<double>(counts.write_errors));
+}
+
+void AddRefused(const RefusalCounts& counts, Families& to) {
+  MetricFamily& family = AddFamily(to, "echogw_admin_refused_total",
+                                   "Admin calls turned away before they did anything, by reason.",
+                                   MetricType::Counter);
+  for (std::size_t i = 0; i < counts.size(); ++i) {
+    AddValue(family, {{"reason", kRefusalNames[i]}}, static_cast<double>(counts[i]));
+  }
+}
+
+void AddAdminCalls(const std::vector<AdminCallCount>& counts, Families& to) {
+  MetricFamily& family =
+      AddFamily(to, "echogw_admin_requests_total",
+                "Admin calls that ended, by method and code of the result.", MetricType::Counter);
+  for (const AdminCallCount& call : counts) {
+    AddValue(family, {{"method", call.method}, {"code", call.code}},
+             static_cast<double>(call.count));
+  }
+}
+
+void AddProcess(Families& to) {
+  const ProcessStats process = ReadProcessStats();
+  const auto number = [](std::uint64_t value) { return static_cast<double>(value); };
+  AddSingle(to, "process_cpu_seconds_total", "User and system CPU time of the process.",
+            MetricType::Counter, number(process.usage.cpu_nanoseconds) / 1e9);
+  AddSingle(to, "process_open_fds", "Open file descriptors.", MetricType::Gauge,
+            number(process.open_fds));
+  AddSingle(to, "process_max_fds", "Most file descriptors that may be open.", MetricType::Gauge,
+            number(process.max_fds));
+  AddSingle(to, "process_resident_memory_bytes", "Resident memory.", MetricType::Gauge,
+            number(process.usage.resident_bytes));
+  AddSingle(to, "process_virtual_memory_bytes", "Virtual memory.", MetricType::Gauge,
+            number(process.virtual_bytes));
+  AddSingle(to, "process_threads", "Threads.", MetricType::Gauge, number(process.threads));
+  AddSingle(to, "process_start_time_seconds", "Start of the process, seconds since the epoch.",
+            MetricType::Gauge, process.start_time_seconds);
+}
+
+}  // namespace
+
+MetricsCollector::MetricsCollector(const Control& control, BuildInfo build,
+                                   std::function<LogCounts()> log_counts,
+                                   std::function<RefusalCounts()> refused,
+                                   std::function<std::vector<AdminCallCount>()> admin_calls)
+    : control_(control),
+      build_(std::move(build)),
+      log_counts_(std::move(log_counts)),
+      refused_(std::move(refused)),
+      admin_calls_(std::move(admin_calls)) {}
+
+std::vector<prometheus::MetricFamily> MetricsCollector::Collect() const {
+  try {
+    Families families;
+    const GatewayStats stats = control_.Stats();
+    AddGateway(stats, build_, families);
+    AddReactors(stats, families);
+    AddListeners(stats, families);
+    AddUdp(stats, families);
+    AddHistograms(stats, families);
+    AddLimits(control_.GetLimits(), families);
+    AddLog(log_counts_(), families);
+    AddRefused(refused_(), families);
+    AddAdminCalls(admin_calls_(), families);
+    AddProcess(families);
+    return families;
+  } catch (...) {
+    return {};
+  }
+}
+
+}  // namespace echogw::server

@@ -1,0 +1,87 @@
+#include "server/log/event_log.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace echogw::server {
+
+const char* EventKind(OperationKind kind) {
+  switch (kind) {
+    case OperationKind::kResize:
+      return "resize";
+    case OperationKind::kMove:
+      return "move";
+    case OperationKind::kRebalance:
+      return "rebalance";
+    case OperationKind::kDrainReactor:
+    case OperationKind::kDrainGateway:
+      break;
+  }
+  return "drain";
+}
+
+EventLog::Entry& EventLog::Append() {
+  Entry& added = entries_.emplace_back();
+  added.event.id = ++last_id_;
+  added.event.time = std::chrono::system_clock::now();
+  if (entries_.size() > kKept) {
+    forgotten_ = entries_.front().event.id;
+    entries_.pop_front();
+  }
+  return added;
+}
+
+void EventLog::Entry::Take(Event from) {
+  from.id = event.id;
+  from.time = event.time;
+  event = std::move(from);
+  open = false;
+}
+
+std::deque<EventLog::Entry>::iterator EventLog::Find(std::uint64_t id) {
+  const auto at = std::partition_point(entries_.begin(), entries_.end(),
+                                       [id](const Entry& e) { return e.event.id < id; });
+  // One that was held for a thousand events is forgotten.
+  return at != entries_.end() && at->event.id == id ? at : entries_.end();
+}
+
+void EventLog::Add(Event event) {
+  const std::scoped_lock lock(mutex_);
+  Append().Take(std::move(event));
+}
+
+std::uint64_t EventLog::Reserve() {
+  const std::scoped_lock lock(mutex_);
+  Entry& added = Append();
+  added.open = true;
+  return added.event.id;
+}
+
+void EventLog::Fill(std::uint64_t id, Event event) {
+  const std::scoped_lock lock(mutex_);
+  if (const auto at = Find(id); at != entries_.end()) at->Take(std::move(event));
+}
+
+void EventLog::GiveUp(std::uint64_t id) {
+  const std::scoped_lock lock(mutex_);
+  const auto at = Find(id);
+  if (at == entries_.end()) return;
+  entries_.erase(at);
+  // Nobody has seen it.
+  if (id == last_id_) --last_id_;
+}
+
+EventLog::Batch EventLog::After(std::uint64_t after, std::size_t limit) const {
+  const std::scoped_lock lock(mutex_);
+  Batch batch;
+  if (after < forgotten_) batch.dropped = forgotten_ - after;
+  auto begin = std::partition_point(entries_.begin(), entries_.end(),
+                                    [after](const Entry& e) { return e.event.id <= after; });
+  const auto end = std::find_if(begin, entries_.end(), [](const Entry& e) { return e.open; });
+  const auto n = static_cast<std::size_t>(end - begin);
+  if (n > limit) begin += static_cast<std::ptrdiff_t>(n - limit);
+  for (auto at = begin; at != end; ++at) batch.events.push_back(at->event);
+  return batch;
+}
+
+}  // namespace echogw::server

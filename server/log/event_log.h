@@ -1,0 +1,91 @@
+// What operators asked for and the gateway did, for people who come later: the newest thousand, in
+// memory. Any thread; its lock is held for copies only.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "server/pool/control.h"
+
+namespace echogw::server {
+
+enum class EventSeverity : std::uint8_t { kInfo, kWarning, kError };
+
+struct Event {
+  std::uint64_t id = 0;  // counts up from 1, with gaps
+  std::chrono::system_clock::time_point time;
+  EventSeverity severity = EventSeverity::kInfo;
+  // What an operator would call it. Of changes, the verb of echogwctl: "resize", "move",
+  // "rebalance", "steer", "drain", "undrain", "close", "log-level". Else "state" (of the gateway),
+  // "reactor" (a warning of one) or "stop".
+  std::string kind;
+  std::string actor;  // the peer of an admin call, "signal" or "gateway"
+  std::string message;
+  std::uint64_t operation = 0;  // 0: none
+};
+
+// The kind of the events of an operation.
+[[nodiscard]] const char* EventKind(OperationKind kind);
+
+class EventLog {
+ public:
+  static constexpr std::size_t kKept = 1000;
+
+  // Fills in the id and the time.
+  void Add(Event event);
+
+  // Holds the place of an event whose outcome is not known yet, so that what it causes comes after
+  // it. Readers see nothing from there on until it is filled or given up, so it is held briefly.
+  class Place {
+   public:
+    explicit Place(EventLog& log) : log_(log), id_(log.Reserve()) {}
+    Place(const Place&) = delete;
+    Place& operator=(const Place&) = delete;
+    ~Place() { GiveUp(); }
+    // Harmless once it is filled.
+    void GiveUp() {
+      if (id_ != 0) log_.GiveUp(std::exchange(id_, 0));
+    }
+    void Fill(Event event) { log_.Fill(std::exchange(id_, 0), std::move(event)); }
+
+   private:
+    EventLog& log_;
+    std::uint64_t id_;  // 0: filled or given up
+  };
+
+  struct Batch {
+    std::vector<Event> events;
+    std::uint64_t dropped = 0;  // forgotten before they could be read
+  };
+  // Events with an id above `after`, oldest first; of more than `limit` the newest. Events left out
+  // for the limit do not count as dropped.
+  [[nodiscard]] Batch After(std::uint64_t after, std::size_t limit) const;
+
+ private:
+  struct Entry {
+    Event event;
+    bool open = false;  // a place that is held
+    // Keeps the id and the time.
+    void Take(Event from);
+  };
+
+  std::uint64_t Reserve();
+  void Fill(std::uint64_t id, Event event);
+  void GiveUp(std::uint64_t id);
+  // All require mutex_.
+  Entry& Append();
+  std::deque<Entry>::iterator Find(std::uint64_t id);
+
+  mutable std::mutex mutex_;
+  std::deque<Entry> entries_;    // under mutex_, by id
+  std::uint64_t last_id_ = 0;    // under mutex_
+  std::uint64_t forgotten_ = 0;  // under mutex_; the last id that was
+};
+
+}  // namespace echogw::server

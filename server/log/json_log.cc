@@ -1,0 +1,102 @@
+#include "server/log/json_log.h"
+
+#include <spdlog/common.h>
+#include <spdlog/details/log_msg.h>
+#include <spdlog/pattern_formatter.h>
+
+#include <cstddef>
+#include <utility>
+
+#include "absl/strings/str_format.h"
+
+namespace echogw::server {
+namespace {
+
+// The length of the UTF-8 character that `text` begins with; 0 if there is none.
+std::size_t CharacterLength(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned char first = byte(0);
+  if (first < 0x80) return 1;
+  // No overlong forms, no surrogates, nothing above U+10FFFF: they show in the second byte.
+  std::size_t length = 0;
+  unsigned char second_min = 0x80;
+  unsigned char second_max = 0xBF;
+  if (first >= 0xC2 && first <= 0xDF) {
+    length = 2;
+  } else if (first >= 0xE0 && first <= 0xEF) {
+    length = 3;
+    if (first == 0xE0) second_min = 0xA0;
+    if (first == 0xED) second_max = 0x9F;
+  } else if (first >= 0xF0 && first <= 0xF4) {
+    length = 4;
+    if (first == 0xF0) second_min = 0x90;
+    if (first == 0xF4) second_max = 0x8F;
+  }
+  if (length == 0 || text.size() < length) return 0;
+  if (byte(1) < second_min || byte(1) > second_max) return 0;
+  for (std::size_t i = 2; i < length; ++i) {
+    if (byte(i) < 0x80 || byte(i) > 0xBF) return 0;
+  }
+  return length;
+}
+
+class JsonFormatter final : public spdlog::formatter {
+ public:
+  explicit JsonFormatter(std::string time_pattern)
+      : time_pattern_(std::move(time_pattern)),
+        time_(time_pattern_, spdlog::pattern_time_type::local, "") {}
+
+  void format(const spdlog::details::log_msg& message, spdlog::memory_buf_t& to) override {
+    constexpr std::string_view kTime = R"({"time":")";
+    to.append(kTime.data(), kTime.data() + kTime.size());
+    time_.format(message, to);
+    const auto level = spdlog::level::to_string_view(message.level);
+    text_ = R"(","level":")";
+    text_.append(level.data(), level.size());
+    text_ += R"(","message":)";
+    AppendJsonString({message.payload.data(), message.payload.size()}, text_);
+    text_ += "}\n";
+    to.append(text_.data(), text_.data() + text_.size());
+  }
+
+  [[nodiscard]] std::unique_ptr<spdlog::formatter> clone() const override {
+    return std::make_unique<JsonFormatter>(time_pattern_);
+  }
+
+ private:
+  const std::string time_pattern_;
+  spdlog::pattern_formatter time_;
+  std::string text_;  // kept for its memory
+};
+
+}  // namespace
+
+void AppendJsonString(std::string_view text, std::string& to) {
+  to += '"';
+  while (!text.empty()) {
+    const std::size_t length = CharacterLength(text);
+    const char c = text[0];
+    if (length == 0) {
+      to += "\xEF\xBF\xBD";
+    } else if (c == '"' || c == '\\') {
+      to += '\\';
+      to += c;
+    } else if (c == '\n') {
+      to += "\\n";
+    } else if (c == '\t') {
+      to += "\\t";
+    } else if (static_cast<unsigned char>(c) < 0x20) {
+      to += absl::StrFormat("\\u%04x", c);
+    } else {
+      to.append(text.substr(0, length));
+    }
+    text.remove_prefix(length == 0 ? 1 : length);
+  }
+  to += '"';
+}
+
+std::unique_ptr<spdlog::formatter> MakeJsonFormatter(const std::string& time_pattern) {
+  return std::make_unique<JsonFormatter>(time_pattern);
+}
+
+}  // namespace echogw::server

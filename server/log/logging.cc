@@ -1,0 +1,219 @@
+#include "server/log/logging.h"
+
+#include <spdlog/async_logger.h>
+#include <spdlog/details/thread_pool.h>
+#include <spdlog/sinks/rotating_file_sink.h>
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <condition_variable>
+#include <cstdlib>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "server/log/json_log.h"
+
+namespace echogw::server {
+namespace {
+
+// In the order of LogThreshold.
+constexpr std::array<const char*, 6> kThresholdNames = {"trace", "debug", "info",
+                                                        "warn",  "error", "off"};
+
+constexpr const char* kTimePattern = "%Y-%m-%dT%H:%M:%S.%e%z";
+
+spdlog::level::level_enum ToSpdlog(LogThreshold threshold) {
+  switch (threshold) {
+    case LogThreshold::kTrace:
+      return spdlog::level::trace;
+    case LogThreshold::kDebug:
+      return spdlog::level::debug;
+    case LogThreshold::kInfo:
+      return spdlog::level::info;
+    case LogThreshold::kWarning:
+      return spdlog::level::warn;
+    case LogThreshold::kError:
+      return spdlog::level::err;
+    case LogThreshold::kOff:
+      break;
+  }
+  return spdlog::level::off;
+}
+
+LogThreshold FromSpdlog(spdlog::level::level_enum level) {
+  switch (level) {
+    case spdlog::level::trace:
+      return LogThreshold::kTrace;
+    case spdlog::level::debug:
+      return LogThreshold::kDebug;
+    case spdlog::level::info:
+      return LogThreshold::kInfo;
+    case spdlog::level::warn:
+      return LogThreshold::kWarning;
+    case spdlog::level::off:
+      return LogThreshold::kOff;
+    default:
+      return LogThreshold::kError;
+  }
+}
+
+spdlog::level::level_enum ToSpdlog(LogLevel level) {
+  switch (level) {
+    case LogLevel::kDebug:
+      return spdlog::level::debug;
+    case LogLevel::kInfo:
+      return spdlog::level::info;
+    case LogLevel::kWarning:
+      return spdlog::level::warn;
+    case LogLevel::kError:
+      break;
+  }
+  return spdlog::level::err;
+}
+
+spdlog::sink_ptr ConsoleSink(LogThreshold threshold) {
+  auto sink = std::make_shared<spdlog::sinks::stderr_color_sink_mt>();
+  const char* no_color = std::getenv("NO_COLOR");
+  if (no_color != nullptr && *no_color != '\0') sink->set_color_mode(spdlog::color_mode::never);
+  sink->set_level(ToSpdlog(threshold));
+  return sink;
+}
+
+// spdlog reports a file that it cannot open by an exception; this is where it ends.
+absl::StatusOr<spdlog::sink_ptr> FileSink(const LogOptions& options) {
+  try {
+    auto sink = std::make_shared<spdlog::sinks::rotating_file_sink_mt>(
+        options.file, options.file_max_bytes, options.file_count);
+    sink->set_level(ToSpdlog(options.file_level));
+    return sink;
+  } catch (const spdlog::spdlog_ex& error) {
+    return absl::UnavailableError(absl::StrCat("log-file: ", error.what()));
+  }
+}
+
+}  // namespace
+
+const char* LogThresholdName(LogThreshold level) {
+  return kThresholdNames[static_cast<std::size_t>(level)];
+}
+
+std::optional<LogThreshold> ParseLogThreshold(std::string_view word) {
+  for (std::size_t i = 0; i < kThresholdNames.size(); ++i) {
+    if (word == kThresholdNames[i]) return static_cast<LogThreshold>(i);
+  }
+  return std::nullopt;
+}
+
+struct Logging::Impl {
+  // Writer: the logging thread. Readers: any thread; it is a number and nothing else hangs on it.
+  std::atomic<std::uint64_t> write_errors{0};
+  std::shared_ptr<spdlog::details::thread_pool> pool;
+  std::shared_ptr<spdlog::async_logger> logger;
+};
+
+absl::StatusOr<std::unique_ptr<Logging>> Logging::Create(const LogOptions& options) {
+  std::vector<spdlog::sink_ptr> sinks = {ConsoleSink(options.console)};
+  if (!options.file.empty()) {
+    auto file = FileSink(options);
+    if (!file.ok()) return file.status();
+    sinks.push_back(*std::move(file));
+  }
+  return std::make_unique<Logging>(sinks, kQueueLines, options.format);
+}
+
+Logging::Logging(const std::vector<std::shared_ptr<spdlog::sinks::sink>>& sinks,
+                 std::size_t queue_lines, LogFormat format)
+    : impl_(std::make_unique<Impl>()) {
+  impl_->pool = std::make_shared<spdlog::details::thread_pool>(queue_lines, 1U);
+  impl_->logger =
+      std::make_shared<spdlog::async_logger>("echogw", sinks.begin(), sinks.end(), impl_->pool,
+                                             spdlog::async_overflow_policy::overrun_oldest);
+  FollowSinks();
+  if (format == LogFormat::kJson) {
+    impl_->logger->set_formatter(MakeJsonFormatter(kTimePattern));
+  } else {
+    impl_->logger->set_pattern(absl::StrCat(kTimePattern, " %^%l%$ %v"));
+  }
+  // Every line reaches the file at once: what matters most is written just before a crash, and a
+  // full disk shows in the count.
+  impl_->logger->flush_on(spdlog::level::trace);
+  impl_->logger->set_error_handler([impl = impl_.get()](const std::string&) {
+    impl->write_errors.fetch_add(1, std::memory_order_relaxed);
+  });
+}
+
+Logging::~Logging() = default;
+
+// The logger passes on what any destination takes, so that Enabled is right. Levels are atomic.
+void Logging::FollowSinks() {
+  auto least = spdlog::level::off;
+  for (const auto& sink : impl_->logger->sinks()) least = std::min(least, sink->level());
+  impl_->logger->set_level(least);
+}
+
+void Logging::SetConsoleThreshold(LogThreshold level) {
+  if (impl_->logger == nullptr) return;
+  impl_->logger->sinks()[0]->set_level(ToSpdlog(level));
+  FollowSinks();
+}
+
+void Logging::SetFileThreshold(LogThreshold level) {
+  if (impl_->logger == nullptr || impl_->logger->sinks().size() < 2) return;
+  impl_->logger->sinks()[1]->set_level(ToSpdlog(level));
+  FollowSinks();
+}
+
+LogThreshold Logging::console_threshold() const {
+  if (impl_->logger == nullptr) return LogThreshold::kOff;
+  return FromSpdlog(impl_->logger->sinks()[0]->level());
+}
+
+std::optional<LogThreshold> Logging::file_threshold() const {
+  if (impl_->logger == nullptr || impl_->logger->sinks().size() < 2) return std::nullopt;
+  return FromSpdlog(impl_->logger->sinks()[1]->level());
+}
+
+bool Logging::Enabled(LogLevel level) const noexcept {
+  return impl_->logger != nullptr && impl_->logger->should_log(ToSpdlog(level));
+}
+
+void Logging::Write(LogLevel level, std::string_view line) noexcept {
+  if (impl_->logger == nullptr) return;
+  impl_->logger->log(ToSpdlog(level), spdlog::string_view_t(line.data(), line.size()));
+}
+
+std::uint64_t Logging::lines_dropped() const {
+  return impl_->pool == nullptr ? 0 : impl_->pool->overrun_counter();
+}
+
+std::uint64_t Logging::write_errors() const {
+  return impl_->write_errors.load(std::memory_order_relaxed);
+}
+
+bool Logging::Close(std::chrono::milliseconds limit) {
+  struct Progress {
+    std::mutex mutex;
+    std::condition_variable changed;
+    bool done = false;
+  };
+  auto progress = std::make_shared<Progress>();
+  // The destructor of the pool writes the queue and joins. Its thread is detached, because it is
+  // abandoned if a destination is stuck; then it keeps what it uses.
+  std::thread([progress, impl = std::move(impl_)]() mutable {
+    impl.reset();
+    const std::lock_guard lock(progress->mutex);
+    progress->done = true;
+    progress->changed.notify_all();
+  }).detach();
+  impl_ = std::make_unique<Impl>();
+  std::unique_lock lock(progress->mutex);
+  return progress->changed.wait_for(lock, limit, [&] { return progress->done; });
+}
+
+}  // namespace echogw::server

@@ -1,0 +1,90 @@
+// The log of the process: standard error and, if asked for, a rotating file, each at its own
+// level, written by one thread of its own. The gateway owns it and makes it first, destroys it
+// last. Writers are any thread and never wait: when the queue is full the oldest lines are dropped
+// and counted. A file that cannot be opened is an error of Create; a disk that fills up later is
+// counted and costs lines, nothing else.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "reactor/base/log_sink.h"
+
+namespace spdlog::sinks {
+class sink;
+}  // namespace spdlog::sinks
+
+namespace echogw::server {
+
+// The least severe lines that a destination takes.
+enum class LogThreshold : std::uint8_t { kTrace, kDebug, kInfo, kWarning, kError, kOff };
+
+// "trace", "debug", "info", "warn", "error", "off".
+[[nodiscard]] const char* LogThresholdName(LogThreshold level);
+// Unset for any other word.
+[[nodiscard]] std::optional<LogThreshold> ParseLogThreshold(std::string_view word);
+
+// How a line looks, on the console and in the file.
+enum class LogFormat : std::uint8_t {
+  kText,  // 2024-05-06T07:08:09.123+00:00 info what happened
+  kJson,  // {"time":"2024-05-06T07:08:09.123+00:00","level":"info","message":"what happened"}
+};
+
+struct LogOptions {
+  LogFormat format = LogFormat::kText;
+  LogThreshold console = LogThreshold::kInfo;
+  std::string file;  // empty: none
+  LogThreshold file_level = LogThreshold::kDebug;
+  std::size_t file_max_bytes = std::size_t{16} * 1024 * 1024;
+  std::size_t file_count = 5;  // rotated files that are kept beside the current one
+};
+
+class Logging final : public LogSink {
+ public:
+  // Lines that wait for the disk or the terminal; about 0.4 MB, as a line has 250 bytes at hand.
+  static constexpr std::size_t kQueueLines = 1024;
+
+  // Starts the thread. Fails if the file cannot be opened, before the thread starts.
+  [[nodiscard]] static absl::StatusOr<std::unique_ptr<Logging>> Create(const LogOptions& options);
+
+  // With destinations of the caller's own; for tests.
+  Logging(const std::vector<std::shared_ptr<spdlog::sinks::sink>>& sinks, std::size_t queue_lines,
+          LogFormat format = LogFormat::kText);
+  // Writes what is queued, without a limit of time; Close() has one.
+  ~Logging() override;
+
+  [[nodiscard]] bool Enabled(LogLevel level) const noexcept override;
+  void Write(LogLevel level, std::string_view line) noexcept override;
+
+  // From here on the destination takes lines of `level` or worse. Any thread. SetFileThreshold does
+  // nothing without a file.
+  void SetConsoleThreshold(LogThreshold level);
+  void SetFileThreshold(LogThreshold level);
+  [[nodiscard]] LogThreshold console_threshold() const;
+  // Unset without a file.
+  [[nodiscard]] std::optional<LogThreshold> file_threshold() const;
+
+  // Lines dropped because the queue was full.
+  [[nodiscard]] std::uint64_t lines_dropped() const;
+  // Lines that a destination failed to take, for example because the disk is full.
+  [[nodiscard]] std::uint64_t write_errors() const;
+
+  // Writes what is queued and ends the thread. False if that took longer than `limit`: a
+  // destination is stuck, and the process should end without waiting for it. No other thread may
+  // use the log any more; lines written afterwards are lost.
+  [[nodiscard]] bool Close(std::chrono::milliseconds limit);
+
+ private:
+  struct Impl;
+  void FollowSinks();
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace echogw::server

@@ -1,0 +1,294 @@
+#include "server/pool/connection_inspector.h"
+
+#include <algorithm>
+#include <iterator>
+#include <map>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "reactor/base/check.h"
+
+namespace echogw::server {
+namespace {
+
+// A reactor answers between two batches of events.
+constexpr std::chrono::seconds kSlicePatience{5};
+// Connections closed by one command; each may cost some system calls.
+constexpr std::size_t kCloseSlice = 64;
+// Events that wait for one slow watcher.
+constexpr std::size_t kWatchQueueMax = 10000;
+
+ConnectionInfo InfoOf(const ConnectionRecord& record) {
+  return {.id = record.ref.id,
+          .reactor = record.ref.slot,
+          .state = record.closing             ? ConnectionState::kClosing
+                   : record.pending_bytes > 0 ? ConnectionState::kBlocked
+                                              : ConnectionState::kOpen,
+          .peer = record.peer.ToString(),
+          .proxied_by = record.proxied_by.family == 0 ? "" : record.proxied_by.ToString(),
+          .local = record.local_path.empty() ? record.local.ToString() : record.local_path,
+          .mode = record.mode,
+          .tls_version = record.tls_version,
+          .tls_cipher = record.tls_cipher,
+          .age = std::chrono::nanoseconds(record.age),
+          .idle = std::chrono::nanoseconds(record.idle),
+          .received_bytes = record.received_bytes,
+          .sent_bytes = record.sent_bytes,
+          .pending_bytes = record.pending_bytes};
+}
+
+std::uint64_t SortKey(const ConnectionRecord& record, ConnectionSort sort) {
+  switch (sort) {
+    case ConnectionSort::kAge:
+      return static_cast<std::uint64_t>(record.age);
+    case ConnectionSort::kIdle:
+      return static_cast<std::uint64_t>(record.idle);
+    case ConnectionSort::kBytes:
+      return record.received_bytes + record.sent_bytes;
+    case ConnectionSort::kPending:
+      return record.pending_bytes;
+  }
+  return 0;
+}
+
+}  // namespace
+
+// ---- watches ----
+
+class ConnectionInspector::Watch final : public ConnectionWatch {
+ public:
+  Watch(ConnectionInspector& desk, ConnectionFilter filter)
+      : desk_(desk), filter_(std::move(filter)) {
+    // A record of an opening has no age or bytes yet: those conditions would hide it.
+    filter_.age_min = {};
+    filter_.idle_min = {};
+    filter_.bytes_min = 0;
+    filter_.state.reset();
+    const std::scoped_lock lock(desk_.watches_mutex_);
+    desk_.watches_.push_back(this);
+    desk_.Pump();
+  }
+
+  ~Watch() override {
+    const std::scoped_lock lock(desk_.watches_mutex_);
+    std::erase(desk_.watches_, this);
+    desk_.Pump();
+  }
+
+  [[nodiscard]] Batch Take() override {
+    const std::scoped_lock lock(desk_.watches_mutex_);
+    desk_.Pump();
+    return std::exchange(batch_, Batch{});
+  }
+
+  // Requires the desk's watches_mutex_.
+  void Offer(const std::vector<ConnectionEvent>& events, std::uint64_t dropped) {
+    batch_.dropped += dropped;
+    for (const ConnectionEvent& event : events) {
+      if (!filter_.Matches(event.record)) continue;
+      if (batch_.events.size() >= kWatchQueueMax) {
+        ++batch_.dropped;
+        continue;
+      }
+      batch_.events.push_back({InfoOf(event.record), event.opened, event.reason, event.time});
+    }
+  }
+
+ private:
+  ConnectionInspector& desk_;
+  ConnectionFilter filter_;
+  Batch batch_;  // under the desk's watches_mutex_
+};
+
+void ConnectionInspector::Pump() {
+  std::vector<ConnectionEvent> events;
+  for (std::uint32_t slot = 0; slot < slots_.count(); ++slot) {
+    EventRing& ring = slots_.events(slot);
+    if (ring.watched() == watches_.empty()) ring.SetWatched(!watches_.empty());
+    events.clear();
+    const std::uint64_t dropped = ring.Take(events);
+    for (Watch* watch : watches_) watch->Offer(events, dropped);
+  }
+}
+
+std::unique_ptr<ConnectionWatch> ConnectionInspector::WatchConnections(
+    const ConnectionFilter& filter) {
+  return std::make_unique<Watch>(*this, filter);
+}
+
+// ---- questions ----
+
+ConnectionInspector::ConnectionInspector(SlotSet& slots) : slots_(slots) {}
+
+ConnectionInspector::~ConnectionInspector() { CHECK(watches_.empty()); }
+
+// The slice, or none when no reactor runs in the slot.
+template <typename MakeCommand>
+absl::StatusOr<std::optional<ConnectionSlice>> ConnectionInspector::Ask(std::uint32_t slot,
+                                                                        MakeCommand make) {
+  const std::uint64_t id = slots_.NextCommandId();
+  slices_.Expect(id);
+  const bool posted = slots_.Post(slot, make(id));
+  auto slice = slices_.WaitFor(
+      id, posted ? std::chrono::nanoseconds(kSlicePatience) : std::chrono::nanoseconds(0));
+  // A reactor that ends closes its mailbox first: its connections are elsewhere by then.
+  if (!slice && posted && slots_.state(slot) != ReactorState::kParked) {
+    return absl::DeadlineExceededError(absl::StrCat("reactor ", slot, " does not answer"));
+  }
+  return slice;
+}
+
+absl::StatusOr<bool> ConnectionInspector::VisitAll(const ConnectionFilter& filter,
+                                                   ConnectionCursor from, const Visitor& visit) {
+  for (const std::uint32_t slot : slots_.Running()) {
+    if (slot < from.reactor) continue;
+    if (!filter.reactors.empty() &&
+        std::find(filter.reactors.begin(), filter.reactors.end(), slot) == filter.reactors.end()) {
+      continue;
+    }
+    std::optional<std::uint32_t> index = slot == from.reactor ? from.index : 0;
+    while (index) {
+      const auto slice = Ask(slot, [&](std::uint64_t id) -> Command {
+        return ReadConnections{.id = id, .reply = &slices_, .from_index = *index};
+      });
+      if (!slice.ok()) return slice.status();
+      if (!*slice) break;
+      for (const ConnectionRecord& record : (*slice)->records) {
+        if (filter.Matches(record) && visit(record) == Visit::kEnough) return false;
+      }
+      index = (*slice)->next_index;
+    }
+  }
+  return true;
+}
+
+absl::StatusOr<ConnectionPage> ConnectionInspector::ListConnections(const ConnectionQuery& query) {
+  if (query.sort) return ListSorted(query);
+  ConnectionPage page;
+  const auto all = VisitAll(query.filter, query.from, [&](const ConnectionRecord& record) {
+    if (page.connections.size() == query.page_size) {
+      // One more than fits: the next page begins with it.
+      page.next = ConnectionCursor{record.ref.slot, record.ref.index};
+      return Visit::kEnough;
+    }
+    page.connections.push_back(InfoOf(record));
+    return Visit::kNext;
+  });
+  if (!all.ok()) return all.status();
+  if (*all && query.from.reactor == 0 && query.from.index == 0) {
+    page.total = page.connections.size();
+  }
+  return page;
+}
+
+absl::StatusOr<ConnectionPage> ConnectionInspector::ListSorted(const ConnectionQuery& query) {
+  const ConnectionSort sort = *query.sort;
+  auto before = [sort](const ConnectionRecord& a, const ConnectionRecord& b) {
+    const std::uint64_t key_a = SortKey(a, sort);
+    const std::uint64_t key_b = SortKey(b, sort);
+    return key_a != key_b ? key_a > key_b : a.ref.id < b.ref.id;
+  };
+  // At most two pages are held at a time.
+  std::vector<ConnectionRecord> best;
+  std::uint64_t total = 0;
+  const auto all = VisitAll(query.filter, {}, [&](const ConnectionRecord& record) {
+    ++total;
+    best.push_back(record);
+    if (best.size() >= std::size_t{2} * query.page_size) {
+      std::nth_element(best.begin(), best.begin() + query.page_size - 1, best.end(), before);
+      best.resize(query.page_size);
+    }
+    return Visit::kNext;
+  });
+  if (!all.ok()) return all.status();
+  std::sort(best.begin(), best.end(), before);
+  if (best.size() > query.page_size) best.resize(query.page_size);
+  ConnectionPage page{.total = total};
+  for (const ConnectionRecord& record : best) page.connections.push_back(InfoOf(record));
+  return page;
+}
+
+absl::StatusOr<ConnectionDetail> ConnectionInspector::GetConnection(std::uint64_t id) {
+  const absl::Status gone = absl::NotFoundError(
+      absl::StrCat("no connection ", id, ": it has closed, or there never was one"));
+  // It may move between being found and being looked at: then it is looked for once more.
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    std::optional<ConnectionRef> ref;
+    const auto all = VisitAll({}, {}, [&](const ConnectionRecord& record) {
+      if (record.ref.id != id) return Visit::kNext;
+      ref = record.ref;
+      return Visit::kEnough;
+    });
+    if (!all.ok()) return all.status();
+    if (!ref) return gone;
+    const auto slice = Ask(ref->slot, [&](std::uint64_t command) -> Command {
+      return InspectConnection{.id = command, .reply = &slices_, .ref = *ref};
+    });
+    if (!slice.ok()) return slice.status();
+    if (!*slice || (*slice)->records.empty()) continue;
+    return ConnectionDetail{InfoOf((*slice)->records.front()), (*slice)->tcp};
+  }
+  return gone;
+}
+
+absl::StatusOr<std::vector<ConnectionRef>> ConnectionInspector::Find(
+    const CloseRequest& request, std::vector<std::uint64_t> ids) {
+  std::vector<ConnectionRef> refs;
+  std::sort(ids.begin(), ids.end());
+  const bool by_id = !ids.empty();
+  const auto all = VisitAll(
+      by_id ? ConnectionFilter{} : request.filter, {}, [&](const ConnectionRecord& record) {
+        if (!by_id || std::binary_search(ids.begin(), ids.end(), record.ref.id)) {
+          refs.push_back(record.ref);
+        }
+        return by_id && refs.size() == ids.size() ? Visit::kEnough : Visit::kNext;
+      });
+  if (!all.ok()) return all.status();
+  return refs;
+}
+
+absl::StatusOr<CloseResult> ConnectionInspector::CloseConnections(const CloseRequest& request) {
+  if (request.ids.empty() == request.filter.empty()) {
+    return absl::InvalidArgumentError("give either ids or a filter with at least one condition");
+  }
+  std::vector<std::uint64_t> left = request.ids;
+  std::sort(left.begin(), left.end());
+  left.erase(std::unique(left.begin(), left.end()), left.end());
+  CloseResult result;
+  // A connection may move between being found and being told: those are looked for once more.
+  for (int attempt = 0; attempt < 2 && (attempt == 0 || !left.empty()); ++attempt) {
+    const auto refs = Find(request, left);
+    if (!refs.ok()) return refs.status();
+    std::vector<std::uint64_t> done;
+    std::map<std::uint32_t, std::vector<ConnectionRef>> by_slot;
+    for (const ConnectionRef& ref : *refs) by_slot[ref.slot].push_back(ref);
+    for (const auto& [slot, all] : by_slot) {
+      for (std::size_t begin = 0; begin < all.size(); begin += kCloseSlice) {
+        const std::size_t end = std::min(begin + kCloseSlice, all.size());
+        std::vector<ConnectionRef> some(all.begin() + static_cast<std::ptrdiff_t>(begin),
+                                        all.begin() + static_cast<std::ptrdiff_t>(end));
+        if (request.dry_run) {
+          result.closed += some.size();
+          for (const ConnectionRef& ref : some) done.push_back(ref.id);
+          continue;
+        }
+        const auto slice = Ask(slot, [&](std::uint64_t id) -> Command {
+          return CloseSome{.id = id, .reply = &slices_, .refs = some, .reset = request.reset};
+        });
+        if (!slice.ok()) return slice.status();
+        if (!*slice) continue;
+        result.closed += (*slice)->records.size();
+        for (const ConnectionRecord& record : (*slice)->records) done.push_back(record.ref.id);
+      }
+    }
+    std::sort(done.begin(), done.end());
+    std::vector<std::uint64_t> rest;
+    std::set_difference(left.begin(), left.end(), done.begin(), done.end(),
+                        std::back_inserter(rest));
+    left = std::move(rest);
+  }
+  result.not_found = std::move(left);
+  return result;
+}
+
+}  // namespace echogw::server

@@ -1,0 +1,54 @@
+// ConnectionControl over the slots of a pool. Any thread; calls of several threads run side by
+// side. Each slice that a reactor reads is bounded, so that its other connections hardly notice.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "server/pool/connection_control.h"
+#include "server/pool/slot.h"
+
+namespace echogw::server {
+
+class ConnectionInspector final : public ConnectionControl {
+ public:
+  // `slots` outlives the desk.
+  explicit ConnectionInspector(SlotSet& slots);
+  // All watches must be gone.
+  ~ConnectionInspector() override;
+
+  [[nodiscard]] absl::StatusOr<ConnectionPage> ListConnections(
+      const ConnectionQuery& query) override;
+  [[nodiscard]] absl::StatusOr<ConnectionDetail> GetConnection(std::uint64_t id) override;
+  absl::StatusOr<CloseResult> CloseConnections(const CloseRequest& request) override;
+  [[nodiscard]] std::unique_ptr<ConnectionWatch> WatchConnections(
+      const ConnectionFilter& filter) override;
+
+ private:
+  class Watch;
+  // What a visitor says to go on.
+  enum class Visit : std::uint8_t { kNext, kEnough };
+  using Visitor = std::function<Visit(const ConnectionRecord&)>;
+
+  // Every connection of the reactors that `filter` names, from `from` on. True when it saw the
+  // last one, false when the visitor had enough; an error when a reactor does not answer.
+  [[nodiscard]] absl::StatusOr<bool> VisitAll(const ConnectionFilter& filter, ConnectionCursor from,
+                                              const Visitor& visit);
+  template <typename MakeCommand>
+  [[nodiscard]] absl::StatusOr<std::optional<ConnectionSlice>> Ask(std::uint32_t slot,
+                                                                   MakeCommand make);
+  [[nodiscard]] absl::StatusOr<ConnectionPage> ListSorted(const ConnectionQuery& query);
+  [[nodiscard]] absl::StatusOr<std::vector<ConnectionRef>> Find(const CloseRequest& request,
+                                                                std::vector<std::uint64_t> ids);
+  // Moves what the reactors recorded into the queues of all watches. Requires watches_mutex_.
+  void Pump();
+
+  SlotSet& slots_;
+  PendingReplies slices_;
+  std::mutex watches_mutex_;
+  std::vector<Watch*> watches_;  // under watches_mutex_
+};
+
+}  // namespace echogw::server

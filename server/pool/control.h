@@ -1,0 +1,229 @@
+// The narrow interface that the RPC layer and the exporter see of the gateway. Values in, values
+// out; every method may be called from any thread and returns without waiting for traffic.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "reactor/limits.h"
+#include "reactor/stats/counters.h"
+
+namespace echogw::server {
+
+// The gateway as a whole. The way down is one step after the other; Undrain leads back to kServing
+// from every state before kClosing has closed the last connection.
+//
+//   kStarting -> kServing -> kUnhealthy -> kQuiet -> kRefusing -> kClosing -> kDrained -> kStopped
+//                   ^            |           |          |            |           |
+//                   +------------+-----------+----------+------------+-----------+   Undrain
+enum class GatewayState : std::uint8_t {
+  kStarting,
+  kServing,
+  kUnhealthy,
+  kQuiet,
+  kRefusing,
+  kClosing,
+  kDrained,
+  kStopped,
+};
+
+enum class ReactorState : std::uint8_t { kStarting, kServing, kDraining, kDrained, kParked };
+
+enum class RefuseMode : std::uint8_t { kAccept, kReset, kSilent };
+
+enum class RebalancePolicy : std::uint8_t { kConnections, kBytes, kBusy };
+
+struct ListenerStats {
+  std::string address;
+  std::uint32_t slot = 0;
+  std::uint32_t owner = 0;
+  std::uint32_t accept_queue = 0;
+  std::uint32_t accept_queue_limit = 0;
+  std::uint64_t drops = 0;
+};
+
+struct UdpSocketStats {
+  std::string address;
+  std::uint32_t slot = 0;
+  std::uint32_t owner = 0;
+  std::uint32_t queue_bytes = 0;
+  std::uint32_t queue_limit_bytes = 0;
+  std::uint64_t drops = 0;
+};
+
+struct ReactorStats {
+  std::uint32_t id = 0;
+  int cpu = -1;
+  ReactorState state = ReactorState::kStarting;
+  CounterSnapshot counters;
+  std::uint32_t steering_weight = 0;
+  std::vector<ListenerStats> listeners;
+  std::vector<UdpSocketStats> udp_sockets;  // empty: UDP is off, or another reactor has them
+};
+
+struct GatewayStats {
+  GatewayState state = GatewayState::kStarting;
+  bool steering_active = false;
+  CounterSnapshot total;
+  std::vector<ReactorStats> reactors;  // by id
+};
+
+enum class OperationKind : std::uint8_t {
+  kResize,
+  kMove,
+  kRebalance,
+  kDrainReactor,
+  kDrainGateway,
+};
+
+enum class OperationResult : std::uint8_t {
+  kRunning,
+  kSucceeded,
+  kTimedOut,
+  kCancelled,
+  kFailed,
+};
+
+// The kernel's counters for the network namespace, from /proc/net/netstat.
+struct KernelCounters {
+  std::uint64_t listen_overflows = 0;
+  std::uint64_t listen_drops = 0;
+  std::uint64_t tcp_abort_on_close = 0;
+  std::uint64_t tcp_migrate_req_failure = 0;
+};
+
+struct OperationPhase {
+  std::string name;
+  std::chrono::nanoseconds elapsed{0};
+};
+
+struct PlannedMove {
+  std::uint32_t from = 0;
+  std::uint32_t to = 0;
+  std::uint64_t connections = 0;
+};
+
+// A value copy of an operation as it stands.
+struct Operation {
+  std::uint64_t id = 0;
+  // Changes with every change of the rest, so that a watcher knows when to send.
+  std::uint64_t version = 0;
+  OperationKind kind = OperationKind::kResize;
+  OperationResult result = OperationResult::kRunning;
+  std::chrono::system_clock::time_point start_time;
+  std::chrono::nanoseconds elapsed{0};
+  std::string phase;
+  std::vector<OperationPhase> phases;
+  std::uint32_t reactors_before = 0;
+  std::uint32_t reactors_target = 0;
+  std::uint64_t connections_moved = 0;
+  std::uint64_t connections_closed = 0;
+  std::uint64_t connections_reset = 0;
+  std::uint64_t connections_left = 0;
+  std::uint64_t accepted_from_parked = 0;
+  KernelCounters kernel_before;
+  KernelCounters kernel_after;
+  std::string message;
+  std::optional<std::uint32_t> reactor;
+  bool dry_run = false;
+  std::vector<PlannedMove> moves;
+  double imbalance_before = 0;
+  double imbalance_after = 0;
+};
+
+struct ResizeRequest {
+  std::uint32_t target = 0;
+  std::chrono::nanoseconds deadline = std::chrono::seconds(30);
+  bool dry_run = false;
+};
+
+struct MoveRequest {
+  std::uint32_t from = 0;
+  std::uint32_t to = 0;
+  std::uint64_t connections = 0;  // 0: all
+};
+
+struct RebalanceRequest {
+  std::optional<RebalancePolicy> policy;  // unset: as the automatic mode has it
+  bool dry_run = false;
+  std::uint64_t max_moves = 0;  // 0: no limit
+};
+
+struct SteeringWeight {
+  std::uint32_t reactor = 0;
+  std::uint32_t weight = 0;
+};
+
+struct DrainRequest {
+  std::optional<std::uint32_t> reactor;  // unset: the gateway
+  bool let_finish = false;
+  std::chrono::nanoseconds deadline = std::chrono::seconds(30);
+  std::chrono::nanoseconds quiet_period = std::chrono::seconds(1);
+  std::chrono::nanoseconds quiet_max_wait = std::chrono::seconds(10);
+  RefuseMode refuse = RefuseMode::kAccept;
+  std::chrono::nanoseconds spread = std::chrono::seconds(5);
+};
+
+// New values of some limits.
+struct LimitsChange {
+  // Only the fields that are named count.
+  Limits values;
+  std::vector<std::uint64_t Limits::*> numbers;
+  std::vector<Nanos Limits::*> times;
+  std::optional<AcceptExcess> accept_excess;
+  bool dry_run = false;
+
+  [[nodiscard]] Limits AppliedTo(Limits limits) const {
+    for (const auto field : numbers) limits.*field = values.*field;
+    for (const auto field : times) limits.*field = values.*field;
+    limits.accept_excess = accept_excess.value_or(limits.accept_excess);
+    return limits;
+  }
+};
+
+struct ChangedLimits {
+  Limits before;
+  Limits after;
+};
+
+class Control {
+ public:
+  Control() = default;
+  Control(const Control&) = delete;
+  Control& operator=(const Control&) = delete;
+  virtual ~Control() = default;
+
+  [[nodiscard]] virtual GatewayStats Stats() const = 0;
+
+  // Each begins an operation and returns it as it stands. InvalidArgument when it can never work,
+  // FailedPrecondition when another operation runs or the gateway is not in the right state.
+  virtual absl::StatusOr<Operation> Resize(const ResizeRequest& request) = 0;
+  virtual absl::StatusOr<Operation> Move(const MoveRequest& request) = 0;
+  virtual absl::StatusOr<Operation> Rebalance(const RebalanceRequest& request) = 0;
+  virtual absl::StatusOr<Operation> Drain(const DrainRequest& request) = 0;
+
+  // The automatic mode of rebalancing; `policy` unset leaves the policy as it is.
+  virtual absl::Status SetAutoRebalance(bool enabled, std::optional<RebalancePolicy> policy) = 0;
+  [[nodiscard]] virtual bool auto_rebalance() const = 0;
+
+  // Sets all the weights or none; returns those of every reactor that is not parked.
+  virtual absl::StatusOr<std::vector<SteeringWeight>> SetSteering(
+      const std::vector<SteeringWeight>& weights, bool reset) = 0;
+
+  // Complete on return.
+  virtual absl::StatusOr<GatewayState> Undrain(std::optional<std::uint32_t> reactor) = 0;
+
+  // Those in force. A change is complete on return, whatever operation is under way.
+  [[nodiscard]] virtual Limits GetLimits() const = 0;
+  virtual absl::StatusOr<ChangedLimits> SetLimits(const LimitsChange& change) = 0;
+
+  // `id` 0 is the newest. NotFound when there is none such, or it was too long ago.
+  [[nodiscard]] virtual absl::StatusOr<Operation> GetOperation(std::uint64_t id) const = 0;
+};
+
+}  // namespace echogw::server

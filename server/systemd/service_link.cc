@@ -1,0 +1,59 @@
+#include "server/systemd/service_link.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace echogw::server {
+
+ServiceLink::ServiceLink(const NotifyVariables& variables, const Control& control,
+                         ConnectionControl& connections, LogSink& log)
+    : control_(control), connections_(connections), log_(log) {
+  auto notifier = ServiceNotifier::Create(variables);
+  if (notifier.ok()) {
+    notifier_ = *std::move(notifier);
+    return;
+  }
+  log_.Write(LogLevel::kWarning, absl::StrCat("the service manager is told nothing: ",
+                                              std::string(notifier.status().message())));
+}
+
+void ServiceLink::Ready(const std::string& status) {
+  ready_.store(true);
+  Sent(notifier_.Ready(status));
+  if (const auto interval = notifier_.watchdog_interval()) {
+    heartbeat_ = std::make_unique<Heartbeat>(*interval, [this] { Beat(); });
+  }
+}
+
+void ServiceLink::Status(const std::string& status) {
+  if (ready_.load()) Sent(notifier_.Status(status));
+}
+
+void ServiceLink::Stopping(const std::string& status, std::chrono::nanoseconds limit) {
+  Sent(notifier_.Stopping(status, std::chrono::ceil<std::chrono::microseconds>(limit)));
+}
+
+void ServiceLink::Beat() {
+  for (const ReactorStats& reactor : control_.Stats().reactors) {
+    if (reactor.state == ReactorState::kParked) continue;
+    ConnectionQuery one;
+    one.filter.reactors = {reactor.id};
+    one.page_size = 1;
+    const auto answer = connections_.ListConnections(one);
+    if (answer.ok()) continue;
+    log_.Write(LogLevel::kError, absl::StrCat("the service manager hears nothing of us, because ",
+                                              std::string(answer.status().message())));
+    return;
+  }
+  Sent(notifier_.Alive());
+}
+
+void ServiceLink::Sent(const absl::Status& sent) {
+  const bool failed = !sent.ok();
+  if (failing_.exchange(failed) == failed || !failed) return;
+  log_.Write(LogLevel::kWarning,
+             absl::StrCat("the service manager cannot be told: ", std::string(sent.message())));
+}
+
+}  // namespace echogw::server

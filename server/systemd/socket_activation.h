@@ -1,0 +1,31 @@
+// Listening sockets that the service manager passed, as sd_listen_fds(3) has it. Read once by main,
+// before any thread starts.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "reactor/net/inherited_listener.h"
+
+namespace echogw::server {
+
+// The variables of that name; empty: not set.
+struct ListenVariables {
+  std::string pid;    // LISTEN_PID
+  std::string fds;    // LISTEN_FDS
+  std::string names;  // LISTEN_FDNAMES
+};
+
+[[nodiscard]] ListenVariables ReadListenVariables();
+
+inline constexpr int kFirstPassedDescriptor = 3;
+
+// None if the variables are not set or meant for another process than `self`. Every socket that is
+// passed must be one to echo on: an error names the one that is not.
+[[nodiscard]] absl::StatusOr<std::vector<InheritedListener>> PassedListeners(
+    const ListenVariables& variables, pid_t self, int first = kFirstPassedDescriptor);
+
+}  // namespace echogw::server

@@ -1,0 +1,107 @@
+// Goal: the io_uring engine on a kernel before 6.17, which refuses a receive that ends after so
+// many bytes, loses no connection when it finds that out; and before 6.15 it does not accept ahead.
+// Method: the kernel is made to refuse each of those receives, by a field of the entry that none of
+// them knows, and not to tell what it can; so the C library's call is replaced.
+#include <dlfcn.h>
+#include <linux/io_uring.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstdarg>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "reactor/uring/uring_engine.h"
+#include "tests/unit/reactor/reactor_test_base.h"
+
+namespace {
+
+int refused = 0;
+int multishot_accepts = 0;
+
+void RefuseLimitedReceives(int ring) {
+  constexpr std::size_t kEntries = 128;  // as UringEngine has them
+  constexpr std::size_t kBytes = kEntries * sizeof(io_uring_sqe);
+  void* at = ::mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_SHARED, ring, IORING_OFF_SQES);
+  if (at == MAP_FAILED) return;
+  auto* entries = static_cast<io_uring_sqe*>(at);
+  for (std::size_t i = 0; i < kEntries; ++i) {
+    if (entries[i].opcode == IORING_OP_ACCEPT) ++multishot_accepts;
+    if (entries[i].opcode != IORING_OP_RECV || entries[i].file_index == 0) continue;
+    if (entries[i].addr2 == 0) ++refused;
+    entries[i].addr2 = 1;
+  }
+  ::munmap(at, kBytes);
+}
+
+}  // namespace
+
+// The six arguments of any system call fit; those that were not given are not looked at.
+extern "C" long syscall(long sysno, ...) noexcept {
+  using Call = long (*)(long, ...);
+  // No guarded static: to initialise that may take a system call.
+  constinit static std::atomic<Call> found{nullptr};
+  Call real = found.load(std::memory_order_relaxed);
+  if (real == nullptr) {
+    real = reinterpret_cast<Call>(::dlsym(RTLD_NEXT, "syscall"));
+    found.store(real, std::memory_order_relaxed);
+  }
+  va_list list;
+  va_start(list, sysno);
+  long a[6];
+  for (long& argument : a) argument = va_arg(list, long);
+  va_end(list);
+  // A ring that is named by its place would not be found again; so none gets one.
+  if (sysno == SYS_io_uring_register && a[1] == IORING_REGISTER_RING_FDS) {
+    errno = EBUSY;
+    return -1;
+  }
+  if (sysno == SYS_io_uring_enter) RefuseLimitedReceives(static_cast<int>(a[0]));
+  const long result = real(sysno, a[0], a[1], a[2], a[3], a[4], a[5]);
+  if (sysno == SYS_io_uring_setup && result >= 0) {
+    reinterpret_cast<io_uring_params*>(a[1])->features &= ~(1U << 17U);
+  }
+  return result;
+}
+
+namespace echogw {
+namespace {
+
+class UringOldKernelTest : public DescriptorTest {
+ protected:
+  void SetUp() override {
+    DescriptorTest::SetUp();
+    if (const absl::Status status = UringEngine::Available(); !status.ok()) {
+      GTEST_SKIP() << status.message();
+    }
+  }
+};
+
+// The first that a new reactor gets come many at once, so that many are refused at once.
+TEST_F(UringOldKernelTest, ManyThatMoveToANewReactorAreServed) {
+  TestReactorOptions options;
+  options.reactor.poller = PollerKind::kIoUring;
+  TestReactor a(options);
+  options.reactor.id = 1;
+  options.deaf = true;
+  TestReactor b(options);
+  std::vector<std::unique_ptr<TestClient>> clients;
+  for (int i = 0; i < 20; ++i) clients.push_back(a.Connect());
+  for (const auto& client : clients) EXPECT_EQ(a.Echo(*client, "before"), "before");
+  a.Post(MoveConnections{.id = 1, .targets = {&b.mailbox()}});
+  ASSERT_TRUE(a.TurnUntilReport(1).has_value());
+  for (int i = 0; i < 10; ++i) b.Turn();
+  EXPECT_EQ(b.counters().connections_active, 20U);
+  EXPECT_EQ(b.closed(CloseReason::kIoError), 0U);
+  for (const auto& client : clients) EXPECT_EQ(b.Echo(*client, "after"), "after");
+  EXPECT_GT(refused, 20);
+  EXPECT_EQ(multishot_accepts, 0);
+}
+
+}  // namespace
+}  // namespace echogw

@@ -1,0 +1,162 @@
+// Goal: lines reach their destinations by level; a slow or failing destination costs lines, which
+// are counted, and never the caller. Method: destinations made by the test; /dev/full for a disk
+// without room.
+#include "server/log/logging.h"
+
+#include <grpc/grpc.h>
+#include <grpc/support/log.h>
+#include <spdlog/sinks/base_sink.h>
+#include <spdlog/sinks/basic_file_sink.h>
+
+#include <chrono>
+#include <condition_variable>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <mutex>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "server/log/grpc_log.h"
+#include "tests/unit/server/temp_dir.h"
+#include "tests/unit/server/test_support.h"
+
+namespace echogw::server {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using testing::HasSubstr;
+using testing::Not;
+
+std::string ReadFile(const std::string& path) {
+  std::ostringstream out;
+  out << std::ifstream(path).rdbuf();
+  return out.str();
+}
+
+// Takes nothing until it is opened.
+class Gate final : public spdlog::sinks::base_sink<std::mutex> {
+ public:
+  void Open() {
+    const std::lock_guard lock(gate_);
+    open_ = true;
+    changed_.notify_all();
+  }
+  std::vector<std::string> lines() {
+    const std::lock_guard lock(gate_);
+    return lines_;
+  }
+
+ protected:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    std::unique_lock lock(gate_);
+    changed_.wait(lock, [this] { return open_; });
+    lines_.emplace_back(message.payload.data(), message.payload.size());
+  }
+  void flush_() override {}
+
+ private:
+  std::mutex gate_;
+  std::condition_variable changed_;
+  bool open_ = false;
+  std::vector<std::string> lines_;
+};
+
+TEST(Logging, AFileTakesWhatItsLevelSays) {
+  const TempDir dir;
+  LogOptions options{.console = LogThreshold::kOff,
+                     .file = dir.path() + "/sub/e.log",
+                     .file_level = LogThreshold::kInfo};
+  auto log = Logging::Create(options);
+  ASSERT_TRUE(log.ok()) << log.status();
+  EXPECT_TRUE((*log)->Enabled(LogLevel::kInfo));
+  EXPECT_FALSE((*log)->Enabled(LogLevel::kDebug));
+  (*log)->Write(LogLevel::kDebug, "hidden");
+  (*log)->Write(LogLevel::kInfo, "shown {} %v");
+  (*log)->Write(LogLevel::kError, "bad");
+  EXPECT_TRUE((*log)->Close(seconds(20)));
+  const std::string text = ReadFile(options.file);
+  EXPECT_THAT(text, HasSubstr(" info shown {} %v\n"));
+  EXPECT_THAT(text, HasSubstr(" error bad\n"));
+  EXPECT_THAT(text, Not(HasSubstr("hidden")));
+}
+
+TEST(Logging, EverythingOffTakesNothing) {
+  auto log = Logging::Create({.console = LogThreshold::kOff});
+  ASSERT_TRUE(log.ok());
+  EXPECT_FALSE((*log)->Enabled(LogLevel::kError));
+}
+
+TEST(Logging, FilesRotateBySize) {
+  const TempDir dir;
+  LogOptions options{.console = LogThreshold::kOff,
+                     .file = dir.path() + "/e.log",
+                     .file_max_bytes = 4096,
+                     .file_count = 2};
+  auto log = Logging::Create(options);
+  ASSERT_TRUE(log.ok());
+  for (int i = 0; i < 400; ++i) (*log)->Write(LogLevel::kError, std::string(100, 'x'));
+  EXPECT_TRUE((*log)->Close(seconds(20)));
+  EXPECT_TRUE(std::filesystem::exists(dir.path() + "/e.1.log"));
+  EXPECT_TRUE(std::filesystem::exists(dir.path() + "/e.2.log"));
+  EXPECT_FALSE(std::filesystem::exists(dir.path() + "/e.3.log"));
+  EXPECT_LE(std::filesystem::file_size(options.file), 4096U);
+}
+
+TEST(Logging, AFileThatCannotBeOpenedIsAnError) {
+  const TempDir dir;
+  const auto log = Logging::Create({.file = dir.path()});
+  ASSERT_FALSE(log.ok());
+  EXPECT_THAT(std::string(log.status().message()), HasSubstr("log-file: "));
+  EXPECT_THAT(std::string(log.status().message()), HasSubstr(dir.path()));
+}
+
+TEST(Logging, AFullQueueDropsTheOldestAndCounts) {
+  const auto gate = std::make_shared<Gate>();
+  Logging log({gate}, 4);
+  for (int i = 0; i < 100; ++i) log.Write(LogLevel::kInfo, std::to_string(i));
+  EXPECT_GE(log.lines_dropped(), 95U);
+  const std::uint64_t dropped = log.lines_dropped();
+  gate->Open();
+  ASSERT_TRUE(log.Close(seconds(20)));
+  const auto lines = gate->lines();
+  EXPECT_EQ(lines.size() + dropped, 100U);
+  EXPECT_EQ(lines.back(), "99");
+}
+
+TEST(Logging, AFullDiskIsCountedAndSurvived) {
+  const auto full = std::make_shared<spdlog::sinks::basic_file_sink_mt>("/dev/full");
+  Logging log({full}, 64);
+  log.Write(LogLevel::kError, "lost");
+  EXPECT_TRUE(Eventually([&] { return log.write_errors() > 0; }));
+  log.Write(LogLevel::kError, "lost as well");
+  EXPECT_TRUE(log.Close(seconds(20)));
+}
+
+TEST(Logging, CloseGivesUpOnAStuckDestination) {
+  const auto gate = std::make_shared<Gate>();
+  Logging log({gate}, 4);
+  log.Write(LogLevel::kInfo, "stuck");
+  EXPECT_FALSE(log.Close(milliseconds(50)));
+  gate->Open();
+}
+
+TEST(GrpcLog, GoesToTheSinkWhileRedirected) {
+  // gRPC reads its verbosity when it starts.
+  grpc_init();
+  RecordingLog log;
+  {
+    const GrpcLogRedirect redirect(log);
+    gpr_log(GPR_ERROR, "number %d", 7);
+  }
+  gpr_log(GPR_DEBUG, "not ours any more");
+  grpc_shutdown();
+  EXPECT_THAT(log.lines(), testing::ElementsAre("grpc: number 7"));
+}
+
+}  // namespace
+}  // namespace echogw::server
