@@ -28,7 +28,7 @@ struct Listener {
   std::uint32_t slot = 0;           // its place in the reuseport group
   std::uint16_t address_index = 0;  // which of the addresses of its kind
   Service service;                  // of its connections
-  bool shared = false;              // the only one of its address: see DealConnections
+  bool shared = false;              // the only one of its address: see AssignConnections
   bool datagrams = false;           // UDP
   // Outlives the process, and so do the connections that wait in its queue: none is accepted ahead.
   bool inherited = false;
@@ -56,7 +56,7 @@ class MovedConnection {
   // The caller owns it from here on.
   [[nodiscard]] Connection Take() noexcept { return std::exchange(connection_, Connection{}); }
   // Null if it has none.
-  [[nodiscard]] std::unique_ptr<ColdState> TakeExtra() noexcept { return std::move(extra_); }
+  [[nodiscard]] std::unique_ptr<ColdState> TakeCold() noexcept { return std::move(extra_); }
 
  private:
   Connection connection_;
@@ -98,17 +98,17 @@ struct AdoptConnections {
 };
 
 // A reactor with its share of the connections that are dealt out.
-struct DealTarget {
+struct AssignTarget {
   Mailbox* mailbox = nullptr;
   std::uint32_t weight = 0;
 };
 
 // Who gets the connections of shared listeners, in turn by weight, whoever accepts from these. One
 // with a lower version than the last is late, and has no effect. Reported as kDone.
-struct DealConnections {
+struct AssignConnections {
   std::uint64_t id = 0;
   std::uint64_t version = 0;
-  std::vector<DealTarget> targets;
+  std::vector<AssignTarget> targets;
 };
 
 enum class Admission : std::uint8_t {
@@ -174,7 +174,7 @@ struct SetLimits {
 };
 
 using Command = std::variant<Stop, AdoptListeners, HandOverListeners, MoveConnections,
-                             AdoptConnections, DealConnections, SetAdmission, CloseConnections,
+                             AdoptConnections, AssignConnections, SetAdmission, CloseConnections,
                              CancelClose, ReadConnections, InspectConnection, CloseSome, SetLimits>;
 
 enum class ReportKind : std::uint8_t {

@@ -166,7 +166,7 @@ void Reactor::OnConnection(Connection& c, Token token, std::uint32_t events) {
 }
 
 EchoResult Reactor::TurnOf(Connection& c, Token token, bool to_the_end, std::uint32_t events) {
-  if (c.has_extra) [[unlikely]]
+  if (c.has_cold) [[unlikely]]
     return LimitedTurn(c, token, to_the_end, events);
   return EchoTurn(c, to_the_end, echo_);
 }
@@ -232,7 +232,7 @@ void Reactor::RunQueue() {
 }
 
 void Reactor::CloseConnection(Connection& c, Token token, CloseReason reason, bool reset) {
-  if (c.has_extra) reason = EndLimits(c, token.index, reason);
+  if (c.has_cold) reason = EndLimits(c, token.index, reason);
   timers_.Cancel(token.index);
   if (deps_.log.Enabled(LogLevel::kDebug)) [[unlikely]] {
     deps_.log.Write(
@@ -241,7 +241,7 @@ void Reactor::CloseConnection(Connection& c, Token token, CloseReason reason, bo
                      ", received ", c.received_bytes, " bytes, sent ", c.sent_bytes));
   }
   if (deps_.events.watched()) [[unlikely]] {
-    if (c.has_extra) TellOpened(c, token.index);
+    if (c.has_cold) TellOpened(c, token.index);
     Tell(c, token.index, false, reason);
   }
   DropPending(c, echo_);
@@ -292,8 +292,8 @@ void Reactor::CloseAll() {
     auto* adopt = std::get_if<AdoptConnections>(&command);
     if (adopt == nullptr) continue;
     for (MovedConnection& moved : adopt->connections) {
-      const auto extra = moved.TakeExtra();
-      if (extra != nullptr && extra->counted) deps_.gate.Leave(extra->client);
+      const auto extra = moved.TakeCold();
+      if (extra != nullptr && extra->counted) deps_.limiter.Leave(extra->client);
     }
     const std::size_t n = adopt->connections.size();
     deps_.counters.connections_moved_in.Add(n);

@@ -51,9 +51,9 @@ namespace echogw {
 struct ReactorDeps {
   Counters& counters;
   Mailbox& mailbox;
-  Reports& outbox;
+  Reports& reports;
   EventRing& events;
-  ConnectionLimiter& gate;
+  ConnectionLimiter& limiter;
   SocketIo& io;
   Clock& clock;
   LogSink& log;
@@ -141,7 +141,7 @@ class Reactor {
 
   // reactor_deal.cc
   void Deal(Token token) ECHOGW_ON(loop_);
-  [[nodiscard]] Mailbox* NextInDeal() ECHOGW_ON(loop_);
+  [[nodiscard]] Mailbox* NextAssigned() ECHOGW_ON(loop_);
 
   // reactor_sessions.cc
   void BeginSession(Connection& c, Token token, const Service& service) ECHOGW_ON(loop_);
@@ -163,7 +163,7 @@ class Reactor {
   void Do(HandOverListeners& command) ECHOGW_ON(loop_);
   void Do(MoveConnections& command) ECHOGW_ON(loop_);
   void Do(AdoptConnections& command) ECHOGW_ON(loop_);
-  void Do(DealConnections& command) ECHOGW_ON(loop_);
+  void Do(AssignConnections& command) ECHOGW_ON(loop_);
   void Do(SetAdmission& command) ECHOGW_ON(loop_);
   void Do(CloseConnections& command) ECHOGW_ON(loop_);
   void Do(CancelClose& command) ECHOGW_ON(loop_);
@@ -199,7 +199,7 @@ class Reactor {
   void TakeLimits(const Limits& limits) ECHOGW_ON(loop_);
   // Puts one that came by accept or by a move, or was there before, under the limits in force.
   void Regulate(Connection& c, Token token) ECHOGW_ON(loop_);
-  [[nodiscard]] ColdState& ExtraFor(Token token) ECHOGW_ON(loop_);
+  [[nodiscard]] ColdState& ColdFor(Token token) ECHOGW_ON(loop_);
   [[nodiscard]] std::optional<RejectReason> Refusal(int fd, ClientKey& client) ECHOGW_ON(loop_);
   [[nodiscard]] bool MayAccept() ECHOGW_ON(loop_);
   [[nodiscard]] bool AwaitsAcceptToken() const ECHOGW_ON(loop_);
@@ -242,12 +242,12 @@ class Reactor {
   Nanos next_handshake_at_ ECHOGW_OF(loop_) = kNever;
 
   std::vector<WatchedListener> listeners_ ECHOGW_OF(loop_);
-  struct DealSeat {
-    DealTarget target;
+  struct AssignSeat {
+    AssignTarget target;
     std::int64_t credit = 0;
   };
-  std::vector<DealSeat> deal_ ECHOGW_OF(loop_);
-  std::uint64_t deal_version_ ECHOGW_OF(loop_) = 0;
+  std::vector<AssignSeat> deal_ ECHOGW_OF(loop_);
+  std::uint64_t assignment_version_ ECHOGW_OF(loop_) = 0;
   Admission admission_ ECHOGW_OF(loop_) = Admission::kAccept;
   bool detach_filter_ ECHOGW_OF(loop_) = false;
   bool accepting_paused_ ECHOGW_OF(loop_) = false;

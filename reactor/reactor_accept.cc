@@ -45,7 +45,7 @@ void Reactor::Admit(int fd, const Listener& listener) {
   Connection& c = *table_.Find(token);
   if (const int error = poller_->Add(fd, token.Pack(), InterestOf(c), edge_); error != 0) {
     table_.Erase(token);
-    if (limits_.counts()) deps_.gate.Leave(client);
+    if (limits_.counts()) deps_.limiter.Leave(client);
     return Reject(fd, error == ERANGE ? RejectReason::kFdLimitSelect : RejectReason::kPollerError);
   }
   c.address_index = listener.address_index;
@@ -57,7 +57,7 @@ void Reactor::Admit(int fd, const Listener& listener) {
   c.active_at_ms = c.arrived_at_ms;
   counters.connections_active.Add(1);
   if (limits_.counts()) {
-    ColdState& extra = ExtraFor(token);
+    ColdState& extra = ColdFor(token);
     extra.counted = true;
     extra.client = client;
   }

@@ -26,7 +26,7 @@ void Reactor::Answer(const Report& report) {
   signed_report.connections_left = table_.size();
   signed_report.listeners_left = static_cast<std::uint64_t>(std::count_if(
       listeners_.begin(), listeners_.end(), [](const WatchedListener& w) { return w.taken; }));
-  deps_.outbox.Push(signed_report);
+  deps_.reports.Push(signed_report);
 }
 
 void Reactor::Do(Stop& /*command*/) { stopped_ = true; }
@@ -82,7 +82,7 @@ MovedConnection Reactor::Detach(Connection& c, Token token) {
   timers_.Cancel(token.index);
   if (poller_->socket_io() != nullptr) HoldAhead(c, echo_);
   deps_.counters.pending_bytes.Subtract(c.pending_bytes());
-  auto extra = table_.TakeExtra(token.index);
+  auto extra = table_.TakeCold(token.index);
   MovedConnection out(c, std::move(extra));
   table_.Erase(token);
   deps_.counters.connections_active.Subtract(1);
@@ -99,14 +99,14 @@ void Reactor::Attach(MovedConnection arrived) {
   moved.arrived_at_ms = static_cast<std::uint32_t>(now_ / kNanosPerMilli);
   moved.unwatched = false;
   c = moved;
-  if (auto extra = arrived.TakeExtra(); extra != nullptr) table_.SetExtra(token, std::move(extra));
+  if (auto extra = arrived.TakeCold(); extra != nullptr) table_.SetCold(token, std::move(extra));
   // One that closes may have been about to get its FIN: to be writable leads to a turn.
   c.watch_write = c.has_pending() || (c.closing && !c.fin_sent);
   c.watch_read = edge_ || !c.has_pending();
-  if (c.has_extra) ResumeSession(c, token);
+  if (c.has_cold) ResumeSession(c, token);
   deps_.counters.pending_bytes.Add(c.pending_bytes());
   deps_.counters.connections_active.Add(1);
-  if (c.has_extra) table_.ExtraOf(token.index)->paused_until = 0;  // watched anew, as above
+  if (c.has_cold) table_.ColdOf(token.index)->paused_until = 0;  // watched anew, as above
   Regulate(c, token);
   if (poller_->Add(c.fd, token.Pack(), InterestOf(c), edge_) == 0) return;
   // The poller has no room at the moment. The connection is kept and tried again.

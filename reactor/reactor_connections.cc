@@ -48,7 +48,7 @@ TcpInfo ReadTcpInfo(int fd) {
 ConnectionRecord Reactor::RecordOf(const Connection& c, std::uint32_t index) {
   const auto now_ms = static_cast<std::uint32_t>(now_ / kNanosPerMilli);
   const auto now_cs = static_cast<std::uint32_t>(now_ / kNanosPerCenti);
-  const ColdState* extra = table_.ExtraOf(index);
+  const ColdState* extra = table_.ColdOf(index);
   const Session* session = extra == nullptr ? nullptr : extra->session.get();
   const bool proxied = session != nullptr && session->client().family != 0;
   const TlsStream* tls = session == nullptr ? nullptr : session->tls();

@@ -9,26 +9,26 @@
 
 namespace echogw {
 
-void Reactor::Do(DealConnections& command) {
-  if (command.version > deal_version_) {
-    deal_version_ = command.version;
+void Reactor::Do(AssignConnections& command) {
+  if (command.version > assignment_version_) {
+    assignment_version_ = command.version;
     deal_.clear();
-    for (const DealTarget& target : command.targets) deal_.push_back({target});
+    for (const AssignTarget& target : command.targets) deal_.push_back({target});
   }
   Answer({.id = command.id});
 }
 
 // Smooth weighted round robin: each gains its weight, the richest is next and pays for all.
-Mailbox* Reactor::NextInDeal() {
+Mailbox* Reactor::NextAssigned() {
   if (deal_.empty()) return nullptr;
   std::int64_t total = 0;
-  for (DealSeat& seat : deal_) {
+  for (AssignSeat& seat : deal_) {
     seat.credit += seat.target.weight;
     total += seat.target.weight;
   }
-  DealSeat& next =
-      *std::max_element(deal_.begin(), deal_.end(),
-                        [](const DealSeat& a, const DealSeat& b) { return a.credit < b.credit; });
+  AssignSeat& next = *std::max_element(
+      deal_.begin(), deal_.end(),
+      [](const AssignSeat& a, const AssignSeat& b) { return a.credit < b.credit; });
   next.credit -= total;
   return next.target.mailbox;
 }
@@ -36,7 +36,7 @@ Mailbox* Reactor::NextInDeal() {
 void Reactor::Deal(Token token) {
   Connection* c = table_.Find(token);
   if (c == nullptr) return;  // it could not even begin
-  Mailbox* to = NextInDeal();
+  Mailbox* to = NextAssigned();
   if (to == nullptr || to == &deps_.mailbox) return;
   std::vector<MovedConnection> one;
   one.push_back(Detach(*c, token));

@@ -40,33 +40,33 @@ void Reactor::TakeLimits(const Limits& limits) {
     Connection* c = table_.InSlot(i);
     if (c == nullptr) continue;
     const Token token{i, c->generation};
-    if (c->has_extra) {
+    if (c->has_cold) {
       // A bucket keeps the time when it is full: far away, after too much at the old rate.
-      if (other_rate) table_.ExtraOf(i)->bucket = TokenBucket{};
+      if (other_rate) table_.ColdOf(i)->bucket = TokenBucket{};
       Resume(*c, token);
     }
     Regulate(*c, token);
   }
 }
 
-ColdState& Reactor::ExtraFor(Token token) {
-  ColdState* extra = table_.ExtraOf(token.index);
-  return extra != nullptr ? *extra : table_.SetExtra(token, std::make_unique<ColdState>());
+ColdState& Reactor::ColdFor(Token token) {
+  ColdState* extra = table_.ColdOf(token.index);
+  return extra != nullptr ? *extra : table_.SetCold(token, std::make_unique<ColdState>());
 }
 
 void Reactor::Regulate(Connection& c, Token token) {
   if (limits_.counts()) {
-    ColdState& extra = ExtraFor(token);
+    ColdState& extra = ColdFor(token);
     if (!std::exchange(extra.counted, true)) {
       extra.client = ClientKeyOf(PeerOf(c.fd));
-      deps_.gate.Add(extra.client);
+      deps_.limiter.Add(extra.client);
     }
-  } else if (c.has_extra) {
-    ColdState& extra = ExtraFor(token);
-    if (std::exchange(extra.counted, false)) deps_.gate.Leave(extra.client);
+  } else if (c.has_cold) {
+    ColdState& extra = ColdFor(token);
+    if (std::exchange(extra.counted, false)) deps_.limiter.Leave(extra.client);
   }
-  if (limits_.rate != 0) (void)ExtraFor(token);
-  if (limits_.times() || c.has_extra) Arm(c, token.index);
+  if (limits_.rate != 0) (void)ColdFor(token);
+  if (limits_.times() || c.has_cold) Arm(c, token.index);
 }
 
 // ---- new connections ----
@@ -75,12 +75,12 @@ void Reactor::Regulate(Connection& c, Token token) {
 // it.
 std::optional<RejectReason> Reactor::Refusal(int fd, ClientKey& client) {
   if (limits_.accept_rate != 0 && limits_.accept_excess == AcceptExcess::kReset &&
-      !deps_.gate.TryAccept(now_, limits_)) {
+      !deps_.limiter.TryAccept(now_, limits_)) {
     return RejectReason::kAcceptRate;
   }
   if (!limits_.counts()) return std::nullopt;
   client = ClientKeyOf(PeerOf(fd));
-  return deps_.gate.Enter(client, limits_);
+  return deps_.limiter.Enter(client, limits_);
 }
 
 bool Reactor::AwaitsAcceptToken() const {
@@ -91,7 +91,7 @@ bool Reactor::AwaitsAcceptToken() const {
 bool Reactor::MayAccept() {
   // Those that are refused anyway need not wait for it.
   if (limits_.accept_excess == AcceptExcess::kReset || admission_ == Admission::kReset) return true;
-  if (accept_token_at_ == kNever) accept_token_at_ = deps_.gate.ReserveAccept(now_, limits_);
+  if (accept_token_at_ == kNever) accept_token_at_ = deps_.limiter.ReserveAccept(now_, limits_);
   if (!AwaitsAcceptToken()) return true;
   deps_.counters.accept_rate_waits.Add(1);
   LeaveListeners(std::max(accept_token_at_, now_ + kAcceptRatePause));
@@ -101,7 +101,7 @@ bool Reactor::MayAccept() {
 // ---- the rate of a connection ----
 
 EchoResult Reactor::LimitedTurn(Connection& c, Token token, bool to_the_end, std::uint32_t events) {
-  ColdState& extra = *table_.ExtraOf(token.index);
+  ColdState& extra = *table_.ColdOf(token.index);
   const auto turn = [&](const EchoContext& context) {
     loop_.Assert();
     return extra.session != nullptr ? SessionTurn(c, token, *extra.session, context)
@@ -131,7 +131,7 @@ EchoResult Reactor::LimitedTurn(Connection& c, Token token, bool to_the_end, std
 }
 
 void Reactor::Resume(Connection& c, Token token) {
-  if (std::exchange(table_.ExtraOf(token.index)->paused_until, 0) == 0) return;
+  if (std::exchange(table_.ColdOf(token.index)->paused_until, 0) == 0) return;
   c.active_at_ms = static_cast<std::uint32_t>(now_ / kNanosPerMilli);
   Enqueue(c, token);
 }
@@ -160,7 +160,7 @@ Reactor::Due Reactor::NextDue(const Connection& c, bool paused) const {
 
 // A message moves no timer: one that ends too early for a connection that was active is set anew.
 void Reactor::Arm(const Connection& c, std::uint32_t index) {
-  const ColdState* extra = table_.ExtraOf(index);
+  const ColdState* extra = table_.ColdOf(index);
   const bool paused = extra != nullptr && extra->paused_until != 0;
   Nanos at = paused ? extra->paused_until : kNever;
   if (extra != nullptr && extra->closed_by) {
@@ -187,13 +187,13 @@ void Reactor::RunTimers() {
 }
 
 void Reactor::OnTimer(Connection& c, Token token) {
-  ColdState* extra = table_.ExtraOf(token.index);
+  ColdState* extra = table_.ColdOf(token.index);
   if (extra != nullptr && extra->paused_until <= now_) Resume(c, token);
   const bool paused = extra != nullptr && extra->paused_until != 0;
   if (extra != nullptr && extra->closed_by) {
     if (extra->reset_at <= now_) return CloseConnection(c, token, *extra->closed_by, true);
   } else if (const Due due = NextDue(c, paused); !c.closing && due.at <= now_) {
-    ColdState& closed = ExtraFor(token);
+    ColdState& closed = ColdFor(token);
     closed.closed_by = due.reason;
     closed.reset_at = now_ + options_.limit_close_grace.count();
     c.admin_closed = true;
@@ -205,8 +205,8 @@ void Reactor::OnTimer(Connection& c, Token token) {
 
 // What a connection that ends leaves in the limits. Returns the reason that counts.
 CloseReason Reactor::EndLimits(const Connection& c, std::uint32_t index, CloseReason reason) {
-  ColdState& extra = *table_.ExtraOf(index);
-  if (std::exchange(extra.counted, false)) deps_.gate.Leave(extra.client);
+  ColdState& extra = *table_.ColdOf(index);
+  if (std::exchange(extra.counted, false)) deps_.limiter.Leave(extra.client);
   // Whatever a client answers to our FIN.
   const bool forced = reason == CloseReason::kDrainForced || reason == CloseReason::kAdminReset;
   return extra.closed_by && c.fin_sent && !forced ? *extra.closed_by : reason;

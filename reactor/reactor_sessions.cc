@@ -21,7 +21,7 @@ void Reactor::BeginSession(Connection& c, Token token, const Service& service) {
     if (ssl == nullptr) return CloseConnection(c, token, CloseReason::kTlsError);  // no memory
     tls = std::make_unique<TlsStream>(std::move(ssl));
   }
-  ColdState& extra = ExtraFor(token);
+  ColdState& extra = ColdFor(token);
   extra.session = std::make_unique<Session>(service, deadline, std::move(tls));
   const Session& session = *extra.session;
   if (session.waiting()) return AwaitHandshake(token, deadline);
@@ -33,7 +33,7 @@ void Reactor::BeginSession(Connection& c, Token token, const Service& service) {
 // It has just moved here, and the poller is about to watch it. A reactor before may have left it
 // with a turn that is due: to be writable leads to one.
 void Reactor::ResumeSession(Connection& c, Token token) {
-  const Session* session = table_.ExtraOf(token.index)->session.get();
+  const Session* session = table_.ColdOf(token.index)->session.get();
   if (session == nullptr) return;
   c.watch_write = true;
   if (session->waiting()) AwaitHandshake(token, session->deadline());
@@ -57,7 +57,7 @@ EchoResult Reactor::SessionTurn(Connection& c, Token token, Session& session,
 }
 
 void Reactor::TellOpened(Connection& c, std::uint32_t index) {
-  Session* session = table_.ExtraOf(index)->session.get();
+  Session* session = table_.ColdOf(index)->session.get();
   if (session == nullptr || std::exchange(session->told, true) || !deps_.events.watched()) return;
   Tell(c, index, true, CloseReason::kPeerClosed);
 }
@@ -73,7 +73,7 @@ void Reactor::EndHandshakes() {
     handshakes_.pop();
     Connection* c = table_.Find(token);
     if (c == nullptr || c->fin_sent) continue;
-    Session& session = *table_.ExtraOf(token.index)->session;
+    Session& session = *table_.ColdOf(token.index)->session;
     if (!session.waiting()) continue;
     if (session.EndWaiting(echo_)) {
       TellOpened(*c, token.index);

@@ -40,7 +40,7 @@ struct alignas(64) Connection {
   bool unwatched : 1 = false;          // the poller had no room; tried again by the reactor
   bool fin_sent : 1 = false;           // our FIN is out; what still comes is thrown away
   bool admin_closed : 1 = false;       // closing, because an operator or a limit said so
-  bool has_extra : 1 = false;          // the table has a ColdState for it
+  bool has_cold : 1 = false;           // the table has a ColdState for it
   std::uint16_t address_index = 0;     // the listen address it came by
 
   [[nodiscard]] bool has_pending() const noexcept { return pending != nullptr; }

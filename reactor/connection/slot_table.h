@@ -61,7 +61,7 @@ class SlotTable {
   void Erase(Token token) {
     Connection* c = Find(token);
     CHECK(c != nullptr);
-    if (c->has_extra) extras_[token.index].reset();
+    if (c->has_cold) cold_states_[token.index].reset();
     c->fd = -1;
     c->pending = nullptr;
     free_.push_back(token.index);
@@ -69,25 +69,25 @@ class SlotTable {
   }
 
   // Gives the connection of a token its extra, which must not have one yet. Erase frees it.
-  ColdState& SetExtra(Token token, std::unique_ptr<ColdState> extra) {
+  ColdState& SetCold(Token token, std::unique_ptr<ColdState> extra) {
     Connection* c = Find(token);
-    CHECK(c != nullptr && !c->has_extra && extra != nullptr);
-    if (extras_.size() <= token.index) extras_.resize(capacity());
-    c->has_extra = true;
-    extras_[token.index] = std::move(extra);
-    return *extras_[token.index];
+    CHECK(c != nullptr && !c->has_cold && extra != nullptr);
+    if (cold_states_.size() <= token.index) cold_states_.resize(capacity());
+    c->has_cold = true;
+    cold_states_[token.index] = std::move(extra);
+    return *cold_states_[token.index];
   }
 
   // The extra of the connection in a slot, or null. index < capacity().
-  [[nodiscard]] ColdState* ExtraOf(std::uint32_t index) noexcept {
-    return At(index).has_extra ? extras_[index].get() : nullptr;
+  [[nodiscard]] ColdState* ColdOf(std::uint32_t index) noexcept {
+    return At(index).has_cold ? cold_states_[index].get() : nullptr;
   }
 
   // Takes it off the connection: null if it has none.
-  [[nodiscard]] std::unique_ptr<ColdState> TakeExtra(std::uint32_t index) noexcept {
-    if (!At(index).has_extra) return nullptr;
-    At(index).has_extra = false;
-    return std::move(extras_[index]);
+  [[nodiscard]] std::unique_ptr<ColdState> TakeCold(std::uint32_t index) noexcept {
+    if (!At(index).has_cold) return nullptr;
+    At(index).has_cold = false;
+    return std::move(cold_states_[index]);
   }
 
   [[nodiscard]] std::uint32_t size() const noexcept { return size_; }
@@ -116,7 +116,7 @@ class SlotTable {
 
   std::vector<Chunk> chunks_;
   // By index; empty until a connection has one.
-  std::vector<std::unique_ptr<ColdState>> extras_;
+  std::vector<std::unique_ptr<ColdState>> cold_states_;
   std::vector<std::uint32_t> free_;
   std::uint32_t size_ = 0;
 };

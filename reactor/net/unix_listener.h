@@ -1,5 +1,5 @@
 // A listening unix socket, which all reactors share: there is no SO_REUSEPORT for these, so one
-// reactor accepts and deals the connections out (DealConnections). Any thread.
+// reactor accepts assigns the connections round robin (AssignConnections). Any thread.
 #pragma once
 
 #include <string>

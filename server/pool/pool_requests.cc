@@ -107,7 +107,7 @@ absl::StatusOr<Operation> ReactorPool::Enter(Request request, Operation operatio
     begun = operations_.Begin(std::move(operation));
     Push(std::move(request), begun.id);
   }
-  slots_.outbox().Interrupt();
+  slots_.reports().Interrupt();
   return begun;
 }
 
@@ -163,7 +163,7 @@ absl::StatusOr<Operation> ReactorPool::EnterGatewayDrain(const DrainRequest& req
     begun = operations_.Begin({.kind = OperationKind::kDrainGateway});
     Push(request, begun.id);
   }
-  slots_.outbox().Interrupt();
+  slots_.reports().Interrupt();
   return begun;
 }
 
@@ -171,7 +171,7 @@ absl::Status ReactorPool::SetAutoRebalance(bool enabled, std::optional<Rebalance
   const std::scoped_lock lock(tasks_mutex_);
   auto_rebalance_ = enabled;
   if (policy) auto_policy_ = *policy;
-  slots_.outbox().Interrupt();
+  slots_.reports().Interrupt();
   return absl::OkStatus();
 }
 
@@ -218,7 +218,7 @@ absl::StatusOr<std::vector<SteeringWeight>> ReactorPool::SetSteering(
     // Nobody waits for these: what is dealt by the old weights meanwhile is dealt to reactors that
     // run.
     for (const std::uint32_t slot : slots_.Running()) {
-      (void)slots_.Post(slot, slots_.MakeDeal());
+      (void)slots_.Post(slot, slots_.MakeAssignment());
     }
   }
   return result;
@@ -295,7 +295,7 @@ absl::StatusOr<GatewayState> ReactorPool::Undrain(std::optional<std::uint32_t> r
       task = Push(UndrainGateway{}, 0);
     }
   }
-  slots_.outbox().Interrupt();
+  slots_.reports().Interrupt();
   if (absl::Status s = AwaitEnd(task); !s.ok()) return s;
   if (cancelled && reactor && slots_.state(*reactor) != ReactorState::kServing) {
     return Undrain(reactor);  // it had ended before it saw the cancellation

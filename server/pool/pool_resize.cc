@@ -229,9 +229,9 @@ void ReactorPool::Steer() {
   slots_.ApplySteering();
   if (!slots_.shares_listeners()) return;
   (void)Ask(slots_.Running(), Patience(), [&](std::uint64_t command, std::uint32_t) -> Command {
-    DealConnections deal = slots_.MakeDeal();
-    deal.id = command;
-    return deal;
+    AssignConnections assign = slots_.MakeAssignment();
+    assign.id = command;
+    return assign;
   });
 }
 

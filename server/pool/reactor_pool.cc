@@ -70,7 +70,7 @@ void ReactorPool::Stop() {
     cancel_.store(true);
     ended_.notify_all();
   }
-  slots_.outbox().Interrupt();
+  slots_.reports().Interrupt();
   if (control_.joinable()) control_.join();
   for (const Task& task : tasks_) {
     if (task.operation == 0) continue;
@@ -143,7 +143,7 @@ void ReactorPool::ControlLoop() {
       AutoTick();
     }
     // Reports that come here are of commands that nobody waits for any more.
-    (void)slots_.outbox().WaitFor(automatic ? kTickInterval : kIdleWait);
+    (void)slots_.reports().WaitFor(automatic ? kTickInterval : kIdleWait);
   }
 }
 
@@ -190,7 +190,7 @@ bool ReactorPool::Pause(SteadyTime until) {
   while (!cancel_.load()) {
     const SteadyTime now = std::chrono::steady_clock::now();
     if (now >= until) return false;
-    (void)slots_.outbox().WaitFor(std::min<std::chrono::nanoseconds>(until - now, kAwaitSlice));
+    (void)slots_.reports().WaitFor(std::min<std::chrono::nanoseconds>(until - now, kAwaitSlice));
   }
   return true;
 }
@@ -202,7 +202,7 @@ std::vector<Report> ReactorPool::Await(std::vector<std::uint64_t> ids, SteadyTim
     const SteadyTime now = std::chrono::steady_clock::now();
     if (now >= deadline || (stop_on_cancel && cancel_.load())) break;
     const auto wait = std::min<std::chrono::nanoseconds>(deadline - now, kAwaitSlice);
-    const std::vector<Report> reports = slots_.outbox().WaitFor(wait);
+    const std::vector<Report> reports = slots_.reports().WaitFor(wait);
     // While the process is stopped (SIGSTOP) the clock runs, but reactors do not: that does not
     // count against them.
     const auto overslept = std::chrono::steady_clock::now() - now - wait;

@@ -70,7 +70,7 @@ class ReactorPool final : public Control {
       const std::vector<SteeringWeight>& weights, bool reset) override;
   [[nodiscard]] Limits GetLimits() const override;
   absl::StatusOr<ChangedLimits> SetLimits(const LimitsChange& change) override;
-  [[nodiscard]] ConnectionLimiter& gate() { return slots_.gate(); }
+  [[nodiscard]] ConnectionLimiter& limiter() { return slots_.limiter(); }
   absl::StatusOr<GatewayState> Undrain(std::optional<std::uint32_t> reactor) override;
   [[nodiscard]] absl::StatusOr<Operation> GetOperation(std::uint64_t id) const override;
 

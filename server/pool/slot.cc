@@ -164,8 +164,8 @@ absl::Status SlotSet::Start(std::uint32_t slot) {
     s.mailbox->Open();
     options.limits = limits_;
   }
-  auto reactor = Reactor::Create(
-      options, {s.counters, *s.mailbox, outbox_, s.events, gate_, io_, clock_, log_, options_.tls});
+  auto reactor = Reactor::Create(options, {s.counters, *s.mailbox, reports_, s.events, limiter_,
+                                           io_, clock_, log_, options_.tls});
   absl::Status status = reactor.status();
   if (status.ok()) {
     s.reactor = std::move(*reactor);
@@ -358,14 +358,14 @@ bool SlotSet::shares_listeners() const {
                      [](const ListenAddress& address) { return address.is_unix(); });
 }
 
-DealConnections SlotSet::MakeDeal() {
+AssignConnections SlotSet::MakeAssignment() {
   const std::scoped_lock lock(mutex_);
-  DealConnections deal{.version = ++deal_version_};
+  AssignConnections assign{.version = ++assignment_version_};
   const std::vector<std::uint32_t> weights = EffectiveWeights(true);
   for (std::size_t i = 0; i < weights.size(); ++i) {
-    if (weights[i] > 0) deal.targets.push_back({slots_[i]->mailbox.get(), weights[i]});
+    if (weights[i] > 0) assign.targets.push_back({slots_[i]->mailbox.get(), weights[i]});
   }
-  return deal;
+  return assign;
 }
 
 bool SlotSet::steering_active() const {

@@ -95,7 +95,7 @@ class SlotSet {
   void PostBlocking(std::uint32_t slot, Command command);
   [[nodiscard]] Mailbox* mailbox(std::uint32_t slot) const;
   [[nodiscard]] EventRing& events(std::uint32_t slot) const;
-  [[nodiscard]] Reports& outbox() { return outbox_; }
+  [[nodiscard]] Reports& reports() { return reports_; }
   // A number that no other command has.
   [[nodiscard]] std::uint64_t NextCommandId() { return next_command_id_.fetch_add(1); }
 
@@ -126,10 +126,11 @@ class SlotSet {
   void ApplySteering();
   [[nodiscard]] bool steering_active() const;  // any thread
 
-  // Whether some address has one listener for all reactors, whose connections are dealt out.
+  // Whether some address has one listener for all reactors, whose connections are assigned round
+  // robin.
   [[nodiscard]] bool shares_listeners() const;  // any thread
   // Who gets these at present: the serving slots by weight and share. Any thread.
-  [[nodiscard]] DealConnections MakeDeal();
+  [[nodiscard]] AssignConnections MakeAssignment();
 
   // Every listener answers no SYN from here on, or answers again.
   [[nodiscard]] absl::Status SetSynDrop(bool drop);
@@ -138,7 +139,7 @@ class SlotSet {
   [[nodiscard]] Limits limits() const;
   // Tells every reactor. Returns the ids of the commands: each is answered by a slice in `replies`.
   [[nodiscard]] std::vector<std::uint64_t> SetLimits(const Limits& limits, PendingReplies& replies);
-  [[nodiscard]] ConnectionLimiter& gate() { return gate_; }
+  [[nodiscard]] ConnectionLimiter& limiter() { return limiter_; }
 
   [[nodiscard]] CounterSnapshot Read(std::uint32_t slot) const;  // any thread
   [[nodiscard]] std::vector<ReactorStats> Stats() const;         // any thread
@@ -191,9 +192,9 @@ class SlotSet {
   const PoolOptions options_;
   LogSink& log_;
   KernelSocketIo io_;
-  ConnectionLimiter gate_;
+  ConnectionLimiter limiter_;
   SystemClock clock_;
-  Reports outbox_;
+  Reports reports_;
   // Writers: any thread that makes a command. Only uniqueness counts.
   std::atomic<std::uint64_t> next_command_id_{1};
 
@@ -204,7 +205,7 @@ class SlotSet {
   std::vector<std::unique_ptr<Slot>> slots_;  // under mutex_: the shape, not what reactors do
   bool steering_active_ = false;              // under mutex_
   Limits limits_;                             // under mutex_
-  std::uint64_t deal_version_ = 0;            // under mutex_
+  std::uint64_t assignment_version_ = 0;      // under mutex_
   std::vector<std::string> unix_files_;       // under mutex_; made here, and removed at the end
 };
 

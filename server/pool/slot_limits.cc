@@ -16,7 +16,7 @@ std::vector<std::uint64_t> SlotSet::SetLimits(const Limits& limits, PendingRepli
   std::vector<std::uint64_t> ids;
   const std::scoped_lock lock(mutex_);
   if (limits.accept_rate != limits_.accept_rate || limits.accept_burst != limits_.accept_burst) {
-    gate_.ResetAccepts();
+    limiter_.ResetAccepts();
   }
   limits_ = limits;
   for (const auto& slot : slots_) {

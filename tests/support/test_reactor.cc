@@ -30,9 +30,9 @@ TestReactor::TestReactor(const TestReactorOptions& options) : id_(options.reacto
   mailbox_->Open();
   const ReactorDeps deps{.counters = counters_,
                          .mailbox = *mailbox_,
-                         .outbox = outbox_,
+                         .reports = reports_,
                          .events = events_,
-                         .gate = options.gate != nullptr ? *options.gate : own_gate_,
+                         .limiter = options.limiter != nullptr ? *options.limiter : own_limiter_,
                          .io = options.io != nullptr ? *options.io : kernel_io_,
                          .clock = options.clock != nullptr ? *options.clock : system_clock_,
                          .log = options.log != nullptr ? *options.log : log_,
@@ -82,10 +82,10 @@ bool TurnAllUntil(const std::vector<TestReactor*>& reactors, const std::function
 }
 
 std::optional<Report> TestReactor::FindReport(std::uint64_t id) {
-  for (const Report& report : outbox_.WaitFor(std::chrono::nanoseconds(0))) {
-    reports_.push_back(report);
+  for (const Report& report : reports_.WaitFor(std::chrono::nanoseconds(0))) {
+    received_.push_back(report);
   }
-  for (const Report& report : reports_) {
+  for (const Report& report : received_) {
     if (report.id == id) return report;
   }
   return std::nullopt;

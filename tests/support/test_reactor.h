@@ -36,7 +36,7 @@ struct TestReactorOptions {
   TlsContext* tls = nullptr;
   LogSink* log = nullptr;
   // Null: one of its own.
-  ConnectionLimiter* gate = nullptr;
+  ConnectionLimiter* limiter = nullptr;
   // Of its own listener.
   Service service;
   // Without a listener of its own.
@@ -54,7 +54,7 @@ class TestReactor {
   [[nodiscard]] std::uint16_t port() const { return listener_->port; }
   [[nodiscard]] const TestListener& listener() const { return *listener_; }
   [[nodiscard]] Mailbox& mailbox() { return *mailbox_; }
-  [[nodiscard]] Reports& outbox() { return outbox_; }
+  [[nodiscard]] Reports& reports() { return reports_; }
   [[nodiscard]] EventRing& events() { return events_; }
   [[nodiscard]] CounterSnapshot counters() const { return counters_.Read(); }
   [[nodiscard]] std::uint64_t closed(CloseReason reason) const {
@@ -93,14 +93,14 @@ class TestReactor {
   KernelSocketIo kernel_io_;
   RecordingLog log_;
   Counters counters_;
-  Reports outbox_;
+  Reports reports_;
   EventRing events_;
-  ConnectionLimiter own_gate_;
+  ConnectionLimiter own_limiter_;
   std::unique_ptr<Mailbox> mailbox_;
   std::unique_ptr<TestListener> listener_;
   std::unique_ptr<Reactor> reactor_;
   std::unique_ptr<ReactorThread> thread_;
-  std::vector<Report> reports_;
+  std::vector<Report> received_;
   std::uint32_t id_ = 0;
   bool entered_ = false;
   bool finished_ = false;

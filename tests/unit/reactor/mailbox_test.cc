@@ -161,31 +161,31 @@ TEST_F(MailboxTest, FourProducersAndNoLostWakeUp) {
 }
 
 TEST(ReportsTest, GivesAllReportsInOrder) {
-  Reports outbox;
-  EXPECT_TRUE(outbox.WaitFor(nanoseconds(0)).empty());
-  for (std::uint64_t i = 0; i < 10; ++i) outbox.Push({.id = i});
-  const std::vector<Report> taken = outbox.WaitFor(nanoseconds(0));
+  Reports reports;
+  EXPECT_TRUE(reports.WaitFor(nanoseconds(0)).empty());
+  for (std::uint64_t i = 0; i < 10; ++i) reports.Push({.id = i});
+  const std::vector<Report> taken = reports.WaitFor(nanoseconds(0));
   ASSERT_EQ(taken.size(), 10U);
   for (std::uint64_t i = 0; i < 10; ++i) EXPECT_EQ(taken[i].id, i);
-  EXPECT_TRUE(outbox.WaitFor(nanoseconds(0)).empty());
+  EXPECT_TRUE(reports.WaitFor(nanoseconds(0)).empty());
 }
 
 TEST(ReportsTest, AWaitingReaderIsWokenByAReport) {
-  Reports outbox;
-  std::thread pusher([&] { outbox.Push({.id = 42}); });
-  const std::vector<Report> taken = outbox.WaitFor(kTestDeadline);
+  Reports reports;
+  std::thread pusher([&] { reports.Push({.id = 42}); });
+  const std::vector<Report> taken = reports.WaitFor(kTestDeadline);
   pusher.join();
   ASSERT_EQ(taken.size(), 1U);
   EXPECT_EQ(taken[0].id, 42U);
 }
 
 TEST(ReportsTest, InterruptEndsTheWaitOnce) {
-  Reports outbox;
-  outbox.Interrupt();
+  Reports reports;
+  reports.Interrupt();
   const auto begun = std::chrono::steady_clock::now();
-  EXPECT_TRUE(outbox.WaitFor(kTestDeadline).empty());
+  EXPECT_TRUE(reports.WaitFor(kTestDeadline).empty());
   EXPECT_LT(std::chrono::steady_clock::now() - begun, kTestDeadline / 2);
-  EXPECT_TRUE(outbox.WaitFor(milliseconds(1)).empty()) << "the second wait runs into its timeout";
+  EXPECT_TRUE(reports.WaitFor(milliseconds(1)).empty()) << "the second wait runs into its timeout";
 }
 
 }  // namespace

@@ -131,17 +131,17 @@ TEST_P(ReactorLimitsTest, ADrainThatIsTakenBackLeavesTheLimitsAsTheyWere) {
 // ---- numbers ----
 
 TEST_P(ReactorLimitsTest, TotalAndClientLimitsCountWhatIsThereAlready) {
-  ConnectionLimiter gate;
+  ConnectionLimiter limiter;
   TestReactorOptions options = Limited({});
-  options.gate = &gate;
+  options.limiter = &limiter;
   TestReactor reactor(options);
   std::vector<std::unique_ptr<TestClient>> clients;
   for (int i = 0; i < 3; ++i) clients.push_back(reactor.Connect());
-  EXPECT_EQ(gate.total(), 0U) << "nobody counts without a limit";
+  EXPECT_EQ(limiter.total(), 0U) << "nobody counts without a limit";
 
   Set(reactor, {.max_connections_per_client = 4});
-  EXPECT_EQ(gate.total(), 3U);
-  EXPECT_EQ(gate.Clients(), 1U);
+  EXPECT_EQ(limiter.total(), 3U);
+  EXPECT_EQ(limiter.Clients(), 1U);
   clients.push_back(reactor.Connect());
   TestClient fifth(reactor.port());
   EXPECT_EQ(EndOf(reactor, fifth), End::kReset);
@@ -156,13 +156,13 @@ TEST_P(ReactorLimitsTest, TotalAndClientLimitsCountWhatIsThereAlready) {
   clients.pop_back();
   clients.pop_back();
   ASSERT_TRUE(reactor.TurnUntil([&] { return reactor.counters().connections_active == 2; }));
-  EXPECT_EQ(gate.total(), 2U);
+  EXPECT_EQ(limiter.total(), 2U);
   clients.push_back(reactor.Connect());
   EXPECT_EQ(reactor.Echo(*clients.back(), "in"), "in");
 
   Set(reactor, {});
-  EXPECT_EQ(gate.total(), 0U);
-  EXPECT_EQ(gate.Clients(), 0U);
+  EXPECT_EQ(limiter.total(), 0U);
+  EXPECT_EQ(limiter.Clients(), 0U);
 }
 
 TEST_P(ReactorLimitsTest, TheLimitOfOneReactorIsLive) {
@@ -177,10 +177,10 @@ TEST_P(ReactorLimitsTest, TheLimitOfOneReactorIsLive) {
 }
 
 TEST_P(ReactorLimitsTest, CountsAndAgesGoAlongWithAMove) {
-  ConnectionLimiter gate;
+  ConnectionLimiter limiter;
   const Limits limits{.max_connections_total = 100, .rate = 1 << 20, .max_age = kNanosPerSecond};
   TestReactorOptions options = Limited(limits);
-  options.gate = &gate;
+  options.limiter = &limiter;
   TestReactor a(options);
   options.reactor.id = 1;
   options.deaf = true;
@@ -198,22 +198,22 @@ TEST_P(ReactorLimitsTest, CountsAndAgesGoAlongWithAMove) {
   ASSERT_TRUE(TurnAllUntil({&a, &b, &free}, [&] {
     return b.counters().connections_active + free.counters().connections_active == 2;
   }));
-  EXPECT_EQ(gate.total(), 1U) << "where there is no limit nobody counts";
+  EXPECT_EQ(limiter.total(), 1U) << "where there is no limit nobody counts";
   free.Post(MoveConnections{.id = 1, .targets = {&b.mailbox()}});
   ASSERT_TRUE(free.TurnUntilReport(1).has_value());
   Turns(b);
-  EXPECT_EQ(gate.total(), 2U);
+  EXPECT_EQ(limiter.total(), 2U);
   Pass(b, kNanosPerSecond / 2 + kSlack);
   EXPECT_EQ(EndOf(b, *one), End::kFin);
   EXPECT_EQ(EndOf(b, *two), End::kFin);
   b.Finish();
-  EXPECT_EQ(gate.total(), 0U);
+  EXPECT_EQ(limiter.total(), 0U);
 }
 
 TEST_P(ReactorLimitsTest, ConnectionsThatEndWithTheirReactorAreNotCountedOn) {
-  ConnectionLimiter gate;
+  ConnectionLimiter limiter;
   TestReactorOptions options = Limited({.max_connections_total = 100});
-  options.gate = &gate;
+  options.limiter = &limiter;
   TestReactor a(options);
   options.reactor.id = 1;
   options.deaf = true;
@@ -221,9 +221,9 @@ TEST_P(ReactorLimitsTest, ConnectionsThatEndWithTheirReactorAreNotCountedOn) {
   const auto client = a.Connect();
   a.Post(MoveConnections{.id = 1, .targets = {&b.mailbox()}});
   ASSERT_TRUE(a.TurnUntilReport(1).has_value());
-  EXPECT_EQ(gate.total(), 1U);
+  EXPECT_EQ(limiter.total(), 1U);
   b.Finish();
-  EXPECT_EQ(gate.total(), 0U);
+  EXPECT_EQ(limiter.total(), 0U);
 }
 
 // ---- nothing that is off costs anything ----

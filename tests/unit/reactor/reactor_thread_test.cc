@@ -39,9 +39,9 @@ class ReactorThreadTest : public DescriptorTest {
     mailbox_->Open();
     auto reactor = Reactor::Create({.id = 9}, {.counters = counters_,
                                                .mailbox = *mailbox_,
-                                               .outbox = outbox_,
+                                               .reports = reports_,
                                                .events = events_,
-                                               .gate = gate_,
+                                               .limiter = limiter_,
                                                .io = io_,
                                                .clock = clock_,
                                                .log = log_});
@@ -58,9 +58,9 @@ class ReactorThreadTest : public DescriptorTest {
   SystemClock clock_;
   RecordingLog log_;
   Counters counters_;
-  Reports outbox_;
+  Reports reports_;
   EventRing events_;
-  ConnectionLimiter gate_;
+  ConnectionLimiter limiter_;
   std::unique_ptr<Mailbox> mailbox_;
   std::unique_ptr<Reactor> reactor_;
 };

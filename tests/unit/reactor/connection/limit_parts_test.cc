@@ -1,4 +1,4 @@
-// Goal: the token bucket lets through what its rate says whatever is taken when, and the gate
+// Goal: the token bucket lets through what its rate says whatever is taken when, and the limiter
 // counts exactly what is there.
 #include <sys/socket.h>
 
@@ -97,26 +97,26 @@ TEST(ClientKeyTest, AnIpv4AddressOrAnIpv6NetworkIsOneClient) {
 }
 
 TEST(ConnectionLimiterTest, RefusesBeyondEitherLimitAndCountsNothingThen) {
-  ConnectionLimiter gate;
+  ConnectionLimiter limiter;
   const Limits limits{.max_connections_total = 3, .max_connections_per_client = 2};
   const ClientKey a = ClientKeyOf(Ipv4(1));
   const ClientKey b = ClientKeyOf(Ipv4(2));
-  EXPECT_EQ(gate.Enter(a, limits), std::nullopt);
-  EXPECT_EQ(gate.Enter(a, limits), std::nullopt);
-  EXPECT_EQ(gate.Enter(a, limits), RejectReason::kClientLimit);
-  EXPECT_EQ(gate.total(), 2U);
-  EXPECT_EQ(gate.Enter(b, limits), std::nullopt);
-  EXPECT_EQ(gate.Enter(b, limits), RejectReason::kTotalLimit);
-  EXPECT_EQ(gate.CountOf(b), 1U);
-  gate.Add(b);
-  EXPECT_EQ(gate.total(), 4U) << "one that is there counts whatever the limits";
-  for (const ClientKey key : {a, a, b, b}) gate.Leave(key);
-  EXPECT_EQ(gate.total(), 0U);
-  EXPECT_EQ(gate.Clients(), 0U) << "a client that is gone leaves nothing behind";
+  EXPECT_EQ(limiter.Enter(a, limits), std::nullopt);
+  EXPECT_EQ(limiter.Enter(a, limits), std::nullopt);
+  EXPECT_EQ(limiter.Enter(a, limits), RejectReason::kClientLimit);
+  EXPECT_EQ(limiter.total(), 2U);
+  EXPECT_EQ(limiter.Enter(b, limits), std::nullopt);
+  EXPECT_EQ(limiter.Enter(b, limits), RejectReason::kTotalLimit);
+  EXPECT_EQ(limiter.CountOf(b), 1U);
+  limiter.Add(b);
+  EXPECT_EQ(limiter.total(), 4U) << "one that is there counts whatever the limits";
+  for (const ClientKey key : {a, a, b, b}) limiter.Leave(key);
+  EXPECT_EQ(limiter.total(), 0U);
+  EXPECT_EQ(limiter.Clients(), 0U) << "a client that is gone leaves nothing behind";
 }
 
 TEST(ConnectionLimiterTest, ThreadsNeverGetMoreThanTheLimits) {
-  ConnectionLimiter gate;
+  ConnectionLimiter limiter;
   const Limits limits{.max_connections_total = 90, .max_connections_per_client = 20};
   std::atomic<int> entered{0};
   std::vector<std::thread> threads;
@@ -125,32 +125,32 @@ TEST(ConnectionLimiterTest, ThreadsNeverGetMoreThanTheLimits) {
       for (int i = 0; i < 4000; ++i) {
         const ClientKey key = ClientKeyOf(Ipv4(static_cast<std::uint8_t>(i % 5)));
         if (i >= 3900) {
-          if (!gate.Enter(key, limits)) ++entered;  // these stay
-        } else if (!gate.Enter(key, limits)) {
-          EXPECT_LE(gate.CountOf(key), 20U);
-          EXPECT_LE(gate.total(), 90U);
-          gate.Leave(key);
+          if (!limiter.Enter(key, limits)) ++entered;  // these stay
+        } else if (!limiter.Enter(key, limits)) {
+          EXPECT_LE(limiter.CountOf(key), 20U);
+          EXPECT_LE(limiter.total(), 90U);
+          limiter.Leave(key);
         }
       }
     });
   }
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(entered.load(), 90);
-  EXPECT_EQ(gate.total(), 90U);
+  EXPECT_EQ(limiter.total(), 90U);
 }
 
 TEST(ConnectionLimiterTest, AcceptTokensAreSharedOutInTurn) {
-  ConnectionLimiter gate;
+  ConnectionLimiter limiter;
   const Limits limits{.accept_rate = 10, .accept_burst = 2};
-  EXPECT_TRUE(gate.TryAccept(kStart, limits));
-  EXPECT_TRUE(gate.TryAccept(kStart, limits));
-  EXPECT_FALSE(gate.TryAccept(kStart, limits));
-  EXPECT_EQ(gate.ReserveAccept(kStart, limits), kStart + kNanosPerSecond / 10);
-  EXPECT_EQ(gate.ReserveAccept(kStart, limits), kStart + kNanosPerSecond / 5);
-  EXPECT_FALSE(gate.TryAccept(kStart + kNanosPerSecond / 5, limits)) << "both are reserved";
-  EXPECT_TRUE(gate.TryAccept(kStart + 3 * kNanosPerSecond / 10, limits));
-  gate.ResetAccepts();
-  EXPECT_EQ(gate.ReserveAccept(kStart, limits), kStart);
+  EXPECT_TRUE(limiter.TryAccept(kStart, limits));
+  EXPECT_TRUE(limiter.TryAccept(kStart, limits));
+  EXPECT_FALSE(limiter.TryAccept(kStart, limits));
+  EXPECT_EQ(limiter.ReserveAccept(kStart, limits), kStart + kNanosPerSecond / 10);
+  EXPECT_EQ(limiter.ReserveAccept(kStart, limits), kStart + kNanosPerSecond / 5);
+  EXPECT_FALSE(limiter.TryAccept(kStart + kNanosPerSecond / 5, limits)) << "both are reserved";
+  EXPECT_TRUE(limiter.TryAccept(kStart + 3 * kNanosPerSecond / 10, limits));
+  limiter.ResetAccepts();
+  EXPECT_EQ(limiter.ReserveAccept(kStart, limits), kStart);
 }
 
 }  // namespace

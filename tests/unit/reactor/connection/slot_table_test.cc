@@ -53,22 +53,22 @@ TEST(SlotTableTest, AnExtraGoesWithItsConnectionAlone) {
   SlotTable table;
   const Token plain = table.Insert(10);
   const Token special = table.Insert(11);
-  EXPECT_EQ(table.ExtraOf(special.index), nullptr);
-  ColdState& extra = table.SetExtra(special, std::make_unique<ColdState>());
-  EXPECT_EQ(table.ExtraOf(special.index), &extra);
-  EXPECT_EQ(table.ExtraOf(plain.index), nullptr);
-  EXPECT_EQ(table.TakeExtra(plain.index), nullptr);
+  EXPECT_EQ(table.ColdOf(special.index), nullptr);
+  ColdState& extra = table.SetCold(special, std::make_unique<ColdState>());
+  EXPECT_EQ(table.ColdOf(special.index), &extra);
+  EXPECT_EQ(table.ColdOf(plain.index), nullptr);
+  EXPECT_EQ(table.TakeCold(plain.index), nullptr);
 
   table.Erase(special);
   const Token anew = table.Insert(12);
   ASSERT_EQ(anew.index, special.index);
-  EXPECT_EQ(table.ExtraOf(anew.index), nullptr) << "the next one in the slot starts without";
+  EXPECT_EQ(table.ColdOf(anew.index), nullptr) << "the next one in the slot starts without";
 
-  table.SetExtra(anew, std::make_unique<ColdState>());
-  const auto taken = table.TakeExtra(anew.index);
+  table.SetCold(anew, std::make_unique<ColdState>());
+  const auto taken = table.TakeCold(anew.index);
   EXPECT_NE(taken, nullptr);
-  EXPECT_EQ(table.ExtraOf(anew.index), nullptr);
-  EXPECT_FALSE(table.Find(anew)->has_extra);
+  EXPECT_EQ(table.ColdOf(anew.index), nullptr);
+  EXPECT_FALSE(table.Find(anew)->has_cold);
   table.Erase(anew);
   table.Erase(plain);
 }

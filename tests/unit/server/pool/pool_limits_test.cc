@@ -125,12 +125,12 @@ TEST_F(PoolLimitsTest, ChangeWhileReactorsComeAndGoUnderTraffic) {
   operators.join();
   EXPECT_GT(changes.load(), 30);
   ASSERT_TRUE(pool->SetLimits(Numbers(100'000, 100'000)).ok());
-  EXPECT_TRUE(WaitUntil([&] { return pool->gate().total() >= 12; }));
+  EXPECT_TRUE(WaitUntil([&] { return pool->limiter().total() >= 12; }));
   const LoadResult result = load.Stop();
   EXPECT_EQ(result.errors, 0U) << result.ToString();
   EXPECT_TRUE(pool.WaitForActive(0));
-  EXPECT_EQ(pool->gate().total(), 0U);
-  EXPECT_EQ(pool->gate().Clients(), 0U);
+  EXPECT_EQ(pool->limiter().total(), 0U);
+  EXPECT_EQ(pool->limiter().Clients(), 0U);
   EXPECT_EQ(pool->Stats().total.rejected_total(), 0U);
 }
 
@@ -153,7 +153,7 @@ struct Model {
 };
 
 std::uint64_t Counted(ReactorPool& pool, std::size_t client) {
-  return pool.gate().CountOf(ClientKeyOf(
+  return pool.limiter().CountOf(ClientKeyOf(
       {.family = AF_INET, .address = {127, 0, 1, static_cast<std::uint8_t>(client + 1)}}));
 }
 
@@ -216,7 +216,7 @@ TEST_F(PoolLimitsTest, CountsAreExactWhateverHappens) {
     if (HasFatalFailure()) return;
     ASSERT_EQ(pool.Active(), model.total());
     const bool counting = model.total_max != 0 || model.client_max != 0;
-    ASSERT_EQ(pool->gate().total(), counting ? model.total() : 0);
+    ASSERT_EQ(pool->limiter().total(), counting ? model.total() : 0);
     for (std::size_t client = 0; client < Model::kClients; ++client) {
       ASSERT_EQ(Counted(pool.pool(), client), counting ? model.open[client].size() : 0)
           << "client " << client;
