@@ -18,7 +18,7 @@ from echogw.admin.v1 import admin_pb2_grpc
 from grpc.health.v1 import health_pb2, health_pb2_grpc
 from grpc.reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
-from harness import PATIENCE
+from harness import TIMEOUT
 
 __all__ = ["Admin", "code_of", "grpc", "health_pb2", "pb", "reflection_pb2"]
 
@@ -41,24 +41,24 @@ class Admin:
     def call(self, method, **fields):
         """call("Resize", target=4) sends ResizeRequest(target=4)."""
         request = getattr(pb, method + "Request")(**fields)
-        return getattr(self.stub, method)(request, timeout=PATIENCE)
+        return getattr(self.stub, method)(request, timeout=TIMEOUT)
 
     def finish(self, operation):
         """Follows an operation to its end."""
         last = operation
         for update in self.stub.WatchOperation(pb.WatchOperationRequest(id=operation.id),
-                                               timeout=PATIENCE):
+                                               timeout=TIMEOUT):
             last = update.operation
         return last
 
     def serving(self, service=""):
         request = health_pb2.HealthCheckRequest(service=service)
-        return self.health.Check(request, timeout=PATIENCE).status
+        return self.health.Check(request, timeout=TIMEOUT).status
 
     def reflect(self, **fields):
         """The answer to one reflection request."""
         request = reflection_pb2.ServerReflectionRequest(**fields)
-        return next(iter(self.reflection.ServerReflectionInfo(iter([request]), timeout=PATIENCE)))
+        return next(iter(self.reflection.ServerReflectionInfo(iter([request]), timeout=TIMEOUT)))
 
 
 @contextlib.contextmanager

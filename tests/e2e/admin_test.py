@@ -4,7 +4,7 @@ Method: python3-grpcio with stubs made from admin.proto, against the real binary
 import unittest
 
 from admin_api import HEALTH, Admin, code_of, grpc, health_pb2, pb
-from harness import PATIENCE, EndToEnd, wait_until
+from harness import TIMEOUT, EndToEnd, wait_until
 from wire import Crowd, connect, echo_once, pattern, ping
 
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
@@ -96,7 +96,7 @@ class Reading(AdminCase):
 
     def test_watch_stats(self):
         watch = self.admin.stub.WatchStats(
-            pb.WatchStatsRequest(interval=seconds(0.02)), timeout=PATIENCE)
+            pb.WatchStatsRequest(interval=seconds(0.02)), timeout=TIMEOUT)
         first = next(watch).stats
         echo_once(self.server.address, pattern(100))
         stats = next(s.stats for s in watch if s.stats.total.received_bytes == 100)
@@ -107,7 +107,7 @@ class Reading(AdminCase):
         for interval in (0.001, 3601.0):
             with code_of(self, INVALID, "interval"):
                 next(self.admin.stub.WatchStats(
-                    pb.WatchStatsRequest(interval=seconds(interval)), timeout=PATIENCE))
+                    pb.WatchStatsRequest(interval=seconds(interval)), timeout=TIMEOUT))
 
     def test_watchers_are_told_when_the_gateway_stops(self):
         watch = self.admin.stub.WatchStats(pb.WatchStatsRequest(interval=seconds(0.02)))
@@ -120,12 +120,12 @@ class Reading(AdminCase):
     def test_unknown_method_and_oversized_request(self):
         nonsense = self.admin.channel.unary_unary("/echogw.admin.v1.Admin/Nonsense")
         with code_of(self, grpc.StatusCode.UNIMPLEMENTED):
-            nonsense(b"", timeout=PATIENCE)
+            nonsense(b"", timeout=TIMEOUT)
         weights = [pb.SteeringWeight(reactor=1, weight=1)] * 100_000
         self.refused(grpc.StatusCode.RESOURCE_EXHAUSTED, "SetSteering", weights=weights)
         garbage = self.admin.channel.unary_unary("/echogw.admin.v1.Admin/Resize")
         with self.assertRaises(grpc.RpcError):
-            garbage(b"\xff\xff\xff", timeout=PATIENCE)
+            garbage(b"\xff\xff\xff", timeout=TIMEOUT)
         self.assertEqual(self.call("GetStats").state, pb.GATEWAY_STATE_SERVING)
 
 
@@ -331,7 +331,7 @@ class Draining(AdminCase):
         with code_of_health(self):
             self.admin.serving("nobody")
         watch = self.admin.health.Watch(
-            health_pb2.HealthCheckRequest(service=service), timeout=PATIENCE)
+            health_pb2.HealthCheckRequest(service=service), timeout=TIMEOUT)
         self.assertEqual(next(watch).status, HEALTH.SERVING)
         self.call("Drain", quiet_period=seconds(60), quiet_max_wait=seconds(60),
                   deadline=seconds(120))
@@ -350,7 +350,7 @@ class Operations(AdminCase):
     def test_none_yet(self):
         self.refused(NOT_FOUND, "GetOperation")
         with code_of(self, NOT_FOUND):
-            next(self.admin.stub.WatchOperation(pb.WatchOperationRequest(), timeout=PATIENCE))
+            next(self.admin.stub.WatchOperation(pb.WatchOperationRequest(), timeout=TIMEOUT))
 
     def test_by_number_and_newest(self):
         for i, target in enumerate((3, 1, 2), start=1):
@@ -364,12 +364,12 @@ class Operations(AdminCase):
     def test_watch_shows_phases_and_ends(self):
         updates = [u.operation for u in self.admin.stub.WatchOperation(
             pb.WatchOperationRequest(id=self.call("Resize", target=4).operation.id),
-            timeout=PATIENCE)]
+            timeout=TIMEOUT)]
         self.assertEqual(updates[-1].result, pb.OPERATION_RESULT_SUCCEEDED)
         self.assertEqual([p.name for p in updates[-1].phases],
                          ["start", "adopt-listeners", "steer"])
         # One that is over is reported once.
-        again = list(self.admin.stub.WatchOperation(pb.WatchOperationRequest(), timeout=PATIENCE))
+        again = list(self.admin.stub.WatchOperation(pb.WatchOperationRequest(), timeout=TIMEOUT))
         self.assertEqual([u.operation.id for u in again], [updates[-1].id])
 
 

@@ -12,12 +12,12 @@ import subprocess
 import tempfile
 import threading
 
-from harness import PATIENCE, clean_environment
+from harness import TIMEOUT, clean_environment
 
 # The leanest first.
 BINARIES = ("chromium-headless-shell", "chromium-shell", "chromium")
 # A cold start on a busy machine takes its time.
-START = 3 * PATIENCE
+START = 3 * TIMEOUT
 
 _FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -100,7 +100,7 @@ class Browser:
         elif method == "Audits.issueAdded":
             self.faults.append(("issue", json.dumps(what["issue"])))
 
-    def call(self, method, timeout=PATIENCE, **parameters):
+    def call(self, method, timeout=TIMEOUT, **parameters):
         """The result of a call of the protocol."""
         with self._changed:
             self._asked += 1
@@ -154,5 +154,5 @@ class Browser:
         self._process.wait()
         os.close(self._to)
         # Its own children may outlive it for a moment, with their end of the pipe.
-        self._reader.join(PATIENCE)
+        self._reader.join(TIMEOUT)
         shutil.rmtree(self._home, ignore_errors=True)

@@ -8,16 +8,10 @@ import unittest
 
 import yaml
 
-from harness import ECHOGW, EndToEnd, run
+from harness import ECHOGW, ROOT, EndToEnd, read, run
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 DEPLOY = os.path.join(ROOT, "deploy")
 COMPOSE = os.path.join(DEPLOY, "compose.yaml")
-
-
-def read(*path):
-    with open(os.path.join(DEPLOY, *path), encoding="utf-8") as file:
-        return file.read()
 
 
 def ports(service):
@@ -31,7 +25,7 @@ def ports(service):
 
 class Compose(EndToEnd):
     def setUp(self):
-        self.file = yaml.safe_load(read("compose.yaml"))
+        self.file = yaml.safe_load(read("deploy", "compose.yaml"))
         self.services = self.file["services"]
         self.gateway_service = self.services["gateway"]
 
@@ -69,7 +63,7 @@ class Compose(EndToEnd):
     def test_image_and_ports(self):
         build = self.gateway_service["build"]
         self.assertEqual(os.path.normpath(os.path.join(DEPLOY, build["context"])), ROOT)
-        dockerfile = read(os.path.relpath(build["dockerfile"], "deploy"))
+        dockerfile = read(build["dockerfile"])
         for argument in build["args"]:
             self.assertRegex(dockerfile, rf"(?m)^ARG {argument}\b")
         # UDP is not served unless it is asked for.
@@ -102,8 +96,7 @@ class Compose(EndToEnd):
         service = self.services["prometheus"]
         flag = next(f for f in service["command"] if f.startswith("--config.file="))
         path = flag.split("=")[1]
-        with open(self.outside("prometheus", path), encoding="utf-8") as file:
-            config = yaml.safe_load(file)
+        config = yaml.safe_load(read(self.outside("prometheus", path)))
         for name in config["rule_files"]:
             self.assertTrue(os.path.isfile(
                 self.outside("prometheus", os.path.join(os.path.dirname(path), name))), name)
@@ -116,16 +109,15 @@ class Compose(EndToEnd):
     def test_grafana_finds_its_files_and_prometheus(self):
         service = self.services["grafana"]
         provisioning = "/etc/grafana/provisioning"
-        with open(self.outside("grafana", provisioning + "/datasources/prometheus.yml"),
-                  encoding="utf-8") as file:
-            source = yaml.safe_load(file)["datasources"][0]
+        source = yaml.safe_load(read(
+            self.outside("grafana", provisioning + "/datasources/prometheus.yml")))["datasources"][0]
         own = next(iter(ports(self.services["prometheus"])))
         self.assertEqual(source["url"], f"http://prometheus:{own}")
-        scraped = yaml.safe_load(read("prometheus", "prometheus.yml"))["global"]
+        scraped = yaml.safe_load(read("deploy", "prometheus", "prometheus.yml"))["global"]
         self.assertEqual(source["jsonData"]["timeInterval"], scraped["scrape_interval"])
-        with open(self.outside("grafana", provisioning + "/dashboards/echogw.yml"),
-                  encoding="utf-8") as file:
-            folder = yaml.safe_load(file)["providers"][0]["options"]["path"]
+        dashboards = yaml.safe_load(read(
+            self.outside("grafana", provisioning + "/dashboards/echogw.yml")))
+        folder = dashboards["providers"][0]["options"]["path"]
         self.assertEqual(os.listdir(self.outside("grafana", folder)), ["echogw.json"])
         home = service["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
         self.assertTrue(os.path.isfile(self.outside("grafana", home)))

@@ -6,9 +6,7 @@ binaries under test are those of build/release."""
 import os
 import unittest
 
-from harness import ECHOGW, EndToEnd, run
-
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from harness import ECHOGW, ROOT, EndToEnd, run
 
 
 class RunScript(EndToEnd):

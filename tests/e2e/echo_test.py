@@ -10,7 +10,7 @@ import time
 import unittest
 
 from exporter import get
-from harness import (ECHOGW, ECHOGWCTL, PATIENCE, SANITIZER, EndToEnd, run, split_address,
+from harness import (ECHOGW, ECHOGWCTL, TIMEOUT, SANITIZER, EndToEnd, run, split_address,
                      wait_until)
 from wire import (Crowd, connect, echo_once, exchange, fill, outcome, pattern, ping, recv_exactly,
                   reset)
@@ -128,7 +128,7 @@ class EchoCases:
                 while not stop.is_set():
                     client.sendall(payload)
                 client.shutdown(socket.SHUT_WR)
-                drinker.join(PATIENCE)
+                drinker.join(TIMEOUT)
 
         threads = [threading.Thread(target=blast) for _ in range(3)]
         for thread in threads:
@@ -142,7 +142,7 @@ class EchoCases:
         finally:
             stop.set()
             for thread in threads:
-                thread.join(PATIENCE)
+                thread.join(TIMEOUT)
 
     def test_many_at_once(self):
         with Crowd(self.address, 200) as crowd:

@@ -3,13 +3,13 @@
 import http.client
 import re
 
-from harness import PATIENCE, split_address
+from harness import TIMEOUT, split_address
 
 _SERIES = re.compile(r'^([a-z_]+)(?:\{([^}]*)\})? (\S+)$')
 _LABEL = re.compile(r'([a-z_]+)="((?:[^"\\]|\\.)*)"')
 
 
-def get(gateway, path, headers=None, timeout=PATIENCE):
+def get(gateway, path, headers=None, timeout=TIMEOUT):
     """(status, headers, body) of a GET."""
     connection = http.client.HTTPConnection(*split_address(gateway.metrics), timeout=timeout)
     try:

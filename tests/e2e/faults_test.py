@@ -12,7 +12,7 @@ import unittest
 
 from exporter import Scrape, get
 from faults import FaultCase
-from harness import ECHOGWCTL, PATIENCE, SANITIZER, run, split_address, wait_until
+from harness import ECHOGWCTL, TIMEOUT, SANITIZER, run, split_address, wait_until
 from wire import connect, echo_once, pattern, ping, recv_exactly, reset
 
 
@@ -58,7 +58,7 @@ class SlowClients(FaultCase):
         for client in clients:
             self.assertTrue(self.writable(client))
             self.assertEqual(client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR), 0)
-            client.settimeout(PATIENCE)
+            client.settimeout(TIMEOUT)
             client.sendall(b"burst")
         self.assertEqual(sum(recv_exactly(client, 5) == b"burst" for client in clients), count)
         self.report(f"{count} connects at once served in {time.monotonic() - began:.2f} s, 0 lost")
@@ -66,7 +66,7 @@ class SlowClients(FaultCase):
     def writable(self, client):
         poller = select.poll()
         poller.register(client, select.POLLOUT)
-        return bool(poller.poll(PATIENCE * 1000))
+        return bool(poller.poll(TIMEOUT * 1000))
 
 
 class KilledClients(FaultCase):

@@ -25,8 +25,9 @@ import unittest
 ECHOGW = os.environ.get("ECHOGW_BIN", "")
 ECHOGWCTL = os.environ.get("ECHOGWCTL_BIN", "")
 SANITIZER = os.environ.get("ECHOGW_E2E_SANITIZER", "")
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 # Sanitized code is several times slower.
-PATIENCE = 60 if SANITIZER else 20
+TIMEOUT = 60 if SANITIZER else 20
 
 # A drain that does not wait for quiet and closes at once: most tests are not about it.
 FAST_DRAIN = {"--drain-quiet-period": "0s", "--drain-spread": "0s", "--drain-deadline": "2s"}
@@ -35,7 +36,13 @@ FAST_DRAIN = {"--drain-quiet-period": "0s", "--drain-spread": "0s", "--drain-dea
 _FAULT = re.compile(r"(ERROR|WARNING): \w+Sanitizer|runtime error:|CHECK failed|terminate called")
 
 
-def wait_until(condition, what, timeout=PATIENCE):
+def read(*path):
+    """The text of a file of the source tree."""
+    with open(os.path.join(ROOT, *path), encoding="utf-8") as file:
+        return file.read()
+
+
+def wait_until(condition, what, timeout=TIMEOUT):
     """The first truthy value of condition(); fails with `what` when there is none in time."""
     deadline = time.monotonic() + timeout
     while True:
@@ -82,7 +89,7 @@ class Lines:
     def text(self):
         return "\n".join(self.all())
 
-    def wait_for(self, pattern, timeout=PATIENCE):
+    def wait_for(self, pattern, timeout=TIMEOUT):
         """The match of the first line that `pattern` is found in; None if the pipe ends first."""
         found = None
 
@@ -97,7 +104,7 @@ class Lines:
                                      + "\n".join(self._lines))
         return found
 
-    def join(self, timeout=PATIENCE):
+    def join(self, timeout=TIMEOUT):
         self._thread.join(timeout)
 
 
@@ -119,7 +126,7 @@ class Process:
     def signal(self, number):
         self._process.send_signal(number)
 
-    def wait(self, timeout=PATIENCE):
+    def wait(self, timeout=TIMEOUT):
         """The exit code."""
         try:
             code = self._process.wait(timeout)
@@ -212,7 +219,7 @@ class Result:
         return f"exit {self.code}\nstdout: {self.out}\nstderr: {self.err}"
 
 
-def run(*command, env=None, timeout=PATIENCE):
+def run(*command, env=None, timeout=TIMEOUT):
     done = subprocess.run(command, env=clean_environment(env), stdin=subprocess.DEVNULL,
                           capture_output=True, timeout=timeout, check=False)
     return Result(done.returncode, done.stdout.decode(errors="replace"),
@@ -243,13 +250,13 @@ class EndToEnd(unittest.TestCase):
         self.addCleanup(process.end)
         return process
 
-    def ctl(self, gateway, *arguments, expect=0, timeout=PATIENCE):
+    def ctl(self, gateway, *arguments, expect=0, timeout=TIMEOUT):
         """Runs echogwctl against the gateway; fails unless it exits with `expect`."""
         result = run(ECHOGWCTL, "--target", gateway.admin, *arguments, timeout=timeout)
         self.assertEqual(result.code, expect, f"echogwctl {' '.join(arguments)}: {result}")
         return result
 
-    def ctl_json(self, gateway, *arguments, expect=0, timeout=PATIENCE):
+    def ctl_json(self, gateway, *arguments, expect=0, timeout=TIMEOUT):
         return self.ctl(gateway, *arguments, "-o", "json", expect=expect, timeout=timeout).json()
 
     def stats(self, gateway):

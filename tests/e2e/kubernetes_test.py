@@ -6,14 +6,12 @@ import glob
 import os
 import re
 import unittest
-import urllib.error
-import urllib.request
 
 import yaml
 
-from harness import ECHOGW, ECHOGWCTL, EndToEnd, run, wait_until
+from exporter import Scrape, get
+from harness import ECHOGW, ECHOGWCTL, ROOT, EndToEnd, read, run, wait_until
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 FOLDER = os.path.join(ROOT, "deploy", "kubernetes")
 
 
@@ -21,14 +19,12 @@ def load(*parts):
     """The documents of every manifest below a folder, kustomize's own files left out."""
     found = []
     for path in sorted(glob.glob(os.path.join(FOLDER, *parts, "**", "*.yaml"), recursive=True)):
-        with open(path, encoding="utf-8") as file:
-            found += [d for d in yaml.safe_load_all(file) if "kind" in d]
+        found += [d for d in yaml.safe_load_all(read(path)) if "kind" in d]
     return [d for d in found if d["kind"] not in ("Kustomization", "Component")]
 
 
 def kustomization(*parts):
-    with open(os.path.join(FOLDER, *parts, "kustomization.yaml"), encoding="utf-8") as file:
-        return yaml.safe_load(file)
+    return yaml.safe_load(read(FOLDER, *parts, "kustomization.yaml"))
 
 
 def only(documents, kind, name="echogw"):
@@ -197,8 +193,7 @@ class Fit(EndToEnd):
         ports = {p["name"]: p["containerPort"] for p in self.container["ports"]}
         shown = run(ECHOGW, "--print-config", env=settings()).out
         self.assertIn(f'listen = [":{ports["data"]}"]', shown)
-        with open(os.path.join(ROOT, "deploy", "Dockerfile"), encoding="utf-8") as file:
-            self.assertIn(f'ECHOGW_METRICS=0.0.0.0:{ports["metrics"]}', file.read())
+        self.assertIn(f'ECHOGW_METRICS=0.0.0.0:{ports["metrics"]}', read("deploy", "Dockerfile"))
         # Not among those that are open to the pod's network.
         self.assertIn('admin = "127.0.0.1:', shown)
 
@@ -206,13 +201,7 @@ class Fit(EndToEnd):
         probe = self.container[name]
         if "httpGet" in probe:
             self.assertEqual(probe["httpGet"]["port"], "metrics")
-            opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-            url = f"http://{gateway.metrics}{probe['httpGet']['path']}"
-            try:
-                with opener.open(url, timeout=20):
-                    return True
-            except urllib.error.HTTPError:
-                return False
+            return get(gateway, probe["httpGet"]["path"])[0] == 200
         command = probe["exec"]["command"]
         self.assertEqual(command[0], "echogwctl")
         done = run(ECHOGWCTL, *command[1:], env={"ECHOGW_TARGET": gateway.admin})
@@ -231,12 +220,9 @@ class Fit(EndToEnd):
 
     def test_figures_to_scale_by_exist(self):
         gateway = self.gateway()
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(f"http://{gateway.metrics}/metrics", timeout=20) as answer:
-            exported = set(re.findall(r"^(\w+)[{ ]", answer.read().decode(), re.M))
-        with open(os.path.join(FOLDER, "components", "autoscaling", "pod-metrics-rule.yaml"),
-                  encoding="utf-8") as file:
-            rules = yaml.safe_load(file)["rules"]
+        exported = {name for name, _ in Scrape(gateway).values}
+        rules = yaml.safe_load(
+            read(FOLDER, "components", "autoscaling", "pod-metrics-rule.yaml"))["rules"]
         for rule in rules:
             self.assertIn(rule["seriesQuery"].split("{")[0], exported)
         scaler = only(load("components", "autoscaling"), "HorizontalPodAutoscaler")

@@ -13,11 +13,10 @@ import unittest
 
 import yaml
 
-from harness import ECHOGWCTL, EndToEnd, run, wait_until
+from harness import ECHOGWCTL, ROOT, EndToEnd, read, run, wait_until
 from prometheus_server import PrometheusServer
 from wire import Crowd, connect, echo_once, fill, pattern, recv_exactly, reset
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 DEPLOY = os.path.join(ROOT, "deploy")
 PROMETHEUS = os.path.join(DEPLOY, "prometheus")
 UNIT_TESTS = os.path.join(ROOT, "tests", "rules")
@@ -27,8 +26,7 @@ RATE_INTERVAL = "8s"
 
 
 def read_yaml(*path):
-    with open(os.path.join(*path), encoding="utf-8") as file:
-        return yaml.safe_load(file)
+    return yaml.safe_load(read(*path))
 
 
 def rules(kind):
@@ -38,9 +36,7 @@ def rules(kind):
 
 
 def dashboard():
-    with open(os.path.join(DEPLOY, "grafana", "dashboards", "echogw.json"),
-              encoding="utf-8") as file:
-        return json.load(file)
+    return json.loads(read(DEPLOY, "grafana", "dashboards", "echogw.json"))
 
 
 def panels():
@@ -83,8 +79,7 @@ class Rules(EndToEnd):
                                    ("recording.yml", "max without", "min without")):
             folder = self.copy_of_rules()
             path = os.path.join(folder, "deploy", "prometheus", name)
-            with open(path, encoding="utf-8") as file:
-                text = file.read()
+            text = read(path)
             self.assertIn(right, text)
             with open(path, "w", encoding="utf-8") as file:
                 file.write(text.replace(right, wrong))
@@ -97,17 +92,11 @@ class Rules(EndToEnd):
         folder = tempfile.mkdtemp(prefix="echogw-rules-")
         self.addCleanup(shutil.rmtree, folder)
         for path in (PROMETHEUS, UNIT_TESTS):
-            to = os.path.join(folder, os.path.relpath(path, ROOT))
-            os.makedirs(to)
-            for name in os.listdir(path):
-                with open(os.path.join(path, name), encoding="utf-8") as source, \
-                     open(os.path.join(to, name), "w", encoding="utf-8") as copy:
-                    copy.write(source.read())
+            shutil.copytree(path, os.path.join(folder, os.path.relpath(path, ROOT)))
         return folder
 
     def test_alerts_say_what_to_do(self):
-        with open(os.path.join(DEPLOY, "monitoring.md"), encoding="utf-8") as file:
-            runbook = file.read().split("\n## Runbook\n")[1]
+        runbook = read("deploy", "monitoring.md").split("\n## Runbook\n")[1]
         headings = re.findall(r"^### (\w+)$", runbook, re.M)
         self.assertEqual(sorted(headings), sorted(rule["alert"] for rule in rules("alert")))
         for rule in rules("alert"):

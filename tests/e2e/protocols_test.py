@@ -10,7 +10,7 @@ import tempfile
 import unittest
 
 from exporter import get
-from harness import ECHOGW, ECHOGWCTL, PATIENCE, EndToEnd, run, split_address, wait_until
+from harness import ECHOGW, ECHOGWCTL, TIMEOUT, EndToEnd, run, split_address, wait_until
 from wire import connect, exchange, outcome, pattern, ping, recv_exactly
 
 CLIENT = "192.0.2.1:1000"
@@ -172,7 +172,7 @@ class UnixSocket(ProtocolCase):
 
     def client(self):
         client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        client.settimeout(PATIENCE)
+        client.settimeout(TIMEOUT)
         self.addCleanup(client.close)
         client.connect(self.path)
         return client

@@ -6,7 +6,7 @@ import unittest
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
 from admin_api import Admin, grpc, pb
-from harness import PATIENCE, EndToEnd
+from harness import TIMEOUT, EndToEnd
 
 
 class Reflection(EndToEnd):
@@ -68,7 +68,7 @@ class Reflection(EndToEnd):
             f"/{method.containing_service.full_name}/{method.name}",
             request_serializer=request.SerializeToString,
             response_deserializer=response.FromString)
-        self.assertEqual([r.id for r in call(request(), timeout=PATIENCE).reactors], [0, 1])
+        self.assertEqual([r.id for r in call(request(), timeout=TIMEOUT).reactors], [0, 1])
 
     def test_unknown_symbols_are_an_error(self):
         answer = self.admin.reflect(file_containing_symbol="echogw.admin.v1.Nobody")

@@ -10,7 +10,7 @@ import tempfile
 import threading
 import unittest
 
-from harness import ECHOGW, PATIENCE, EndToEnd, run, wait_until
+from harness import ECHOGW, TIMEOUT, EndToEnd, run, wait_until
 from wire import connect, echo_once, pattern, ping
 
 # Puts the descriptors of its first argument to 3 and on, and becomes the rest, with the same PID.
@@ -31,7 +31,7 @@ class Manager:
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         test.addCleanup(self.socket.close)
         self.socket.bind("\0" + address[1:] if address[0] == "@" else address)
-        self.socket.settimeout(PATIENCE)
+        self.socket.settimeout(TIMEOUT)
         self.env = {"NOTIFY_SOCKET": address}
         self.messages = []
 
@@ -69,7 +69,7 @@ class Notify(NotifyCase):
         thread = threading.Thread(target=look)
         thread.start()
         gateway = self.gateway(env=manager.env)
-        thread.join(PATIENCE)
+        thread.join(TIMEOUT)
         self.assertEqual(served, [b"at once"])
         # Nothing was said before.
         self.assertEqual(manager.messages[0][0], "READY=1")

@@ -8,7 +8,7 @@ import threading
 import time
 import unittest
 
-from harness import ECHOGW, PATIENCE, EndToEnd, run, split_address, wait_until
+from harness import ECHOGW, TIMEOUT, EndToEnd, run, split_address, wait_until
 from admin_api import HEALTH, Admin, grpc, health_pb2
 from wire import connect, echo_once, outcome, pattern, ping
 
@@ -196,7 +196,7 @@ class Stop(EndToEnd):
         wait_until(lambda: self.stats(gateway)["total"]["reads"] > 500, "they talk")
         gateway.signal(signal.SIGTERM)
         for thread in threads:
-            thread.join(PATIENCE)
+            thread.join(TIMEOUT)
         self.assertEqual(gateway.wait(), 0)
         self.assertEqual(faults, [])
         self.assertEqual(short, [b""] * 8)

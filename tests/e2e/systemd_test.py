@@ -7,16 +7,10 @@ import re
 import tempfile
 import unittest
 
-from harness import ECHOGW, EndToEnd, run
+from harness import ECHOGW, EndToEnd, read, run
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 # Of 10, in tenths: what systemd calls OK ends at 4.9.
 EXPOSURE_MAX = "20"
-
-
-def read(name):
-    with open(os.path.join(ROOT, "deploy", "systemd", name), encoding="utf-8") as file:
-        return file.read()
 
 
 def values(text, key):
@@ -30,7 +24,8 @@ def seconds(text):
 
 class Units(EndToEnd):
     def setUp(self):
-        self.service, self.socket = read("echogw.service"), read("echogw.socket")
+        self.service, self.socket = (read("deploy", "systemd", name)
+                                     for name in ("echogw.service", "echogw.socket"))
 
     def analyze(self, *arguments):
         tool = self.need_tool("systemd-analyze")

@@ -7,7 +7,7 @@ import socket
 import struct
 import threading
 
-from harness import PATIENCE
+from harness import TIMEOUT
 
 
 def pattern(size, seed=1):
@@ -24,7 +24,7 @@ def connect(address, rcvbuf=0, sndbuf=0):
             client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, rcvbuf)
         if sndbuf:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, sndbuf)
-        client.settimeout(PATIENCE)
+        client.settimeout(TIMEOUT)
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         client.connect(address)
     except BaseException:
@@ -76,7 +76,7 @@ def exchange(client, payload, half_close=True):
             return b"".join(parts)
         return recv_exactly(client, len(payload))
     finally:
-        sender.join(PATIENCE)
+        sender.join(TIMEOUT)
         if failures:
             raise failures[0]
 
@@ -114,7 +114,7 @@ def fill(client, payload, quiet=0.2):
         while sent < len(payload) and selector.select(quiet):
             with contextlib.suppress(BlockingIOError):
                 sent += client.send(payload[sent:sent + (1 << 18)])
-    client.settimeout(PATIENCE)
+    client.settimeout(TIMEOUT)
     return sent
 
 

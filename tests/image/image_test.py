@@ -15,9 +15,8 @@ import sys
 import unittest
 
 from engine import Engine, Unavailable
-from harness import ECHOGW, ECHOGWCTL, Process, wait_until
+from harness import ECHOGW, ECHOGWCTL, ROOT, Process, wait_until
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 CACHE = os.environ.get("ECHOGW_IMAGE_CACHE", "")
 FULL = os.environ.get("ECHOGW_IMAGE_FULL") == "1"
 IMAGE = "localhost/echogw:test"

@@ -70,6 +70,8 @@ INSTANTIATE_TEST_SUITE_P(
         UsageCase{{"move", "--from", "1", "--to", "256"}, "--to: '256' is out of range"},
         UsageCase{{"rebalance", "--policy", "luck"}, "--policy: 'luck' is not known; use"},
         UsageCase{{"rebalance", "--auto", "on", "--wait"}, "--wait cannot be combined with --auto"},
+        UsageCase{{"rebalance", "--auto", "on", "--dry-run"},
+                  "--dry-run cannot be combined with --auto"},
         UsageCase{{"steer"}, "steer: nothing to set; give REACTOR=WEIGHT"},
         UsageCase{{"steer", "1"}, "steer: '1' is not REACTOR=WEIGHT"},
         UsageCase{{"steer", "0=1001"}, "steer: '0=1001' is not REACTOR=WEIGHT"},

@@ -100,6 +100,7 @@ TEST(LoadBenchTest, NoEndpointIsExitCode3) {
 TEST(LoadBenchTest, UsageErrorsAreExitCode2) {
   const std::vector<std::pair<std::vector<std::string>, std::string>> cases = {
       {{"127.0.0.1"}, "HOST:PORT"},
+      {{"localhost"}, "localhost"},
       {{}, "address"},
       {{"127.0.0.1:1", "-s", "0"}, "out of range"},
       {{"127.0.0.1:1", "-s", "2GiB"}, "out of range"},
