@@ -15,7 +15,6 @@
 #include "server/base/build_info.h"
 #include "server/config/descriptor_budget.h"
 #include "server/config/pool_options.h"
-#include "server/exporter/metric_tables.h"
 #include "server/exporter/metrics_collector.h"
 
 namespace echogw::server {

@@ -1,81 +1,23 @@
 // What a reactor counts. One writer, the reactor's thread; any thread may take a Snapshot, which is
-// not a consistent cut: the reactor goes on while it is taken.
+// not a consistent cut: the reactor runs while it is taken.
 //
 // A Counters block belongs to a slot of the pool and outlives the reactors that run in that slot,
-// so that no total ever goes back.
+// so that no total ever decreases.
+//
+// To add a counter: a row here, a field of that name in admin.proto (`_ns` is `_nanoseconds` there;
+// histograms have none), and the place that counts.
 #pragma once
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
-#include "reactor/base/counter.h"
-#include "reactor/base/histogram.h"
+#include "reactor/stats/counter_table.h"
+#include "reactor/stats/reasons.h"
 #include "reactor/stats/udp_counters.h"
 
 namespace echogw {
-
-// Why a connection ended.
-enum class CloseReason : std::uint8_t {
-  kPeerClosed,   // FIN from the peer, and everything was echoed
-  kPeerReset,    // RST from the peer
-  kTimedOut,     // the kernel gave up on the peer
-  kIoError,      // any other error of the socket
-  kDrained,      // closed by us: all echoed, then FIN
-  kDrainForced,  // closed by us with RST
-  kAdminClosed,  // one that an operator closed: all echoed, then FIN
-  kAdminReset,   // one that an operator closed with RST
-  // Closed by a limit: all echoed, then FIN; with RST if the peer does not end it then.
-  kIdleTimeout,       // it was not ready for anything for Limits::idle_timeout
-  kMaxAge,            // Limits::max_age
-  kNoFirstByte,       // it sent nothing for Limits::first_byte_timeout
-  kProxyHeader,       // the PROXY header is missing or wrong
-  kHandshakeTimeout,  // what comes before payload did not come in time
-  kTlsError,          // the handshake failed, or TLS after it
-};
-inline constexpr std::size_t kCloseReasons = 14;
-
-// Why a connection that the kernel had accepted was turned away.
-enum class RejectReason : std::uint8_t {
-  kFdLimitSelect,  // the descriptor is not below FD_SETSIZE
-  kTableFull,      // Limits::max_connections
-  kPollerError,    // the poller could not watch it
-  kDraining,       // the gateway refuses new connections
-  kTotalLimit,     // Limits::max_connections_total
-  kClientLimit,    // Limits::max_connections_per_client
-  kAcceptRate,     // Limits::accept_rate, unless they wait
-};
-inline constexpr std::size_t kRejectReasons = 7;
-
-// What became of connections at an address that wants a PROXY header.
-enum class ProxyOutcome : std::uint8_t {
-  kV1,         // a header of version 1
-  kV2,         // one of version 2
-  kLocal,      // one in which the proxy speaks for itself
-  kAbsent,     // none where it is optional: served without
-  kMissing,    // none where it is required; this and the rest are closed
-  kMalformed,  // one that breaks a rule
-  kTooLong,    // one over the limits of proxy_protocol.h
-  kChecksum,   // one whose CRC32C is wrong
-  kTimedOut,   // none, or not all of it, in time
-};
-inline constexpr std::size_t kProxyOutcomes = 9;
-
-// Why the TLS of a connection failed, in the handshake but for kAlert and kOther.
-enum class TlsFailure : std::uint8_t {
-  kNotTls,    // the client does not speak TLS
-  kVersion,   // it speaks no version that we do
-  kCipher,    // no cipher in common
-  kAlert,     // it sent an alert, as when it does not trust the certificate
-  kClosed,    // it went away
-  kTimedOut,  // it took too long
-  kOther,
-};
-inline constexpr std::size_t kTlsFailures = 7;
-
-// Why accept() failed.
-enum class AcceptError : std::uint8_t { kFdLimit, kMemory, kOther };
-inline constexpr std::size_t kAcceptErrors = 3;
 
 // Durations in nanoseconds up to 17 s, event counts up to 512, message sizes up to 128 KiB and life
 // times in milliseconds up to 49 days.
@@ -84,40 +26,74 @@ inline constexpr std::size_t kBatchBuckets = 11;
 inline constexpr std::size_t kSizeBuckets = 19;
 inline constexpr std::size_t kLifetimeBuckets = 33;
 
+}  // namespace echogw
+
+// In the order of memory: first what every message or turn of the loop changes, the numbers of it
+// on one cache line. Help texts must not hold a line break or a backslash: the exporter does not
+// escape them.
+//
+// One value a turn: turn_ns, the time to handle all events; wakeup_events, how many there were;
+// echo_ns, from the wake-up to the reply, of one echo a turn. One value a read: read_bytes.
+// accept_batch: connections accepted from a listener in one turn. lifetime_ms: of connections that
+// ended.
+#define ECHOGW_COUNTERS(NUMBER, COUNTS, HISTOGRAM)                                                \
+  NUMBER(received_bytes, kTotal, "echogw_received_bytes_total", "Payload read from clients.")     \
+  NUMBER(sent_bytes, kTotal, "echogw_sent_bytes_total", "Payload written to clients.")            \
+  NUMBER(reads, kTotal, "echogw_reads_total", "Reads that returned payload.")                     \
+  NUMBER(writes, kTotal, "echogw_writes_total", "Writes to clients.")                             \
+  NUMBER(ready_events, kTotal, "echogw_ready_events_total",                                       \
+         "Ready events that the poller reported.")                                                \
+  NUMBER(wakeups, kTotal, "echogw_wakeups_total", "Returns from the wait of the poller.")         \
+  NUMBER(loop_busy_ns, kSeconds, "echogw_loop_busy_seconds_total",                                \
+         "Time that the event loop worked, in the kernel for its sockets included.")              \
+  NUMBER(loop_wait_ns, kSeconds, "echogw_loop_wait_seconds_total",                                \
+         "Time that the event loop waited for events.")                                           \
+  HISTOGRAM(turn_ns, kDurationBuckets)                                                            \
+  HISTOGRAM(wakeup_events, kBatchBuckets)                                                         \
+  HISTOGRAM(echo_ns, kDurationBuckets)                                                            \
+  HISTOGRAM(read_bytes, kSizeBuckets)                                                             \
+  NUMBER(connections_active, kGauge, "echogw_connections_active",                                 \
+         "Connections that the reactor holds.")                                                   \
+  NUMBER(connections_accepted, kTotal, "echogw_connections_accepted_total",                       \
+         "Connections accepted.")                                                                 \
+  NUMBER(connections_moved_in, kTotal, "echogw_connections_moved_in_total",                       \
+         "Connections taken over from another reactor.")                                          \
+  NUMBER(connections_moved_out, kTotal, "echogw_connections_moved_out_total",                     \
+         "Connections handed to another reactor.")                                                \
+  NUMBER(accepted_from_adopted, kTotal, "echogw_connections_accepted_from_adopted_total",         \
+         "Connections accepted from the listener of a parked reactor.")                           \
+  NUMBER(accept_rate_waits, kTotal, "echogw_accept_rate_waits_total",                             \
+         "Times that accepting waited because of the accept rate.")                               \
+  NUMBER(tls_handshakes, kTotal, "echogw_tls_handshakes_total", "TLS handshakes that succeeded.") \
+  NUMBER(partial_writes, kTotal, "echogw_partial_writes_total",                                   \
+         "Writes of which the kernel took only a part, because the client reads slowly.")         \
+  NUMBER(loop_spin_ns, kSeconds, "echogw_loop_spin_seconds_total",                                \
+         "Time of that wait in which the event loop polled without blocking (--spin-us).")        \
+  NUMBER(loop_stalls, kTotal, "echogw_loop_stalls_total",                                         \
+         "Turns of the event loop longer than the stall threshold.")                              \
+  NUMBER(loop_longest_ns, kPeakSeconds, "echogw_loop_longest_seconds",                            \
+         "The longest turn of the event loop yet.")                                               \
+  NUMBER(pending_bytes, kGauge, "echogw_pending_bytes",                                           \
+         "Bytes held for clients that do not read.")                                              \
+  COUNTS(connections_closed, kCloseReasonNames, "reason", "echogw_connections_closed_total",      \
+         "Connections that ended, by reason.")                                                    \
+  COUNTS(connections_rejected, kRejectReasonNames, "reason", "echogw_connections_rejected_total", \
+         "Connections turned away after the kernel had accepted them, by reason.")                \
+  COUNTS(accept_errors, kAcceptErrorNames, "error", "echogw_accept_errors_total",                 \
+         "Failed accepts, by kind of error.")                                                     \
+  COUNTS(proxy_headers, kProxyOutcomeNames, "result", "echogw_proxy_headers_total",               \
+         "Connections at addresses that want a PROXY header, by what became of it.")              \
+  COUNTS(tls_failures, kTlsFailureNames, "reason", "echogw_tls_failures_total",                   \
+         "Connections whose TLS failed, by reason.")                                              \
+  HISTOGRAM(accept_batch, kBatchBuckets)                                                          \
+  HISTOGRAM(lifetime_ms, kLifetimeBuckets)
+
+namespace echogw {
+
 // A value read from a Counters block, or a sum of such values.
 struct CounterSnapshot {
-  std::uint64_t connections_active = 0;
-  std::uint64_t connections_accepted = 0;
-  std::array<std::uint64_t, kCloseReasons> connections_closed{};
-  std::array<std::uint64_t, kRejectReasons> connections_rejected{};
-  std::uint64_t connections_moved_in = 0;
-  std::uint64_t connections_moved_out = 0;
-  std::uint64_t received_bytes = 0;
-  std::uint64_t sent_bytes = 0;
-  std::uint64_t reads = 0;
-  std::uint64_t writes = 0;
-  std::uint64_t partial_writes = 0;
-  std::uint64_t ready_events = 0;
-  std::uint64_t wakeups = 0;
-  std::uint64_t loop_busy_ns = 0;
-  std::uint64_t loop_wait_ns = 0;
-  std::uint64_t loop_spin_ns = 0;  // of loop_wait_ns
-  std::array<std::uint64_t, kAcceptErrors> accept_errors{};
-  std::uint64_t accept_rate_waits = 0;
-  std::array<std::uint64_t, kProxyOutcomes> proxy_headers{};
-  std::uint64_t tls_handshakes = 0;
-  std::array<std::uint64_t, kTlsFailures> tls_failures{};
-  std::uint64_t accepted_from_adopted = 0;
-  std::uint64_t loop_stalls = 0;
-  std::uint64_t loop_longest_ns = 0;
-  std::uint64_t pending_bytes = 0;
+  ECHOGW_COUNTERS(ECHOGW_VALUE, ECHOGW_VALUES_OF, ECHOGW_HISTOGRAM_VALUE)
   UdpSnapshot udp;
-  HistogramSnapshot<kDurationBuckets> turn_ns;
-  HistogramSnapshot<kDurationBuckets> echo_ns;
-  HistogramSnapshot<kBatchBuckets> wakeup_events;
-  HistogramSnapshot<kBatchBuckets> accept_batch;
-  HistogramSnapshot<kSizeBuckets> read_bytes;
-  HistogramSnapshot<kLifetimeBuckets> lifetime_ms;
 
   // Adds every count of `other`; of loop_longest_ns the larger one is kept.
   CounterSnapshot& operator+=(const CounterSnapshot& other);
@@ -129,45 +105,14 @@ struct CounterSnapshot {
 // Aligned to two cache lines, so that neither a neighbour's writes nor the adjacent-line prefetch
 // of x86 disturb the writer.
 struct alignas(128) Counters {
-  // Changed by every message; together on the first lines.
-  Counter received_bytes;
-  Counter sent_bytes;
-  Counter reads;
-  Counter writes;
-  Counter ready_events;
-  Counter wakeups;
-  Counter loop_busy_ns;
-  Counter loop_wait_ns;
-  // One value a turn of the loop: how long it took to handle all events, how many there were, and
-  // how long after the wake-up one of its echoes, picked in turn, was written.
-  Histogram<kDurationBuckets> turn_ns;
-  Histogram<kBatchBuckets> wakeup_events;
-  Histogram<kDurationBuckets> echo_ns;
-  // One value a read.
-  Histogram<kSizeBuckets> read_bytes;
-  // Changed by connections and by what is rare.
-  Counter connections_active;
-  Counter connections_accepted;
-  Counter connections_moved_in;
-  Counter connections_moved_out;
-  std::array<Counter, kCloseReasons> connections_closed;
-  std::array<Counter, kRejectReasons> connections_rejected;
-  std::array<Counter, kAcceptErrors> accept_errors;
-  Counter accept_rate_waits;  // pauses of accepting because of Limits::accept_rate
-  std::array<Counter, kProxyOutcomes> proxy_headers;
-  Counter tls_handshakes;  // that succeeded
-  std::array<Counter, kTlsFailures> tls_failures;
-  Counter accepted_from_adopted;
-  Counter partial_writes;
-  Counter loop_stalls;
-  Counter loop_longest_ns;
-  Counter loop_spin_ns;
-  Counter pending_bytes;
-  Histogram<kBatchBuckets> accept_batch;    // connections accepted from a listener in one turn
-  Histogram<kLifetimeBuckets> lifetime_ms;  // of connections that ended here
+  ECHOGW_COUNTERS(ECHOGW_COUNTER, ECHOGW_COUNTERS_OF, ECHOGW_HISTOGRAM)
   UdpCounters udp;
 
   [[nodiscard]] CounterSnapshot Read() const noexcept;
 };
+
+// The rows above, for metrics and messages.
+[[nodiscard]] std::span<const NumberRow<CounterSnapshot>> CounterNumbers();
+[[nodiscard]] std::span<const CountsRow<CounterSnapshot>> CounterCounts();
 
 }  // namespace echogw

@@ -4,16 +4,15 @@
 #include <prometheus/metric_type.h>
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <set>
+#include <span>
 #include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "server/config/limit_fields.h"
 #include "server/exporter/metric_histograms.h"
-#include "server/exporter/metric_tables.h"
 #include "server/exporter/process_stats.h"
 
 namespace echogw::server {
@@ -66,26 +65,34 @@ void AddGateway(const GatewayStats& stats, const BuildInfo& build, Families& to)
 
 Labels ReactorLabel(const ReactorStats& reactor) { return {{"reactor", absl::StrCat(reactor.id)}}; }
 
-// A counter of every reactor with a second label, whose values are `names`.
-template <std::size_t N>
-void AddByReason(const GatewayStats& stats, const char* name, const char* help, const char* label,
-                 const std::array<const char*, N>& names,
-                 std::array<std::uint64_t, N> CounterSnapshot::*counts, Families& to) {
-  MetricFamily& family = AddFamily(to, name, help, MetricType::Counter);
-  for (const ReactorStats& reactor : stats.reactors) {
-    for (std::size_t i = 0; i < N; ++i) {
-      Labels labels = ReactorLabel(reactor);
-      labels.push_back({label, names[i]});
-      AddValue(family, std::move(labels), static_cast<double>((reactor.counters.*counts)[i]));
+// A metric of every reactor for each counter of a table; `part` is where the snapshot has them.
+template <typename Values, typename Part>
+void AddNumbers(const GatewayStats& stats, std::span<const NumberRow<Values>> rows, Part part,
+                Families& to) {
+  for (const NumberRow<Values>& row : rows) {
+    const bool total = row.kind == CounterKind::kTotal || row.kind == CounterKind::kSeconds;
+    const bool time = row.kind == CounterKind::kSeconds || row.kind == CounterKind::kPeakSeconds;
+    MetricFamily& family =
+        AddFamily(to, row.metric, row.help, total ? MetricType::Counter : MetricType::Gauge);
+    for (const ReactorStats& reactor : stats.reactors) {
+      const auto value = static_cast<double>(part(reactor.counters).*row.value);
+      AddValue(family, ReactorLabel(reactor), time ? value / 1e9 : value);
     }
   }
 }
 
-void AddEach(const GatewayStats& stats, const std::vector<ReactorMetric>& metrics, Families& to) {
-  for (const ReactorMetric& metric : metrics) {
-    MetricFamily& family = AddFamily(to, metric.name, metric.help, metric.type);
+template <typename Values, typename Part>
+void AddCounts(const GatewayStats& stats, std::span<const CountsRow<Values>> rows, Part part,
+               Families& to) {
+  for (const CountsRow<Values>& row : rows) {
+    MetricFamily& family = AddFamily(to, row.metric, row.help, MetricType::Counter);
     for (const ReactorStats& reactor : stats.reactors) {
-      AddValue(family, ReactorLabel(reactor), metric.value(reactor.counters));
+      const auto values = row.values(part(reactor.counters));
+      for (std::size_t i = 0; i < values.size(); ++i) {
+        Labels labels = ReactorLabel(reactor);
+        labels.push_back({row.label, row.names[i]});
+        AddValue(family, std::move(labels), static_cast<double>(values[i]));
+      }
     }
   }
 }
@@ -99,19 +106,9 @@ void AddReactors(const GatewayStats& stats, Families& to) {
     labels.push_back({"state", Name(reactor.state)});
     AddValue(info, std::move(labels), 1);
   }
-  AddEach(stats, ReactorMetrics(), to);
-  AddByReason(stats, "echogw_connections_closed_total", "Connections that ended, by reason.",
-              "reason", kCloseReasonNames, &CounterSnapshot::connections_closed, to);
-  AddByReason(stats, "echogw_connections_rejected_total",
-              "Connections turned away after the kernel had accepted them, by reason.", "reason",
-              kRejectReasonNames, &CounterSnapshot::connections_rejected, to);
-  AddByReason(stats, "echogw_accept_errors_total", "Failed accepts, by kind of error.", "error",
-              kAcceptErrorNames, &CounterSnapshot::accept_errors, to);
-  AddByReason(stats, "echogw_proxy_headers_total",
-              "Connections at addresses that want a PROXY header, by what became of it.", "result",
-              kProxyOutcomeNames, &CounterSnapshot::proxy_headers, to);
-  AddByReason(stats, "echogw_tls_failures_total", "Connections whose TLS failed, by reason.",
-              "reason", kTlsFailureNames, &CounterSnapshot::tls_failures, to);
+  const auto all = [](const CounterSnapshot& c) -> const CounterSnapshot& { return c; };
+  AddNumbers(stats, CounterNumbers(), all, to);
+  AddCounts(stats, CounterCounts(), all, to);
   MetricFamily& weight =
       AddFamily(to, "echogw_steering_weight",
                 "The share of new connections of a reactor, out of the sum of all weights.",
@@ -163,17 +160,9 @@ void AddUdp(const GatewayStats& stats, Families& to) {
   const bool on = std::any_of(stats.reactors.begin(), stats.reactors.end(),
                               [](const ReactorStats& r) { return !r.udp_sockets.empty(); });
   if (!on) return;
-  AddEach(stats, UdpMetrics(), to);
-  MetricFamily& dropped =
-      AddFamily(to, "echogw_udp_dropped_datagrams_total",
-                "Datagrams that were received and not sent back, by reason.", MetricType::Counter);
-  for (const ReactorStats& reactor : stats.reactors) {
-    for (std::size_t i = 0; i < kUdpDrops; ++i) {
-      Labels labels = ReactorLabel(reactor);
-      labels.push_back({"reason", kUdpDropNames[i]});
-      AddValue(dropped, std::move(labels), static_cast<double>(reactor.counters.udp.dropped[i]));
-    }
-  }
+  const auto udp = [](const CounterSnapshot& c) -> const UdpSnapshot& { return c.udp; };
+  AddNumbers(stats, UdpNumbers(), udp, to);
+  AddCounts(stats, UdpCounts(), udp, to);
   const auto add = [&](const char* name, const char* help, MetricType type, auto value) {
     AddSockets(stats, &ReactorStats::udp_sockets, name, help, type, value, to);
   };

@@ -21,7 +21,6 @@
 #include "reactor/base/unique_fd.h"
 #include "server/exporter/gzip.h"
 #include "server/exporter/http_reply.h"
-#include "server/exporter/metric_tables.h"
 
 namespace echogw::server {
 namespace {

@@ -2,7 +2,9 @@
 // out; every method may be called from any thread and returns without waiting for traffic.
 #pragma once
 
+#include <array>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -31,8 +33,19 @@ enum class GatewayState : std::uint8_t {
   kDrained,
   kStopped,
 };
+inline constexpr auto kGatewayStateNames = std::to_array<const char*>(
+    {"starting", "serving", "unhealthy", "quiet", "refusing", "closing", "drained", "stopped"});
 
 enum class ReactorState : std::uint8_t { kStarting, kServing, kDraining, kDrained, kParked };
+inline constexpr auto kReactorStateNames =
+    std::to_array<const char*>({"starting", "serving", "draining", "drained", "parked"});
+
+[[nodiscard]] inline const char* Name(GatewayState state) {
+  return kGatewayStateNames[static_cast<std::size_t>(state)];
+}
+[[nodiscard]] inline const char* Name(ReactorState state) {
+  return kReactorStateNames[static_cast<std::size_t>(state)];
+}
 
 enum class RefuseMode : std::uint8_t { kAccept, kReset, kSilent };
 

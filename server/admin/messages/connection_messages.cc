@@ -7,7 +7,6 @@
 #include "absl/strings/str_cat.h"
 #include "reactor/options.h"
 #include "server/admin/requests.h"
-#include "server/exporter/metric_tables.h"
 
 namespace echogw::server {
 namespace {

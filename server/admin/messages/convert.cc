@@ -1,20 +1,78 @@
 #include "server/admin/messages/convert.h"
 
-#include <cstddef>
+#include <google/protobuf/descriptor.h>
+#include <google/protobuf/message.h>
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "reactor/base/check.h"
 
 namespace echogw::server {
 namespace {
 
-std::uint64_t Closed(const CounterSnapshot& from, CloseReason reason) {
-  return from.connections_closed[static_cast<std::size_t>(reason)];
+using google::protobuf::FieldDescriptor;
+
+// The fields of counters are found by name once.
+struct CounterField {
+  const FieldDescriptor* message;  // that holds the number; nullptr for the counters themselves
+  const FieldDescriptor* number;
+};
+
+const FieldDescriptor* Find(const google::protobuf::Descriptor& in, const std::string& name) {
+  const FieldDescriptor* found = in.FindFieldByName(name);
+  CHECK(found != nullptr);
+  return found;
 }
 
-std::uint64_t Rejected(const CounterSnapshot& from, RejectReason reason) {
-  return from.connections_rejected[static_cast<std::size_t>(reason)];
+template <typename Values>
+std::vector<CounterField> NumberFields(std::span<const NumberRow<Values>> rows,
+                                       const google::protobuf::Descriptor& in) {
+  std::vector<CounterField> fields;
+  for (const NumberRow<Values>& row : rows) {
+    fields.push_back({nullptr, Find(in, absl::StrReplaceAll(row.name, {{"_ns", "_nanoseconds"}}))});
+  }
+  return fields;
 }
 
-std::uint64_t Failed(const CounterSnapshot& from, AcceptError error) {
-  return from.accept_errors[static_cast<std::size_t>(error)];
+template <typename Values>
+std::vector<CounterField> CountsFields(std::span<const CountsRow<Values>> rows,
+                                       const google::protobuf::Descriptor& in) {
+  std::vector<CounterField> fields;
+  for (const CountsRow<Values>& row : rows) {
+    const FieldDescriptor* message = in.FindFieldByName(row.name);
+    for (const std::string name : row.names) {
+      // accept_errors has no message: accept_errors_fd, _memory and _other.
+      fields.push_back(
+          message != nullptr
+              ? CounterField{message, Find(*message->message_type(), name)}
+              : CounterField{nullptr, Find(in, absl::StrCat(row.name, "_",
+                                                            name == "fd_limit" ? "fd" : name))});
+    }
+  }
+  return fields;
+}
+
+void Set(google::protobuf::Message& to, const CounterField& field, std::uint64_t value) {
+  google::protobuf::Message& owner =
+      field.message == nullptr ? to : *to.GetReflection()->MutableMessage(&to, field.message);
+  owner.GetReflection()->SetUInt64(&owner, field.number, value);
+}
+
+template <typename Values>
+void FillCounters(const Values& from, std::span<const NumberRow<Values>> numbers,
+                  std::span<const CountsRow<Values>> counts, google::protobuf::Message& to) {
+  static const auto number_fields = NumberFields(numbers, *to.GetDescriptor());
+  static const auto counts_fields = CountsFields(counts, *to.GetDescriptor());
+  auto field = number_fields.begin();
+  for (const NumberRow<Values>& row : numbers) Set(to, *field++, from.*row.value);
+  field = counts_fields.begin();
+  for (const CountsRow<Values>& row : counts) {
+    for (const std::uint64_t value : row.values(from)) Set(to, *field++, value);
+  }
 }
 
 void ToProto(const ListenerStats& from, pb::Listener& to) {
@@ -33,26 +91,6 @@ void ToProto(const UdpSocketStats& from, pb::UdpSocket& to) {
   to.set_queue_bytes(from.queue_bytes);
   to.set_queue_limit_bytes(from.queue_limit_bytes);
   to.set_drops(from.drops);
-}
-
-void ToProto(const UdpSnapshot& from, pb::UdpCounters& to) {
-  to.set_received_datagrams(from.received_datagrams);
-  to.set_sent_datagrams(from.sent_datagrams);
-  to.set_received_bytes(from.received_bytes);
-  to.set_sent_bytes(from.sent_bytes);
-  to.set_receives(from.receives);
-  to.set_sends(from.sends);
-  to.set_receive_errors(from.receive_errors);
-  const auto dropped = [&](UdpDrop reason) {
-    return from.dropped[static_cast<std::size_t>(reason)];
-  };
-  pb::DroppedDatagrams& drops = *to.mutable_dropped();
-  drops.set_would_block(dropped(UdpDrop::kWouldBlock));
-  drops.set_send_error(dropped(UdpDrop::kSendError));
-  drops.set_truncated(dropped(UdpDrop::kTruncated));
-  drops.set_service_port(dropped(UdpDrop::kServicePort));
-  drops.set_group_address(dropped(UdpDrop::kGroupAddress));
-  drops.set_draining(dropped(UdpDrop::kDraining));
 }
 
 void ToProto(const KernelCounters& from, pb::KernelCounters& to) {
@@ -149,77 +187,8 @@ void ToProto(std::chrono::system_clock::time_point from, google::protobuf::Times
 }
 
 void ToProto(const CounterSnapshot& from, pb::Counters& to) {
-  to.set_connections_active(from.connections_active);
-  to.set_connections_accepted(from.connections_accepted);
-  pb::ClosedConnections& closed = *to.mutable_connections_closed();
-  closed.set_peer_closed(Closed(from, CloseReason::kPeerClosed));
-  closed.set_peer_reset(Closed(from, CloseReason::kPeerReset));
-  closed.set_timed_out(Closed(from, CloseReason::kTimedOut));
-  closed.set_io_error(Closed(from, CloseReason::kIoError));
-  closed.set_drained(Closed(from, CloseReason::kDrained));
-  closed.set_drain_forced(Closed(from, CloseReason::kDrainForced));
-  closed.set_admin_closed(Closed(from, CloseReason::kAdminClosed));
-  closed.set_admin_reset(Closed(from, CloseReason::kAdminReset));
-  closed.set_idle_timeout(Closed(from, CloseReason::kIdleTimeout));
-  closed.set_max_age(Closed(from, CloseReason::kMaxAge));
-  closed.set_no_first_byte(Closed(from, CloseReason::kNoFirstByte));
-  closed.set_proxy_header(Closed(from, CloseReason::kProxyHeader));
-  closed.set_handshake_timeout(Closed(from, CloseReason::kHandshakeTimeout));
-  closed.set_tls_error(Closed(from, CloseReason::kTlsError));
-  pb::RejectedConnections& rejected = *to.mutable_connections_rejected();
-  rejected.set_fd_limit_select(Rejected(from, RejectReason::kFdLimitSelect));
-  rejected.set_table_full(Rejected(from, RejectReason::kTableFull));
-  rejected.set_poller_error(Rejected(from, RejectReason::kPollerError));
-  rejected.set_draining(Rejected(from, RejectReason::kDraining));
-  rejected.set_total_limit(Rejected(from, RejectReason::kTotalLimit));
-  rejected.set_client_limit(Rejected(from, RejectReason::kClientLimit));
-  rejected.set_accept_rate(Rejected(from, RejectReason::kAcceptRate));
-  to.set_connections_moved_in(from.connections_moved_in);
-  to.set_connections_moved_out(from.connections_moved_out);
-  to.set_received_bytes(from.received_bytes);
-  to.set_sent_bytes(from.sent_bytes);
-  to.set_reads(from.reads);
-  to.set_writes(from.writes);
-  to.set_partial_writes(from.partial_writes);
-  to.set_ready_events(from.ready_events);
-  to.set_wakeups(from.wakeups);
-  to.set_loop_busy_nanoseconds(from.loop_busy_ns);
-  to.set_loop_wait_nanoseconds(from.loop_wait_ns);
-  to.set_loop_spin_nanoseconds(from.loop_spin_ns);
-  to.set_accept_errors_fd(Failed(from, AcceptError::kFdLimit));
-  to.set_accept_errors_memory(Failed(from, AcceptError::kMemory));
-  to.set_accept_errors_other(Failed(from, AcceptError::kOther));
-  to.set_accept_rate_waits(from.accept_rate_waits);
-  to.set_accepted_from_adopted(from.accepted_from_adopted);
-  to.set_loop_stalls(from.loop_stalls);
-  to.set_loop_longest_nanoseconds(from.loop_longest_ns);
-  to.set_pending_bytes(from.pending_bytes);
-  const auto headers = [&from](ProxyOutcome o) {
-    return from.proxy_headers[static_cast<std::size_t>(o)];
-  };
-  pb::ProxyHeaders& proxy = *to.mutable_proxy_headers();
-  proxy.set_v1(headers(ProxyOutcome::kV1));
-  proxy.set_v2(headers(ProxyOutcome::kV2));
-  proxy.set_local(headers(ProxyOutcome::kLocal));
-  proxy.set_absent(headers(ProxyOutcome::kAbsent));
-  proxy.set_missing(headers(ProxyOutcome::kMissing));
-  proxy.set_malformed(headers(ProxyOutcome::kMalformed));
-  proxy.set_too_long(headers(ProxyOutcome::kTooLong));
-  proxy.set_checksum(headers(ProxyOutcome::kChecksum));
-  proxy.set_timed_out(headers(ProxyOutcome::kTimedOut));
-  to.set_tls_handshakes(from.tls_handshakes);
-  const auto failures = [&from](TlsFailure f) {
-    return from.tls_failures[static_cast<std::size_t>(f)];
-  };
-  pb::TlsFailures& tls = *to.mutable_tls_failures();
-  tls.set_not_tls(failures(TlsFailure::kNotTls));
-  tls.set_version(failures(TlsFailure::kVersion));
-  tls.set_cipher(failures(TlsFailure::kCipher));
-  tls.set_alert(failures(TlsFailure::kAlert));
-  tls.set_closed(failures(TlsFailure::kClosed));
-  tls.set_timed_out(failures(TlsFailure::kTimedOut));
-  tls.set_other(failures(TlsFailure::kOther));
-  ToProto(from.udp, *to.mutable_udp());
+  FillCounters(from, CounterNumbers(), CounterCounts(), to);
+  FillCounters(from.udp, UdpNumbers(), UdpCounts(), *to.mutable_udp());
 }
 
 void ToProto(const ReactorStats& from, pb::Reactor& to) {

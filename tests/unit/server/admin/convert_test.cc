@@ -91,6 +91,35 @@ TEST(Convert, CountersCompletely) {
   EXPECT_EQ(to.tls_failures().other(), from.tls_failures[6]);
 }
 
+// A row of the table is one field, of its name, and no other.
+TEST(Convert, EveryCounterHasAFieldOfItsName) {
+  std::set<std::string> names;
+  for (const NumberRow<CounterSnapshot>& row : CounterNumbers()) {
+    CounterSnapshot from;
+    from.*row.value = 7;
+    pb::Counters to;
+    ToProto(from, to);
+    std::string name = row.name;
+    if (name.ends_with("_ns")) name.replace(name.size() - 2, 2, "nanoseconds");
+    const auto* field = pb::Counters::descriptor()->FindFieldByName(name);
+    ASSERT_NE(field, nullptr) << name;
+    EXPECT_EQ(to.GetReflection()->GetUInt64(to, field), 7U) << name;
+    EXPECT_TRUE(names.insert(name).second) << name;
+    EXPECT_THAT(row.metric, testing::StartsWith("echogw_"));
+    EXPECT_THAT(row.help, testing::EndsWith("."));
+  }
+  for (const CountsRow<CounterSnapshot>& row : CounterCounts()) {
+    EXPECT_EQ(row.values(CounterSnapshot()).size(), row.names.size()) << row.name;
+    if (row.name == std::string("accept_errors")) continue;
+    const auto* field = pb::Counters::descriptor()->FindFieldByName(row.name);
+    ASSERT_NE(field, nullptr) << row.name;
+    ASSERT_EQ(field->message_type()->field_count(), static_cast<int>(row.names.size()));
+    for (std::size_t i = 0; i < row.names.size(); ++i) {
+      EXPECT_EQ(field->message_type()->field(static_cast<int>(i))->name(), row.names[i]);
+    }
+  }
+}
+
 TEST(Convert, UdpCompletely) {
   const UdpSnapshot from = SampleStats().reactors[1].counters.udp;
   pb::GetStatsResponse stats;
