@@ -7,9 +7,6 @@
 #include <cstddef>
 #include <string_view>
 
-#include "absl/strings/ascii.h"
-#include "absl/strings/str_replace.h"
-#include "absl/strings/strip.h"
 #include "ctl/output/table.h"
 
 namespace echogw::ctl {
@@ -51,12 +48,6 @@ void PrintFacts(std::ostream& out, const Facts& facts) {
     if (value.empty()) continue;
     out << title << std::string(width - DisplayWidth(title) + 2, ' ') << value << '\n';
   }
-}
-
-std::string HumanEnum(const std::string& name, const std::string& prefix) {
-  std::string text(absl::StripPrefix(name, prefix));
-  absl::AsciiStrToLower(&text);
-  return absl::StrReplaceAll(text, {{"_", " "}});
 }
 
 Screen::~Screen() {

@@ -18,9 +18,6 @@ void EmitDocument(CommandContext& context, const Document& document, bool one_of
 using Facts = std::vector<std::pair<std::string, std::string>>;
 void PrintFacts(std::ostream& out, const Facts& facts);
 
-// "GATEWAY_STATE_NOT_READY" with the prefix "GATEWAY_STATE_" as people read it: "not ready".
-std::string HumanEnum(const std::string& name, const std::string& prefix);
-
 // Draws frames that replace each other on a terminal, and follow each other with an empty line
 // between anywhere else.
 class Screen {

@@ -64,6 +64,10 @@ std::string HumanDuration(Duration duration) {
   return absl::StrFormat("%dd%02dh", minutes / 1440, minutes % 1440 / 60);
 }
 
+std::string HumanNanoseconds(std::uint64_t count) {
+  return HumanDuration(Duration(static_cast<std::int64_t>(count)));
+}
+
 std::string HumanRate(double per_second) {
   if (!(per_second > 0)) return "0";
   if (per_second < 100) {

@@ -7,10 +7,9 @@
 #include "absl/strings/str_cat.h"
 #include "ctl/cli/watchdog.h"
 #include "ctl/gateway/rpc_error.h"
-#include "ctl/output/emit.h"
 #include "ctl/output/proto_document.h"
 #include "ctl/output/units.h"
-#include "ctl/top/columns.h"
+#include "ctl/views/enum_text.h"
 #include "ctl/views/operation_view.h"
 
 namespace echogw::ctl::top {
@@ -23,10 +22,6 @@ template <typename Request>
 constexpr bool kIsList = std::is_same_v<Request, admin::v1::ListConnectionsRequest> ||
                          std::is_same_v<Request, admin::v1::GetConnectionRequest> ||
                          std::is_same_v<Request, admin::v1::ListEventsRequest>;
-
-std::string ResultText(const Operation& operation) {
-  return HumanEnum(admin::v1::OperationResult_Name(operation.result()), "OPERATION_RESULT_");
-}
 
 }  // namespace
 
@@ -64,7 +59,7 @@ void AdminCaller::Call(grpc::ClientContext& call, const admin::v1::UndrainReques
   Done(absl::StrCat(request.has_reactor()
                         ? absl::StrCat("reactor ", request.reactor(), " is back; ")
                         : "undrained; ",
-                    "the gateway is ", StateText(response.state())));
+                    "the gateway is ", EnumText(response.state())));
 }
 
 void AdminCaller::Call(grpc::ClientContext& call, const admin::v1::ResizeRequest& request) {
@@ -157,7 +152,7 @@ void AdminCaller::Report(const Operation& operation) {
         ActionNews{Tone::kRunning, absl::StrCat(title, ": ", OperationProgress(operation))});
     return;
   }
-  std::string text = absl::StrCat(title, " ", ResultText(operation), " after ",
+  std::string text = absl::StrCat(title, " ", EnumText(operation.result()), " after ",
                                   HumanDuration(FromProto(operation.elapsed())));
   if (!operation.message().empty()) absl::StrAppend(&text, ": ", operation.message());
   const bool good = operation.result() == admin::v1::OPERATION_RESULT_SUCCEEDED;

@@ -7,8 +7,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "ctl/output/emit.h"
 #include "ctl/output/units.h"
+#include "ctl/views/enum_text.h"
 
 namespace echogw::ctl::top {
 namespace {
@@ -41,7 +41,8 @@ double KeyOf(const ReactorRow& row, Column column) {
     case Column::kEvents:
       return row.rates ? row.rates->events_per_wakeup.value_or(kUnknownIsLeast) : kUnknownIsLeast;
     case Column::kQueue:
-      return row.queue_limit > 0 ? static_cast<double>(row.queue) : kUnknownIsLeast;
+      return row.listeners.queue_limit > 0 ? static_cast<double>(row.listeners.queue)
+                                           : kUnknownIsLeast;
     case Column::kWeight:
       return row.weight;
   }
@@ -82,7 +83,7 @@ std::string ColumnText(const ReactorRow& row, Column column) {
     case Column::kCpu:
       return row.cpu < 0 ? "-" : absl::StrCat(row.cpu);
     case Column::kState:
-      return StateText(row.state);
+      return EnumText(row.state);
     case Column::kLoad:
       return LoadText(row);
     case Column::kConnections:
@@ -98,9 +99,9 @@ std::string ColumnText(const ReactorRow& row, Column column) {
     case Column::kEvents:
       return EventsText(row);
     case Column::kQueue:
-      return row.queue_limit > 0
-                 ? absl::StrCat(HumanCount(row.queue), "/", HumanCount(row.queue_limit))
-                 : "-";
+      return row.listeners.queue_limit > 0 ? absl::StrCat(HumanCount(row.listeners.queue), "/",
+                                                          HumanCount(row.listeners.queue_limit))
+                                           : "-";
     case Column::kWeight:
       return absl::StrCat(row.weight);
   }
@@ -126,14 +127,6 @@ std::string CompactBytes(double bytes) {
   // "512 B" has no prefix to keep, "1.50 KiB" has one.
   const std::string prefix = text.substr(blank + 1, 1);
   return text.substr(0, blank) + (prefix == "B" ? "" : prefix);
-}
-
-std::string StateText(admin::v1::ReactorState state) {
-  return HumanEnum(admin::v1::ReactorState_Name(state), "REACTOR_STATE_");
-}
-
-std::string StateText(admin::v1::GatewayState state) {
-  return HumanEnum(admin::v1::GatewayState_Name(state), "GATEWAY_STATE_");
 }
 
 }  // namespace echogw::ctl::top

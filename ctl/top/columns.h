@@ -66,8 +66,4 @@ std::vector<ReactorRow> Sorted(std::vector<ReactorRow> rows, Column column, bool
 // 512, 1.50K, 2.00G: at most five characters.
 std::string CompactBytes(double bytes);
 
-// "serving", "draining".
-std::string StateText(admin::v1::ReactorState state);
-std::string StateText(admin::v1::GatewayState state);
-
 }  // namespace echogw::ctl::top

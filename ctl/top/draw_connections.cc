@@ -5,20 +5,16 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "ctl/output/emit.h"
 #include "ctl/output/proto_document.h"
 #include "ctl/output/units.h"
 #include "ctl/top/draw.h"
+#include "ctl/views/enum_text.h"
 
 namespace echogw::ctl::top {
 namespace {
 
 using admin::v1::Connection;
 using admin::v1::TcpInfo;
-
-std::string ConnectionStateText(admin::v1::ConnectionState state) {
-  return HumanEnum(admin::v1::ConnectionState_Name(state), "CONNECTION_STATE_");
-}
 
 const char* SortText(admin::v1::ConnectionSort sort) {
   switch (sort) {
@@ -61,7 +57,7 @@ void DrawConnection(CellGrid& grid, const Connection& c, int y) {
   grid.PutRight(x, y, absl::StrCat(c.id()), kIdWidth - 1);
   grid.Put(x + 1, y, c.peer(), Style::kPlain, PeerWidth(grid) - 1);
   x += PeerWidth(grid);
-  grid.Put(x + 1, y, ConnectionStateText(c.state()),
+  grid.Put(x + 1, y, EnumText(c.state()),
            c.state() == admin::v1::CONNECTION_STATE_OPEN ? Style::kPlain : Style::kWarn,
            kStateWidth - 1);
   x += kStateWidth;
@@ -98,7 +94,7 @@ Pairs ConnectionFacts(const Connection& c) {
   const Pairs rest = {{"Local", c.local()},
                       {"Mode", c.mode()},
                       {"Reactor", absl::StrCat(c.reactor())},
-                      {"State", ConnectionStateText(c.state())},
+                      {"State", EnumText(c.state())},
                       {"Age", HumanDuration(FromProto(c.age()))},
                       {"Idle", HumanDuration(FromProto(c.idle()))},
                       {"Received", HumanBytes(c.received_bytes())},

@@ -3,8 +3,8 @@
 #include <string_view>
 
 #include "absl/strings/str_cat.h"
-#include "ctl/output/emit.h"
 #include "ctl/top/draw.h"
+#include "ctl/views/enum_text.h"
 
 namespace echogw::ctl::top {
 namespace {
@@ -27,13 +27,9 @@ Style StyleOf(admin::v1::EventSeverity severity) {
   return severity == admin::v1::EVENT_SEVERITY_WARNING ? Style::kWarn : Style::kPlain;
 }
 
-std::string SeverityText(const Event& event) {
-  return HumanEnum(admin::v1::EventSeverity_Name(event.severity()), "EVENT_SEVERITY_");
-}
-
 void DrawEvent(CellGrid& grid, const Event& event, int y) {
   grid.Put(kTimeAt, y, ClockText(event.time().seconds()));
-  grid.Put(kSeverityAt, y, SeverityText(event), StyleOf(event.severity()), 8);
+  grid.Put(kSeverityAt, y, EnumText(event.severity()), StyleOf(event.severity()), 8);
   grid.Put(kKindAt, y, event.kind(), Style::kPlain, kKindWidth);
   // gRPC's "ipv4:127.0.0.1:51234" without the family, which can be seen.
   const std::string_view peer = event.actor();

@@ -8,6 +8,7 @@
 #include "ctl/output/proto_document.h"
 #include "ctl/output/units.h"
 #include "ctl/top/draw.h"
+#include "ctl/views/enum_text.h"
 
 namespace echogw::ctl::top {
 namespace {
@@ -46,7 +47,7 @@ void DrawTitle(CellGrid& grid, const TopState& state, TimePoint now) {
   std::string after;
   std::string gateway_state;
   if (!model.empty()) {
-    gateway_state = StateText(model.latest().state());
+    gateway_state = EnumText(model.latest().state());
     if (!state.info.version().empty()) absl::StrAppend(&after, "  ", state.info.version());
     // Space is short where the title must share it with a long target.
     if (!state.info.revision().empty() && grid.width() >= 100) {
@@ -125,9 +126,8 @@ std::vector<Fact> FactsOf(const TopModel& model) {
   warn("accept errors",
        total.accept_errors_fd() + total.accept_errors_memory() + total.accept_errors_other());
   if (total.loop_stalls() > 0) {
-    const auto longest = Duration(static_cast<std::int64_t>(total.loop_longest_nanoseconds()));
     facts.push_back({absl::StrCat("stalls ", HumanCount(total.loop_stalls()), " (",
-                                  HumanDuration(longest), ")")});
+                                  HumanNanoseconds(total.loop_longest_nanoseconds()), ")")});
   }
   if (total.pending_bytes() > 0) {
     facts.push_back({absl::StrCat("unread ", HumanBytes(total.pending_bytes()))});

@@ -21,9 +21,9 @@ Style CellStyle(const ReactorRow& row, Column column) {
   if (column == Column::kState && row.state != admin::v1::REACTOR_STATE_SERVING) {
     return Style::kWarn;
   }
-  if (column == Column::kQueue && row.queue_limit > 0) {
-    if (row.queue >= row.queue_limit) return Style::kBad;
-    if (row.queue >= row.queue_limit / 2) return Style::kWarn;
+  if (column == Column::kQueue && row.listeners.queue_limit > 0) {
+    if (row.listeners.queue >= row.listeners.queue_limit) return Style::kBad;
+    if (row.listeners.queue >= row.listeners.queue_limit / 2) return Style::kWarn;
   }
   return Style::kPlain;
 }

@@ -2,36 +2,12 @@
 
 #include <algorithm>
 
-#include "ctl/output/proto_document.h"
-
 namespace echogw::ctl::top {
 namespace {
 
 using admin::v1::Counters;
 using admin::v1::GetStatsResponse;
 using admin::v1::Reactor;
-
-double Grown(std::uint64_t before, std::uint64_t now) {
-  return now > before ? static_cast<double>(now - before) : 0;
-}
-
-double Uptime(const GetStatsResponse& stats) {
-  return std::chrono::duration<double>(FromProto(stats.uptime())).count();
-}
-
-Rates Between(const Counters& a, const Counters& b, double seconds) {
-  Rates rates;
-  rates.accepts = Grown(a.connections_accepted(), b.connections_accepted()) / seconds;
-  rates.messages = Grown(a.reads(), b.reads()) / seconds;
-  rates.received_bytes = Grown(a.received_bytes(), b.received_bytes()) / seconds;
-  rates.sent_bytes = Grown(a.sent_bytes(), b.sent_bytes()) / seconds;
-  const double wakeups = Grown(a.wakeups(), b.wakeups());
-  if (wakeups > 0) rates.events_per_wakeup = Grown(a.ready_events(), b.ready_events()) / wakeups;
-  const double busy = Grown(a.loop_busy_nanoseconds(), b.loop_busy_nanoseconds());
-  const double all = busy + Grown(a.loop_wait_nanoseconds(), b.loop_wait_nanoseconds());
-  if (all > 0) rates.busy = busy / all;
-  return rates;
-}
 
 ReactorRow RowOf(const Reactor& reactor) {
   ReactorRow row;
@@ -40,27 +16,24 @@ ReactorRow RowOf(const Reactor& reactor) {
   row.state = reactor.state();
   row.connections = reactor.counters().connections_active();
   row.weight = reactor.steering_weight();
-  for (const auto& listener : reactor.listeners()) {
-    row.queue += listener.accept_queue();
-    row.queue_limit += listener.accept_queue_limit();
-  }
+  row.listeners = TotalsOf(reactor);
   return row;
 }
 
 }  // namespace
 
 void TopModel::Add(const GetStatsResponse& snapshot) {
-  if (latest_ && Uptime(snapshot) < Uptime(*latest_)) {
+  if (latest_ && Seconds(snapshot.uptime()) < Seconds(latest_->uptime())) {
     // Another process answers.
     latest_.reset();
     for (History& history : histories_) history.Clear();
   }
-  const double seconds = latest_ ? Uptime(snapshot) - Uptime(*latest_) : 0;
+  const double seconds = latest_ ? Seconds(snapshot.uptime()) - Seconds(latest_->uptime()) : 0;
   rates_.reset();
   cpu_.reset();
   std::map<std::uint32_t, const Counters*> before;
   if (seconds > 0) {
-    rates_ = Between(latest_->total(), snapshot.total(), seconds);
+    rates_ = RatesBetween(latest_->total(), snapshot.total(), seconds);
     cpu_ = Grown(latest_->process_cpu_nanoseconds(), snapshot.process_cpu_nanoseconds()) /
            (seconds * 1e9);
     for (const Reactor& reactor : latest_->reactors()) before[reactor.id()] = &reactor.counters();
@@ -72,7 +45,7 @@ void TopModel::Add(const GetStatsResponse& snapshot) {
       // A slot that is used for the first time began to count at nothing.
       const auto at = before.find(row.id);
       row.rates =
-          Between(at == before.end() ? Counters() : *at->second, reactor.counters(), seconds);
+          RatesBetween(at == before.end() ? Counters() : *at->second, reactor.counters(), seconds);
     }
     rows_.push_back(row);
   }
@@ -90,10 +63,7 @@ void TopModel::Add(const GetStatsResponse& snapshot) {
 
 std::uint64_t TopModel::drops() const {
   std::uint64_t drops = 0;
-  if (!latest_) return drops;
-  for (const Reactor& reactor : latest_->reactors()) {
-    for (const auto& listener : reactor.listeners()) drops += listener.drops();
-  }
+  for (const ReactorRow& row : rows_) drops += row.listeners.drops;
   return drops;
 }
 

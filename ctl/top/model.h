@@ -11,21 +11,10 @@
 #include <vector>
 
 #include "ctl/top/sparkline.h"
+#include "ctl/views/rates.h"
 #include "echogw/admin/v1/admin.pb.h"
 
 namespace echogw::ctl::top {
-
-// Between two snapshots.
-struct Rates {
-  double accepts = 0;
-  double messages = 0;
-  double received_bytes = 0;
-  double sent_bytes = 0;
-  // Ready events for each return of the poller's wait; none when it never returned.
-  std::optional<double> events_per_wakeup;
-  // Part of the time that the loop handled events, 0 to 1; none when no time was counted.
-  std::optional<double> busy;
-};
 
 struct ReactorRow {
   std::uint32_t id = 0;
@@ -35,8 +24,7 @@ struct ReactorRow {
   // None in the first snapshot.
   std::optional<Rates> rates;
   // Over all listeners that it accepts from; no limit without a listener.
-  std::uint64_t queue = 0;
-  std::uint64_t queue_limit = 0;
+  ListenerTotals listeners;
   std::uint32_t weight = 0;
 };
 

@@ -12,6 +12,7 @@
 #include "ctl/gateway/rpc_error.h"
 #include "ctl/output/emit.h"
 #include "ctl/output/proto_document.h"
+#include "ctl/views/enum_text.h"
 
 namespace echogw::ctl {
 namespace {
@@ -42,10 +43,8 @@ void PrintHeader(std::ostream& out, int actor_width) {
 }
 
 void PrintEvent(std::ostream& out, const Event& event, int actor_width) {
-  const std::string severity =
-      HumanEnum(admin::v1::EventSeverity_Name(event.severity()), "EVENT_SEVERITY_");
-  out << absl::StrFormat(kRow, absl::StrCat(event.id()), TimeText(event.time()), severity,
-                         event.kind(), actor_width, event.actor(),
+  out << absl::StrFormat(kRow, absl::StrCat(event.id()), TimeText(event.time()),
+                         EnumText(event.severity()), event.kind(), actor_width, event.actor(),
                          event.operation() == 0 ? "-" : absl::StrCat(event.operation()),
                          event.message());
 }

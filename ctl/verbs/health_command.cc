@@ -8,6 +8,7 @@
 #include "ctl/gateway/rpc_error.h"
 #include "ctl/output/document.h"
 #include "ctl/output/emit.h"
+#include "ctl/views/enum_text.h"
 
 namespace echogw::ctl {
 namespace {
@@ -46,7 +47,7 @@ class HealthCommand : public Command {
     if (!status.ok()) return FailRpc(context, status);
     const std::string name = HealthCheckResponse::ServingStatus_Name(response.status());
     if (context.format == OutputFormat::kTable) {
-      context.out << HumanEnum(name, "") << '\n';
+      context.out << EnumText(response.status()) << '\n';
     } else {
       EmitDocument(context, Document::Object({{"service", service_}, {"status", name}}));
     }

@@ -10,10 +10,12 @@
 #include "ctl/gateway/client.h"
 #include "ctl/gateway/rpc_error.h"
 #include "ctl/output/emit.h"
+#include "ctl/output/field_sum.h"
 #include "ctl/output/proto_document.h"
 #include "ctl/output/table.h"
 #include "ctl/output/units.h"
-#include "ctl/views/stats_view.h"
+#include "ctl/views/enum_text.h"
+#include "ctl/views/rates.h"
 
 namespace echogw::ctl {
 namespace {
@@ -22,27 +24,20 @@ using admin::v1::Reactor;
 
 std::vector<std::string> Row(const Reactor& reactor) {
   const auto& c = reactor.counters();
-  std::uint64_t queue = 0;
-  std::uint64_t limit = 0;
-  std::uint64_t drops = 0;
-  for (const auto& listener : reactor.listeners()) {
-    queue += listener.accept_queue();
-    limit += listener.accept_queue_limit();
-    drops += listener.drops();
-  }
+  const ListenerTotals totals = TotalsOf(reactor);
   const bool listens = reactor.listeners_size() > 0;
   return {absl::StrCat(reactor.id()),
           reactor.cpu() < 0 ? "-" : absl::StrCat(reactor.cpu()),
-          HumanState(reactor.state()),
+          EnumText(reactor.state()),
           absl::StrCat(reactor.steering_weight()),
           HumanCount(c.connections_active()),
           HumanCount(c.connections_moved_in()),
           HumanCount(c.connections_moved_out()),
           HumanCount(c.accepted_from_adopted()),
-          listens ? absl::StrCat(queue, "/", limit) : "-",
-          listens ? HumanCount(drops) : "-",
+          listens ? absl::StrCat(totals.queue, "/", totals.queue_limit) : "-",
+          listens ? HumanCount(totals.drops) : "-",
           HumanCount(c.loop_stalls()),
-          HumanDuration(Duration(static_cast<std::int64_t>(c.loop_longest_nanoseconds())))};
+          HumanNanoseconds(c.loop_longest_nanoseconds())};
 }
 
 bool HasUdp(const admin::v1::ListReactorsResponse& response) {
@@ -66,11 +61,8 @@ void PrintUdp(CommandContext& context, const admin::v1::ListReactorsResponse& re
       queue += socket.queue_bytes();
       drops += socket.drops();
     }
-    const auto& d = udp.dropped();
     table.AddRow({absl::StrCat(reactor.id()), HumanCount(udp.received_datagrams()),
-                  HumanCount(udp.sent_datagrams()),
-                  HumanCount(d.would_block() + d.send_error() + d.truncated() + d.service_port() +
-                             d.group_address() + d.draining()),
+                  HumanCount(udp.sent_datagrams()), HumanCount(FieldSum(udp.dropped())),
                   absl::StrCat(reactor.udp_sockets_size()), HumanBytes(queue), HumanCount(drops)});
   }
   context.out << '\n';

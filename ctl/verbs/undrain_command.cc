@@ -8,7 +8,7 @@
 #include "ctl/gateway/rpc_error.h"
 #include "ctl/output/emit.h"
 #include "ctl/output/proto_document.h"
-#include "ctl/views/stats_view.h"
+#include "ctl/views/enum_text.h"
 
 namespace echogw::ctl {
 namespace {
@@ -40,7 +40,7 @@ class UndrainCommand : public Command {
       return ExitCode::kOk;
     }
     if (reactor_) context.out << "Reactor " << *reactor_ << " is back in service\n";
-    context.out << "The gateway is " << HumanState(response.state()) << '\n';
+    context.out << "The gateway is " << EnumText(response.state()) << '\n';
     return ExitCode::kOk;
   }
 

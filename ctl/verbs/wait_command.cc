@@ -26,6 +26,7 @@
 #include "ctl/output/status_line.h"
 #include "ctl/output/units.h"
 #include "ctl/verbs/wait_condition.h"
+#include "ctl/views/enum_text.h"
 #include "ctl/views/operation_view.h"
 
 namespace echogw::ctl {
@@ -84,10 +85,8 @@ class Waiting {
         });
     if (ended || last.result() == admin::v1::OPERATION_RESULT_SUCCEEDED) return ended;
     line_.Clear();
-    const std::string result =
-        HumanEnum(admin::v1::OperationResult_Name(last.result()), "OPERATION_RESULT_");
     return Fail(context_, OperationExitCode(last),
-                absl::StrCat("operation ", id, " did not succeed: ", result,
+                absl::StrCat("operation ", id, " did not succeed: ", EnumText(last.result()),
                              last.message().empty() ? "" : ", ", last.message()));
   }
 

@@ -5,7 +5,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "ctl/views/stats_view.h"
+#include "ctl/views/enum_text.h"
 
 namespace echogw::ctl {
 
@@ -94,7 +94,7 @@ bool WaitCondition::Holds(const admin::v1::GetStatsResponse& stats) const {
 
 std::string WaitCondition::Observed(const admin::v1::GetStatsResponse& stats) const {
   if (subject_ == Subject::kServing || subject_ == Subject::kDrained) {
-    return HumanState(stats.state());
+    return EnumText(stats.state());
   }
   return absl::StrCat(Count(stats));
 }

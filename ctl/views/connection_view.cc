@@ -8,15 +8,12 @@
 #include "ctl/output/proto_document.h"
 #include "ctl/output/table.h"
 #include "ctl/output/units.h"
+#include "ctl/views/enum_text.h"
 
 namespace echogw::ctl {
 namespace {
 
 using admin::v1::Connection;
-
-std::string State(const Connection& connection) {
-  return HumanEnum(admin::v1::ConnectionState_Name(connection.state()), "CONNECTION_STATE_");
-}
 
 std::string Microseconds(std::uint64_t count) {
   return HumanDuration(std::chrono::microseconds(static_cast<std::int64_t>(count)));
@@ -62,8 +59,8 @@ void PrintConnections(std::ostream& out, const admin::v1::ListConnectionsRespons
                {"OUT", Align::kRight},
                {"PENDING", Align::kRight}});
   for (const Connection& c : list.connections()) {
-    table.AddRow({absl::StrCat(c.id()), absl::StrCat(c.reactor()), State(c), c.peer(), c.local(),
-                  HumanDuration(FromProto(c.age())), HumanDuration(FromProto(c.idle())),
+    table.AddRow({absl::StrCat(c.id()), absl::StrCat(c.reactor()), EnumText(c.state()), c.peer(),
+                  c.local(), HumanDuration(FromProto(c.age())), HumanDuration(FromProto(c.idle())),
                   HumanBytes(c.received_bytes()), HumanBytes(c.sent_bytes()),
                   HumanBytes(c.pending_bytes())});
   }
@@ -74,7 +71,7 @@ void PrintConnection(std::ostream& out, const admin::v1::GetConnectionResponse& 
   const Connection& c = response.connection();
   Facts facts = {{"Connection", absl::StrCat(c.id())},
                  {"Reactor", absl::StrCat(c.reactor())},
-                 {"State", State(c)},
+                 {"State", EnumText(c.state())},
                  {"Mode", c.mode()},
                  {"Peer", c.peer()},
                  {"Proxied by", c.proxied_by()},
@@ -99,10 +96,9 @@ std::string ConnectionEventHeader() {
 
 std::string ConnectionEventRow(const admin::v1::ConnectionEvent& event) {
   const Connection& c = event.connection();
-  const std::string kind =
-      HumanEnum(admin::v1::ConnectionEventKind_Name(event.kind()), "CONNECTION_EVENT_KIND_");
-  const std::string row = absl::StrFormat("%s  %-6s  %16d  %7d  %-21s  %s", TimeText(event.time()),
-                                          kind, c.id(), c.reactor(), c.peer(), c.local());
+  const std::string row =
+      absl::StrFormat("%s  %-6s  %16d  %7d  %-21s  %s", TimeText(event.time()),
+                      EnumText(event.kind()), c.id(), c.reactor(), c.peer(), c.local());
   if (event.kind() == admin::v1::CONNECTION_EVENT_KIND_OPENED) return row;
   const std::string fill(c.local().size() < 21 ? 21 - c.local().size() : 0, ' ');
   // HumanDuration may hold a µ, which is two bytes and one column.
@@ -110,7 +106,7 @@ std::string ConnectionEventRow(const admin::v1::ConnectionEvent& event) {
   const std::string indent(DisplayWidth(age) < 8 ? 8 - DisplayWidth(age) : 0, ' ');
   return absl::StrFormat("%s%s  %s%s  %8s  %8s  %s", row, fill, indent, age,
                          HumanBytes(c.received_bytes()), HumanBytes(c.sent_bytes()),
-                         HumanEnum(event.close_reason(), ""));
+                         WordsOf(event.close_reason()));
 }
 
 }  // namespace echogw::ctl

@@ -10,6 +10,7 @@
 #include "ctl/output/proto_document.h"
 #include "ctl/output/table.h"
 #include "ctl/output/units.h"
+#include "ctl/views/enum_text.h"
 
 namespace echogw::ctl {
 namespace {
@@ -80,14 +81,13 @@ std::string OperationProgress(const Operation& operation) {
 }
 
 void PrintOperation(std::ostream& out, const Operation& operation, bool colour) {
-  const std::string result =
-      HumanEnum(admin::v1::OperationResult_Name(operation.result()), "OPERATION_RESULT_");
   PrintFacts(
       out,
       {{"Operation", absl::StrCat(operation.id(), ": ", OperationTitle(operation),
                                   operation.dry_run() ? " (dry run, nothing was changed)" : "")},
-       {"Result", absl::StrCat(result, IsDone(operation) ? " after " : " for ",
-                               HumanDuration(FromProto(operation.elapsed())))},
+       {"Result",
+        absl::StrCat(EnumText(operation.result()), IsDone(operation) ? " after " : " for ",
+                     HumanDuration(FromProto(operation.elapsed())))},
        {"Message", operation.message()},
        {"Phase", IsDone(operation) ? "" : operation.phase()},
        {"Phases", Phases(operation)},

@@ -17,8 +17,4 @@ std::string RenderStatsRates(const admin::v1::GetStatsResponse* before,
                              const admin::v1::GetStatsResponse& now, const std::string& target,
                              bool colour);
 
-// "serving", "draining" and so on.
-std::string HumanState(admin::v1::GatewayState state);
-std::string HumanState(admin::v1::ReactorState state);
-
 }  // namespace echogw::ctl

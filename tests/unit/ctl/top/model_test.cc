@@ -47,8 +47,8 @@ TEST(TopModelTest, RatesAreForASecond) {
   EXPECT_DOUBLE_EQ(*row.rates->events_per_wakeup, 2);
   EXPECT_DOUBLE_EQ(*row.rates->busy, 0.25);
   EXPECT_EQ(row.connections, 200U);
-  EXPECT_EQ(row.queue, 3U);
-  EXPECT_EQ(row.queue_limit, 4096U);
+  EXPECT_EQ(row.listeners.queue, 3U);
+  EXPECT_EQ(row.listeners.queue_limit, 4096U);
   EXPECT_EQ(row.weight, 1U);
   // Nothing happened there.
   EXPECT_FALSE(model.rows()[2].rates->busy.has_value());
