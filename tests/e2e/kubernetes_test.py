@@ -5,6 +5,7 @@ another is looked up, and probes, settings, figures and the soak are tried on a 
 import glob
 import os
 import re
+import socket
 import unittest
 
 import yaml
@@ -13,6 +14,10 @@ from exporter import Scrape, get
 from harness import ECHOGW, ECHOGWCTL, ROOT, EndToEnd, read, run, wait_until
 
 FOLDER = os.path.join(ROOT, "deploy", "kubernetes")
+
+
+# A shell in a container finds echogwctl.
+PATH = os.path.dirname(ECHOGWCTL) + ":" + os.environ["PATH"]
 
 
 def load(*parts):
@@ -149,6 +154,24 @@ class Manifests(ManifestCase):
                 for g in kustomization("base")["configMapGenerator"]]
         self.check_all(documents + maps)
 
+    def test_a_drained_pod_does_not_block_a_node_drain(self):
+        budget = only(load("base"), "PodDisruptionBudget")["spec"]
+        self.assertEqual(budget["unhealthyPodEvictionPolicy"], "AlwaysAllow")
+
+    def test_probes_through_the_network_policy(self):
+        # The policy admits one namespace, to which the kubelet does not belong.
+        policy = only(load("base"), "NetworkPolicy")["spec"]
+        self.assertTrue(any("from" in rule and rule["ports"] == [{"port": "metrics"}]
+                            for rule in policy["ingress"]))
+        self.assertIn("kubelet", read(FOLDER, "base", "network-policy.yaml"))
+
+    def test_the_service_monitor_is_selected_by_kube_prometheus_stack(self):
+        patches = kustomization("examples", "load-balancer")["patches"]
+        monitors = [p for p in (yaml.safe_load(p["patch"]) for p in patches)
+                    if p["kind"] == "ServiceMonitor"]
+        self.assertEqual([m["metadata"]["labels"] for m in monitors],
+                         [{"release": "kube-prometheus-stack"}])
+
     def test_no_file_is_forgotten(self):
         for path in glob.glob(os.path.join(FOLDER, "*", "**", "kustomization.yaml"),
                               recursive=True):
@@ -202,9 +225,8 @@ class Fit(EndToEnd):
         if "httpGet" in probe:
             self.assertEqual(probe["httpGet"]["port"], "metrics")
             return get(gateway, probe["httpGet"]["path"])[0] == 200
-        command = probe["exec"]["command"]
-        self.assertEqual(command[0], "echogwctl")
-        done = run(ECHOGWCTL, *command[1:], env={"ECHOGW_TARGET": gateway.admin})
+        # The settings of the gateway are those of the probe.
+        done = run(*probe["exec"]["command"], env={"ECHOGW_ADMIN": gateway.admin, "PATH": PATH})
         self.assertIn(done.code, (0, 1), done)
         return done.code == 0
 
@@ -229,17 +251,21 @@ class Fit(EndToEnd):
         self.assertEqual({m["pods"]["metric"]["name"] for m in scaler["spec"]["metrics"]},
                          {rule["name"]["as"] for rule in rules})
 
-    def test_soak(self):
-        gateway = self.gateway()
+    def test_soak_waits_for_the_gateway(self):
         job = only(load("components", "soak"), "Job", "echogw-soak")["spec"]
-        command = job["template"]["spec"]["containers"][0]["command"]
+        *shell, command = job["template"]["spec"]["containers"][0]["command"]
         service = only(self.documents, "Service")
-        self.assertIn(f"echogw:{service['spec']['ports'][0]['port']}", command)
-        self.assertGreater(job["activeDeadlineSeconds"],
-                           2 * seconds(command[command.index("--duration") + 1]))
-        command = [gateway.target if word == "echogw:7000" else word for word in command[1:]]
-        command[command.index("--duration") + 1] = "1s"
-        soak = self.process(ECHOGWCTL, *command)
+        endpoint = f"echogw:{service['spec']['ports'][0]['port']}"
+        duration = re.search(r"--duration (\S+)", command).group(1)
+        self.assertGreater(job["activeDeadlineSeconds"], 2 * seconds(duration))
+        with socket.socket() as reserved:
+            reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            reserved.bind(("127.0.0.1", 0))
+            target = f"127.0.0.1:{reserved.getsockname()[1]}"
+            command = command.replace(endpoint, target).replace(duration, "1s")
+            soak = self.process(*shell, command, env={"PATH": PATH})
+            soak.err.wait_for("cannot connect")
+            gateway = self.gateway("--allow-shared-port", "on", listen=(target,))
         self.ctl(gateway, "resize", "1", "--wait")
         self.assertEqual(soak.wait(60), 0, soak.out.text() + soak.err.text())
 

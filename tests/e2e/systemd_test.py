@@ -7,6 +7,7 @@ import re
 import tempfile
 import unittest
 
+from documents_test import blocks
 from harness import ECHOGW, EndToEnd, read, run
 
 # Of 10, in tenths: what systemd calls OK ends at 4.9.
@@ -63,11 +64,37 @@ class Units(EndToEnd):
         for setting in settings:
             self.assertIn(setting.split("=", 1)[0], result.out)
 
+    def test_a_late_address_is_waited_for_and_a_wrong_setting_is_not(self):
+        self.assertEqual(values(self.service, "StartLimitIntervalSec"), ["0"])
+        self.assertEqual(values(self.service, "Restart"), ["on-failure"])
+        final = {int(code) for code in values(self.service, "RestartPreventExitStatus")}
+        late = run(ECHOGW, "--listen", "192.0.2.77:7000", "--admin", "127.0.0.1:0",
+                   "--metrics", "off")
+        self.assertNotIn(late.code, final | {0}, late)
+        self.assertIn(run(ECHOGW, "--listen", "nonsense").code, final)
+
+    def test_drop_ins_of_the_readme(self):
+        """Keys that only root may read, and ports below 1024."""
+        drop_ins = [block for block in blocks("deploy/README.md") if "[Service]" in block]
+        self.assertEqual(len(drop_ins), 2)
+        keys, ports = drop_ins
+        self.assertEqual(values(self.service, "DynamicUser"), ["yes"])
+        credential = values(keys, "    LoadCredential")[0].split(":")[0]
+        self.assertIn(f"ECHOGW_TLS_KEY=%d/{credential}", values(keys, "    Environment"))
+        for key in ("CapabilityBoundingSet", "AmbientCapabilities"):
+            self.assertEqual(values(ports, "    " + key), ["CAP_NET_BIND_SERVICE"])
+        # In a user namespace of its own, a capability would not count on the host.
+        self.assertEqual(values(ports, "    PrivateUsers"), ["no"])
+        self.service += "\n".join(line.strip() for line in (keys + ports).splitlines())
+        result = self.analyze("verify", "echogw.service")
+        self.assertEqual((result.code, result.out + result.err), (0, ""))
+
     def test_sockets_can_be_shared_by_reactors(self):
         self.assertEqual(values(self.socket, "ReusePort"), ["yes"])
         streams = values(self.socket, "ListenStream")
         self.assertGreater(len(streams), 1)
-        self.assertEqual(len(set(streams)), 1)
+        # A port alone: systemd falls back to IPv4 on a host without IPv6.
+        self.assertEqual(set(streams), {"7000"})
         self.assertEqual(values(self.socket, "Service"), ["echogw.service"])
         self.assertEqual(values(self.service, "Type"), ["notify"])
 
