@@ -7,7 +7,7 @@
 #include <memory>
 #include <vector>
 
-#include "ctl/engine/endpoint.h"
+#include "ctl/engine/load_target.h"
 #include "ctl/engine/tls_client.h"
 
 namespace echogw::ctl::load {
@@ -23,7 +23,7 @@ enum class LoadMode {
 };
 
 struct LoadOptions {
-  Endpoint target;
+  LoadTarget target;
   // From SourceAddresses(); connections take them in turn.
   std::vector<sockaddr_in> sources;
   LoadMode mode = LoadMode::kStream;

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "ctl/engine/error_log.h"
-#include "ctl/engine/histogram.h"
+#include "ctl/engine/latency_histogram.h"
 
 namespace echogw::ctl::load {
 
@@ -29,8 +29,8 @@ struct LoadResult {
   // Latency of the messages that were sent, or due, after the warm-up. In a stream: from the time a
   // message was sent (with a rate: was due) to its last byte. In churn: from connect to the last
   // byte.
-  Histogram latency;
-  Histogram connect_latency;
+  LatencyHistogram latency;
+  LatencyHistogram connect_latency;
   ErrorLog errors;
   std::uint64_t slow_count = 0;
   std::vector<SlowConnection> slow;

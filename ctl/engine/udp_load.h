@@ -19,8 +19,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "ctl/engine/endpoint.h"
-#include "ctl/engine/histogram.h"
+#include "ctl/engine/latency_histogram.h"
+#include "ctl/engine/load_target.h"
 #include "ctl/engine/options.h"
 #include "ctl/engine/pattern.h"
 
@@ -31,7 +31,7 @@ struct UdpLoadOptions {
   static constexpr std::uint64_t kBytesMin = 8;
   static constexpr std::uint64_t kBytesMax = 65507;
 
-  Endpoint target;
+  LoadTarget target;
   std::vector<sockaddr_in> sources;  // sockets take them in turn
   std::size_t sockets = 1;
   std::uint64_t message_bytes = 64;
@@ -47,7 +47,7 @@ struct UdpLoadOptions {
 
 // Plain values: each thread fills one, and they are merged after the join.
 struct UdpLoadResult {
-  Histogram latency;  // of datagrams sent in the measured time
+  LatencyHistogram latency;  // of datagrams sent in the measured time
   std::uint64_t sent = 0;
   std::uint64_t answered = 0;  // in time and right
   std::uint64_t lost = 0;      // not answered in time

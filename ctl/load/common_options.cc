@@ -65,7 +65,7 @@ void CommonLoadOptions::AddTo(OptionSet& options) {
 
 absl::Status CommonLoadOptions::Prepare(std::uint64_t connections, LoadOptions* load) const {
   if (absl::Status status = RaiseFileLimit(connections); !status.ok()) return status;
-  const absl::StatusOr<Endpoint> target = ResolveEndpoint(where_, connect_timeout_);
+  const absl::StatusOr<LoadTarget> target = ResolveEndpoint(where_, connect_timeout_);
   if (!target.ok()) return target.status();
   auto sources = SourceAddresses(*target, source_addresses_);
   if (!sources.ok()) return sources.status();
@@ -97,7 +97,7 @@ absl::Status CommonLoadOptions::Prepare(std::uint64_t sockets, UdpLoadOptions* l
     return absl::InvalidArgumentError("--udp: a unix socket has no datagrams; write HOST:PORT");
   }
   if (absl::Status status = RaiseFileLimit(sockets); !status.ok()) return status;
-  const absl::StatusOr<Endpoint> target = ResolveUdpEndpoint(where_);
+  const absl::StatusOr<LoadTarget> target = ResolveUdpEndpoint(where_);
   if (!target.ok()) return target.status();
   auto sources = SourceAddresses(*target, source_addresses_);
   if (!sources.ok()) return sources.status();

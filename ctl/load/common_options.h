@@ -10,8 +10,8 @@
 #include "absl/status/status.h"
 #include "ctl/cli/command.h"
 #include "ctl/cli/option_set.h"
-#include "ctl/engine/endpoint.h"
 #include "ctl/engine/error_log.h"
+#include "ctl/engine/load_target.h"
 #include "ctl/engine/options.h"
 #include "ctl/engine/udp_load.h"
 

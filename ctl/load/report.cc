@@ -45,7 +45,7 @@ std::string KindAndErrno(ErrorKind kind, int error) {
 
 }  // namespace
 
-Document LatencyDocument(const Histogram& histogram) {
+Document LatencyDocument(const LatencyHistogram& histogram) {
   Document document = Document::Object();
   document.Set("count", histogram.count());
   document.Set("min_nanoseconds", histogram.min().count());
@@ -71,7 +71,7 @@ Table LatencyTable() {
   return Table(std::move(columns));
 }
 
-void AddLatencyRow(Table& table, const std::string& title, const Histogram& histogram) {
+void AddLatencyRow(Table& table, const std::string& title, const LatencyHistogram& histogram) {
   if (histogram.count() == 0) {
     table.AddRow({title, "0", "-", "-", "-", "-", "-", "-", "-"});
     return;

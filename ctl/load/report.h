@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "ctl/engine/error_log.h"
-#include "ctl/engine/histogram.h"
+#include "ctl/engine/latency_histogram.h"
 #include "ctl/engine/result.h"
 #include "ctl/output/document.h"
 #include "ctl/output/table.h"
@@ -16,11 +16,11 @@
 namespace echogw::ctl::load {
 
 // {count, min_nanoseconds, mean_nanoseconds, p50_nanoseconds ... max_nanoseconds}.
-[[nodiscard]] Document LatencyDocument(const Histogram& histogram);
+[[nodiscard]] Document LatencyDocument(const LatencyHistogram& histogram);
 
 // A table for AddLatencyRow: count, min, mean, p50, p90, p99, p99.9, max.
 [[nodiscard]] Table LatencyTable();
-void AddLatencyRow(Table& table, const std::string& title, const Histogram& histogram);
+void AddLatencyRow(Table& table, const std::string& title, const LatencyHistogram& histogram);
 
 // {total, kinds: [{kind, errno, count}], first: [{time, kind, errno, connection, ...}]}.
 [[nodiscard]] Document ErrorsDocument(const ErrorLog& errors);

@@ -18,7 +18,7 @@
 #include <thread>
 #include <vector>
 
-#include "ctl/engine/histogram.h"
+#include "ctl/engine/latency_histogram.h"
 #include "ctl/gateway/client.h"
 #include "echogw/admin/v1/admin.pb.h"
 
@@ -47,7 +47,7 @@ struct OperationTally {
   // The call itself was answered with an error.
   std::uint64_t refused = 0;
   // Of the succeeded ones, as the gateway says.
-  Histogram elapsed;
+  LatencyHistogram elapsed;
 };
 
 struct ControlRecord {

@@ -238,7 +238,7 @@ void PrintSoak(std::ostream& out, const SoakFindings& findings, bool colour) {
   const ErrorLog errors = findings.Errors();
   const double seconds = std::chrono::duration<double>(findings.elapsed).count();
   Facts facts = {
-      {"Endpoint", findings.endpoint},
+      {"LoadTarget", findings.endpoint},
       {"Ran", absl::StrFormat("%s%s: %s, %s, %d-byte messages", HumanDuration(findings.elapsed),
                               DescribeEnd(findings), Plural(findings.churn_clients, "churn client"),
                               Plural(findings.held_connections, "held connection"),

@@ -98,7 +98,7 @@ void AdminCaller::Call(grpc::ClientContext& call,
 }
 
 void AdminCaller::Call(grpc::ClientContext& call, const admin::v1::GetConnectionRequest& request) {
-  ConnectionDetail detail{request.id(), "", {}};
+  DetailPage detail{request.id(), "", {}};
   const grpc::Status status = admin_.GetConnection(&call, request, &detail.response);
   if (status.error_code() == grpc::StatusCode::NOT_FOUND) {
     detail.error = "the connection is closed";

@@ -32,7 +32,7 @@ struct ConnectionsPage {
   admin::v1::ListConnectionsResponse response;
 };
 
-struct ConnectionDetail {
+struct DetailPage {
   std::uint64_t id = 0;
   std::string error;
   admin::v1::GetConnectionResponse response;
@@ -53,6 +53,6 @@ struct ActionNews {
 
 // From the gateway to the view.
 using TopMessage = std::variant<admin::v1::GetStatsResponse, admin::v1::GetInfoResponse, FeedLost,
-                                ConnectionsPage, ConnectionDetail, EventsPage, ActionNews>;
+                                ConnectionsPage, DetailPage, EventsPage, ActionNews>;
 
 }  // namespace echogw::ctl::top

@@ -54,7 +54,7 @@ struct Prompt {
   TopRequest request;
 };
 
-struct StatusLine {
+struct FooterLine {
   ActionNews news;
   // Shown until then; for ever while it runs.
   std::optional<TopClock::time_point> until;
@@ -86,7 +86,7 @@ struct ConnectionsView {
   ListCursor cursor;
   // The details of one connection cover the list.
   std::optional<std::uint64_t> detail_id;
-  ConnectionDetail detail;
+  DetailPage detail;
   Loading detail_loading;
 };
 
@@ -121,7 +121,7 @@ struct TopState {
   ConnectionsView connections;
   EventsView events;
   std::optional<Prompt> prompt;
-  std::optional<StatusLine> status;
+  std::optional<FooterLine> status;
   // Rows of the list that is shown, as last drawn: what a page is.
   int page = 1;
 

@@ -108,7 +108,7 @@ void TopUi::Take(ConnectionsPage page, TimePoint now) {
   view.cursor.Move(0, view.response.connections_size());
 }
 
-void TopUi::Take(ConnectionDetail detail, TimePoint now) {
+void TopUi::Take(DetailPage detail, TimePoint now) {
   ConnectionsView& view = state_.connections;
   if (view.detail_id != detail.id) return;
   Answered(view.detail_loading, detail.error, now);
@@ -131,7 +131,7 @@ void TopUi::Take(EventsPage page, TimePoint now) {
 }
 
 void TopUi::Say(ActionNews::Tone tone, std::string text, TimePoint now) {
-  StatusLine line;
+  FooterLine line;
   line.news = {tone, std::move(text)};
   if (tone == ActionNews::Tone::kDone) line.until = now + kDoneShown;
   if (tone == ActionNews::Tone::kFailed) line.until = now + kFailedShown;

@@ -78,7 +78,7 @@ class TopUi {
 
   void Take(admin::v1::GetStatsResponse stats, TopClock::time_point now);
   void Take(ConnectionsPage page, TopClock::time_point now);
-  void Take(ConnectionDetail detail, TopClock::time_point now);
+  void Take(DetailPage detail, TopClock::time_point now);
   void Take(EventsPage page, TopClock::time_point now);
   void Say(ActionNews::Tone tone, std::string text, TopClock::time_point now);
   // The connection that is selected; null when there is none.

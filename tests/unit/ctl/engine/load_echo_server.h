@@ -9,7 +9,7 @@
 #include <string>
 #include <thread>
 
-#include "ctl/engine/endpoint.h"
+#include "ctl/engine/load_target.h"
 
 namespace echogw::ctl::load {
 
@@ -51,7 +51,7 @@ class LoadEchoServer {
   LoadEchoServer(const LoadEchoServer&) = delete;
   LoadEchoServer& operator=(const LoadEchoServer&) = delete;
 
-  [[nodiscard]] const Endpoint& endpoint() const { return endpoint_; }
+  [[nodiscard]] const LoadTarget& endpoint() const { return endpoint_; }
   // "127.0.0.1:PORT".
   [[nodiscard]] std::string address() const { return endpoint_.ToString(); }
   // Any time, from the test's thread.
@@ -80,7 +80,7 @@ class LoadEchoServer {
   [[nodiscard]] bool Flush(int fd, Peer& peer);
 
   const EchoScript script_;
-  Endpoint endpoint_;
+  LoadTarget endpoint_;
   int listener_ = -1;
   int wake_ = -1;
   bool paused_ = false;

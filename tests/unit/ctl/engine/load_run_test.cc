@@ -259,7 +259,7 @@ TEST(LoadRunTest, AMissingFinIsFound) {
 }
 
 TEST(LoadRunTest, RefusedConnectsAreNamedAndEndTheLoad) {
-  Endpoint dead;
+  LoadTarget dead;
   {
     const LoadEchoServer server;
     dead = server.endpoint();
@@ -281,7 +281,7 @@ TEST(LoadRunTest, RefusedConnectsAreNamedAndEndTheLoad) {
 TEST(LoadRunTest, AnUnansweredConnectTimesOut) {
   // A full accept queue: the kernel leaves further SYNs unanswered.
   const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  Endpoint endpoint;
+  LoadTarget endpoint;
   endpoint.length = sizeof(sockaddr_in);
   auto* address = reinterpret_cast<sockaddr_in*>(&endpoint.address);
   address->sin_family = AF_INET;

@@ -231,7 +231,7 @@ TEST_F(LoadSoakTest, NoEndpointIsExitCode3) {
   LoadCliResult run;
   {
     auto echo = std::make_unique<LoadEchoServer>();
-    const Endpoint dead = echo->endpoint();
+    const LoadTarget dead = echo->endpoint();
     echo.reset();
     run = RunLoadCli({"--target", gateway.target(), "soak", dead.ToString(), "-d", "10s"});
   }

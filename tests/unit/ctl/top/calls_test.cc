@@ -235,10 +235,10 @@ TEST_F(Calls, ConnectionsAndEvents) {
   admin::v1::GetConnectionRequest get;
   get.set_id(1000);
   caller.Send(get);
-  EXPECT_EQ(Next<ConnectionDetail>().response.tcp().state(), "ESTABLISHED");
+  EXPECT_EQ(Next<DetailPage>().response.tcp().state(), "ESTABLISHED");
   get.set_id(1);
   caller.Send(get);
-  EXPECT_EQ(Next<ConnectionDetail>().error, "the connection is closed");
+  EXPECT_EQ(Next<DetailPage>().error, "the connection is closed");
   caller.Send(admin::v1::ListEventsRequest());
   EXPECT_EQ(Next<EventsPage>().response.events_size(), 2);
   admin::v1::CloseConnectionsRequest close;

@@ -75,7 +75,7 @@ TEST(DrawTest, Connections) { EXPECT_EQ(WithConnections().Screen(), kConnections
 TEST(DrawTest, Detail) {
   UiDriver driver = WithConnections();
   driver.Type("\n");
-  ConnectionDetail detail;
+  DetailPage detail;
   detail.id = 1000;
   *detail.response.mutable_connection() = SampleConnections(1).connections(0);
   admin::v1::TcpInfo& tcp = *detail.response.mutable_tcp();

@@ -224,7 +224,7 @@ TEST_F(TopUiTest, DetailsOfAConnection) {
   ui().Receive(ConnectionsPage{request, "", SampleConnections(3)}, driver.now);
   driver.Type("\n");
   EXPECT_EQ(driver.Sent<GetConnectionRequest>().id(), 1000U);
-  ConnectionDetail detail;
+  DetailPage detail;
   detail.id = 999;
   detail.error = "of another one";
   ui().Receive(detail, driver.now);

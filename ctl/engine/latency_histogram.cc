@@ -1,4 +1,4 @@
-#include "ctl/engine/histogram.h"
+#include "ctl/engine/latency_histogram.h"
 
 #include <algorithm>
 #include <cmath>
@@ -13,7 +13,7 @@ std::chrono::nanoseconds Nanoseconds(std::uint64_t value) {
 
 }  // namespace
 
-void Histogram::Merge(const Histogram& other) {
+void LatencyHistogram::Merge(const LatencyHistogram& other) {
   for (std::size_t i = 0; i < kBuckets; ++i) counts_[i] += other.counts_[i];
   count_ += other.count_;
   sum_ += other.sum_;
@@ -21,22 +21,24 @@ void Histogram::Merge(const Histogram& other) {
   max_ = std::max(max_, other.max_);
 }
 
-std::chrono::nanoseconds Histogram::min() const { return Nanoseconds(count_ == 0 ? 0 : min_); }
+std::chrono::nanoseconds LatencyHistogram::min() const {
+  return Nanoseconds(count_ == 0 ? 0 : min_);
+}
 
-std::chrono::nanoseconds Histogram::max() const { return Nanoseconds(max_); }
+std::chrono::nanoseconds LatencyHistogram::max() const { return Nanoseconds(max_); }
 
-std::chrono::nanoseconds Histogram::Mean() const {
+std::chrono::nanoseconds LatencyHistogram::Mean() const {
   return Nanoseconds(count_ == 0 ? 0 : sum_ / count_);
 }
 
-std::uint64_t Histogram::MiddleOf(std::size_t bucket) {
+std::uint64_t LatencyHistogram::MiddleOf(std::size_t bucket) {
   if (bucket < 2 * kSubBuckets) return bucket;
   const std::size_t shift = bucket / kSubBuckets - 1;
   const std::uint64_t low = static_cast<std::uint64_t>(bucket - shift * kSubBuckets) << shift;
   return low + ((std::uint64_t{1} << shift) >> 1);
 }
 
-std::chrono::nanoseconds Histogram::Quantile(double fraction) const {
+std::chrono::nanoseconds LatencyHistogram::Quantile(double fraction) const {
   if (count_ == 0) return std::chrono::nanoseconds(0);
   if (fraction >= 1) return max();
   const double wanted = std::ceil(std::max(fraction, 0.0) * static_cast<double>(count_));

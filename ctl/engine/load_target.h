@@ -18,7 +18,7 @@
 namespace echogw::ctl::load {
 
 // One numeric address, IPv4 or IPv6, or the path of a unix socket. A value.
-struct Endpoint {
+struct LoadTarget {
   sockaddr_storage address{};
   socklen_t length = 0;
 
@@ -40,16 +40,16 @@ struct HostPort {
 // Looks the name up. A name with several addresses ("localhost") is tried in the resolver's order,
 // with one connection to each that is closed at once, and the first that answers within `timeout`
 // is taken; a single address is not tried. UNAVAILABLE when nothing is found or nobody answers.
-[[nodiscard]] absl::StatusOr<Endpoint> ResolveEndpoint(const HostPort& where,
-                                                       std::chrono::nanoseconds timeout);
+[[nodiscard]] absl::StatusOr<LoadTarget> ResolveEndpoint(const HostPort& where,
+                                                         std::chrono::nanoseconds timeout);
 
 // The same for datagrams, but that the first address is taken: there is nothing to connect to.
-[[nodiscard]] absl::StatusOr<Endpoint> ResolveUdpEndpoint(const HostPort& where);
+[[nodiscard]] absl::StatusOr<LoadTarget> ResolveUdpEndpoint(const HostPort& where);
 
 // `count` source addresses for connections to `target`: 127.0.0.1, 127.0.0.2 and on. Empty for a
 // count of 1, which leaves the choice to the kernel. INVALID_ARGUMENT for more when the target is
 // not in 127.0.0.0/8, because no other address of this machine can be assumed.
-[[nodiscard]] absl::StatusOr<std::vector<sockaddr_in>> SourceAddresses(const Endpoint& target,
+[[nodiscard]] absl::StatusOr<std::vector<sockaddr_in>> SourceAddresses(const LoadTarget& target,
                                                                        std::size_t count);
 
 // Raises the soft limit of open files to the hard one. RESOURCE_EXHAUSTED, with what to do, when

@@ -1,4 +1,4 @@
-#include "ctl/engine/endpoint.h"
+#include "ctl/engine/load_target.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -33,7 +33,7 @@ std::uint16_t PortOf(const sockaddr_storage& address) {
 }
 
 // 0, or the errno of a connect that is made and closed again.
-int TryConnect(const Endpoint& endpoint, std::chrono::nanoseconds timeout) {
+int TryConnect(const LoadTarget& endpoint, std::chrono::nanoseconds timeout) {
   const int fd = socket(endpoint.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
   if (fd < 0) return errno;
   int error = 0;
@@ -59,7 +59,7 @@ bool AllDigits(std::string_view text) {
 }
 
 // In the resolver's order; at least one.
-absl::StatusOr<std::vector<Endpoint>> LookUp(const HostPort& where, int type) {
+absl::StatusOr<std::vector<LoadTarget>> LookUp(const HostPort& where, int type) {
   addrinfo hints{};
   hints.ai_family = AF_UNSPEC;
   hints.ai_socktype = type;
@@ -70,9 +70,9 @@ absl::StatusOr<std::vector<Endpoint>> LookUp(const HostPort& where, int type) {
                                                "': ", gai_strerror(result), "; check the name"));
   }
   const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owner(found, &freeaddrinfo);
-  std::vector<Endpoint> out;
+  std::vector<LoadTarget> out;
   for (const addrinfo* entry = found; entry != nullptr; entry = entry->ai_next) {
-    Endpoint endpoint;
+    LoadTarget endpoint;
     std::memcpy(&endpoint.address, entry->ai_addr, entry->ai_addrlen);
     endpoint.length = entry->ai_addrlen;
     out.push_back(endpoint);
@@ -82,7 +82,7 @@ absl::StatusOr<std::vector<Endpoint>> LookUp(const HostPort& where, int type) {
 
 }  // namespace
 
-std::string Endpoint::ToString() const {
+std::string LoadTarget::ToString() const {
   if (family() == AF_UNIX) {
     return absl::StrCat("unix:", reinterpret_cast<const sockaddr_un*>(&address)->sun_path);
   }
@@ -127,9 +127,10 @@ absl::StatusOr<HostPort> ParseHostPort(std::string_view text) {
   return HostPort{.host = std::string(host), .port = std::string(port)};
 }
 
-absl::StatusOr<Endpoint> ResolveEndpoint(const HostPort& where, std::chrono::nanoseconds timeout) {
+absl::StatusOr<LoadTarget> ResolveEndpoint(const HostPort& where,
+                                           std::chrono::nanoseconds timeout) {
   if (!where.unix_path.empty()) {
-    Endpoint endpoint;
+    LoadTarget endpoint;
     auto* address = reinterpret_cast<sockaddr_un*>(&endpoint.address);
     address->sun_family = AF_UNIX;
     std::memcpy(address->sun_path, where.unix_path.c_str(), where.unix_path.size() + 1);
@@ -140,7 +141,7 @@ absl::StatusOr<Endpoint> ResolveEndpoint(const HostPort& where, std::chrono::nan
   if (!found.ok()) return found.status();
   if (found->size() == 1) return found->front();
   int error = 0;
-  for (const Endpoint& endpoint : *found) {
+  for (const LoadTarget& endpoint : *found) {
     error = TryConnect(endpoint, timeout);
     if (error == 0) return endpoint;
   }
@@ -149,13 +150,13 @@ absl::StatusOr<Endpoint> ResolveEndpoint(const HostPort& where, std::chrono::nan
                                              ", the last one with: ", std::strerror(error)));
 }
 
-absl::StatusOr<Endpoint> ResolveUdpEndpoint(const HostPort& where) {
+absl::StatusOr<LoadTarget> ResolveUdpEndpoint(const HostPort& where) {
   auto found = LookUp(where, SOCK_DGRAM);
   if (!found.ok()) return found.status();
   return found->front();
 }
 
-absl::StatusOr<std::vector<sockaddr_in>> SourceAddresses(const Endpoint& target,
+absl::StatusOr<std::vector<sockaddr_in>> SourceAddresses(const LoadTarget& target,
                                                          std::size_t count) {
   std::vector<sockaddr_in> sources;
   if (count <= 1) return sources;

@@ -1,4 +1,4 @@
-// Histogram: counts of durations in log-linear buckets of a fixed array.
+// LatencyHistogram: counts of durations in log-linear buckets of a fixed array.
 //
 // Values below 256 ns are exact; above, each power of two is split into 128 buckets, and a bucket
 // answers with its middle, so that a percentile is off by at most 1/256 of itself. Durations over
@@ -14,7 +14,7 @@
 
 namespace echogw::ctl::load {
 
-class Histogram {
+class LatencyHistogram {
  public:
   static constexpr std::chrono::nanoseconds kHighest = std::chrono::seconds(100);
 
@@ -29,7 +29,7 @@ class Histogram {
     if (value > max_) max_ = value;
   }
 
-  void Merge(const Histogram& other);
+  void Merge(const LatencyHistogram& other);
 
   [[nodiscard]] std::uint64_t count() const { return count_; }
   // All of these are 0 when nothing was counted.

@@ -1,5 +1,5 @@
 // Goal: addresses are read and found as documented, and refused with a sentence otherwise.
-#include "ctl/engine/endpoint.h"
+#include "ctl/engine/load_target.h"
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>

@@ -1,6 +1,6 @@
 // Goal: percentiles are within 1 % of the exact ones over the whole range, and merging is the same
 // as counting in one place. Method: seeded random durations against a sorted vector.
-#include "ctl/engine/histogram.h"
+#include "ctl/engine/latency_histogram.h"
 
 #include <gtest/gtest.h>
 
@@ -36,7 +36,7 @@ nanoseconds ExactQuantile(const std::vector<nanoseconds>& sorted, double fractio
 TEST(LoadHistogramTest, EveryQuantileIsWithinOnePercent) {
   for (std::uint32_t seed = 1; seed <= 20; ++seed) {
     std::vector<nanoseconds> values = RandomDurations(seed, 5000);
-    Histogram histogram;
+    LatencyHistogram histogram;
     for (const nanoseconds value : values) histogram.Record(value);
     std::sort(values.begin(), values.end());
     for (const double fraction : kFractions) {
@@ -53,7 +53,7 @@ TEST(LoadHistogramTest, EveryQuantileIsWithinOnePercent) {
 
 TEST(LoadHistogramTest, OneValueIsExactEverywhere) {
   for (std::int64_t value = 1; value < 100'000'000'000; value = value * 3 + 1) {
-    Histogram histogram;
+    LatencyHistogram histogram;
     histogram.Record(nanoseconds(value));
     for (const double fraction : kFractions) {
       EXPECT_EQ(histogram.Quantile(fraction), nanoseconds(value));
@@ -63,7 +63,7 @@ TEST(LoadHistogramTest, OneValueIsExactEverywhere) {
 }
 
 TEST(LoadHistogramTest, EmptyGivesZeros) {
-  const Histogram histogram;
+  const LatencyHistogram histogram;
   EXPECT_EQ(histogram.count(), 0u);
   EXPECT_EQ(histogram.min(), nanoseconds(0));
   EXPECT_EQ(histogram.max(), nanoseconds(0));
@@ -72,7 +72,7 @@ TEST(LoadHistogramTest, EmptyGivesZeros) {
 }
 
 TEST(LoadHistogramTest, OutOfRangeIsCountedAtTheEnds) {
-  Histogram histogram;
+  LatencyHistogram histogram;
   histogram.Record(nanoseconds(-5));
   histogram.Record(std::chrono::hours(1));
   EXPECT_EQ(histogram.count(), 2u);
@@ -84,14 +84,14 @@ TEST(LoadHistogramTest, OutOfRangeIsCountedAtTheEnds) {
 
 TEST(LoadHistogramTest, MergeIsTheSameAsOne) {
   const std::vector<nanoseconds> values = RandomDurations(7, 9000);
-  Histogram whole;
-  Histogram parts[3];
+  LatencyHistogram whole;
+  LatencyHistogram parts[3];
   for (std::size_t i = 0; i < values.size(); ++i) {
     whole.Record(values[i]);
     parts[i % 3].Record(values[i]);
   }
-  Histogram merged;
-  for (const Histogram& part : parts) merged.Merge(part);
+  LatencyHistogram merged;
+  for (const LatencyHistogram& part : parts) merged.Merge(part);
   EXPECT_EQ(merged.count(), whole.count());
   EXPECT_EQ(merged.min(), whole.min());
   EXPECT_EQ(merged.max(), whole.max());
@@ -102,9 +102,9 @@ TEST(LoadHistogramTest, MergeIsTheSameAsOne) {
 }
 
 TEST(LoadHistogramTest, MergeOfAnEmptyOneChangesNothing) {
-  Histogram histogram;
+  LatencyHistogram histogram;
   histogram.Record(nanoseconds(1000));
-  histogram.Merge(Histogram{});
+  histogram.Merge(LatencyHistogram{});
   EXPECT_EQ(histogram.count(), 1u);
   EXPECT_EQ(histogram.min(), nanoseconds(1000));
 }
