@@ -54,7 +54,7 @@ void StatsFeed::Run() {
 
 bool StatsFeed::Stream(grpc::ClientContext& call, std::string& reason) {
   // A channel that has failed goes on answering with the old error for seconds; a new one tries.
-  Client client(client_.target(), client_.timeout());
+  Client client(client_.target(), client_.timeout(), client_.access());
   Client::Admin& admin = client.admin();
   Watchdog watchdog(interval_ + client_.timeout(), [&call] { call.TryCancel(); });
   admin::v1::WatchStatsRequest request;

@@ -105,6 +105,14 @@ TEST_F(Calls, FeedBringsSnapshotsAndInfo) {
   EXPECT_EQ(gateway_->requests().watch_stats[0].interval().nanos(), 20'000'000);
 }
 
+TEST_F(Calls, FeedShowsTheTokenOfTheCommandLine) {
+  Start();
+  gateway_->token = "operatoroperatoroperator";
+  Client client(gateway_->target(), seconds(5), Access{.token = gateway_->token});
+  StatsFeed feed(client, inbox_, milliseconds(20));
+  EXPECT_EQ(Next<admin::v1::GetStatsResponse>().reactors_size(), SampleStats().reactors_size());
+}
+
 TEST_F(Calls, FeedComesBackAfterARestart) {
   Start();
   StatsFeed feed(*client_, inbox_, milliseconds(20));

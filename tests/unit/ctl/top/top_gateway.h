@@ -16,6 +16,8 @@ class TopGateway : public FakeGateway {
     info = SampleInfo();
   }
 
+  // If not empty, WatchStats refuses a caller without this bearer token. Set before the call.
+  std::string token;
   // What lists answer; without them the calls are not known. Set before the call.
   bool knows_lists = true;
   admin::v1::ListConnectionsResponse listed = SampleConnections(40);
@@ -25,6 +27,15 @@ class TopGateway : public FakeGateway {
     return closed_;
   }
 
+  grpc::Status WatchStats(grpc::ServerContext* call, const admin::v1::WatchStatsRequest* request,
+                          grpc::ServerWriter<admin::v1::WatchStatsResponse>* writer) override {
+    const auto shown = call->client_metadata().find("authorization");
+    if (!token.empty() &&
+        (shown == call->client_metadata().end() || shown->second != "Bearer " + token)) {
+      return {grpc::StatusCode::UNAUTHENTICATED, "no token"};
+    }
+    return FakeGateway::WatchStats(call, request, writer);
+  }
   grpc::Status ListConnections(grpc::ServerContext*, const admin::v1::ListConnectionsRequest*,
                                admin::v1::ListConnectionsResponse* response) override {
     *response = listed;
