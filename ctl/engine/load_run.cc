@@ -1,10 +1,6 @@
 #include "ctl/engine/load_run.h"
 
-#include <system_error>
 #include <utility>
-
-#include "absl/strings/str_cat.h"
-#include "ctl/engine/thread_share.h"
 
 namespace echogw::ctl::load {
 
@@ -13,7 +9,7 @@ LoadRun::LoadRun(LoadOptions options)
 
 LoadRun::~LoadRun() {
   Stop();
-  Join();
+  threads_.Join();
 }
 
 absl::StatusOr<std::unique_ptr<LoadRun>> LoadRun::Start(LoadOptions options) {
@@ -24,53 +20,27 @@ absl::StatusOr<std::unique_ptr<LoadRun>> LoadRun::Start(LoadOptions options) {
   }
   if (absl::Status status = CheckCpus(options.cpus); !status.ok()) return status;
   std::unique_ptr<LoadRun> run(new LoadRun(std::move(options)));
-  run->MakeThreads();
-  for (const auto& part : run->parts_) {
-    if (absl::Status status = part->Open(); !status.ok()) return status;
-  }
   if (absl::Status status = run->StartThreads(); !status.ok()) return status;
   return run;
 }
 
-void LoadRun::MakeThreads() {
+absl::Status LoadRun::StartThreads() {
   LoadShare share;
   for (std::size_t i = 0; i < options_.threads; ++i) {
     share.count = PartOf(options_.connections, i, options_.threads);
     if (options_.messages > 0) share.messages = PartOf(options_.messages, i, options_.threads);
     parts_.push_back(std::make_unique<LoadThread>(options_, pattern_, share, gate_, stop_));
+    if (absl::Status status = parts_.back()->Open(); !status.ok()) return status;
     share.first += share.count;
   }
-}
-
-absl::Status LoadRun::StartThreads() {
-  for (std::size_t i = 0; i < parts_.size(); ++i) {
-    const int cpu = options_.cpus.empty() ? -1 : options_.cpus[i % options_.cpus.size()];
-    {
-      const std::lock_guard lock(mutex_);
-      ++running_;
-    }
-    try {
-      threads_.emplace_back([this, cpu, part = parts_[i].get()] {
-        if (cpu >= 0) PinThisThread(cpu);
-        part->Run();
-        const std::lock_guard lock(mutex_);
-        --running_;
-        ended_.notify_all();
-      });
-    } catch (const std::system_error& error) {
-      // Those that run would wait at the gate for ever.
-      Stop();
-      gate_.Abandon(parts_.size() - i);
-      return absl::ResourceExhaustedError(
-          absl::StrCat("cannot start a client thread: ", error.what(), "; use fewer --threads"));
-    }
+  absl::Status status =
+      threads_.Start(parts_.size(), options_.cpus, [this](std::size_t i) { parts_[i]->Run(); });
+  if (!status.ok()) {
+    // The others would wait at the gate for ever.
+    Stop();
+    gate_.Abandon(parts_.size() - threads_.started());
   }
-  return absl::OkStatus();
-}
-
-bool LoadRun::WaitDone(std::chrono::nanoseconds timeout) {
-  std::unique_lock lock(mutex_);
-  return ended_.wait_for(lock, timeout, [this] { return running_ == 0; });
+  return status;
 }
 
 LoadRun::Snapshot LoadRun::Progress() const {
@@ -86,16 +56,10 @@ LoadRun::Snapshot LoadRun::Progress() const {
 }
 
 LoadResult LoadRun::Finish() {
-  Join();
+  threads_.Join();
   LoadResult result = parts_.front()->TakeResult();
   for (std::size_t i = 1; i < parts_.size(); ++i) result.Merge(parts_[i]->TakeResult());
   return result;
-}
-
-void LoadRun::Join() {
-  for (std::thread& thread : threads_) {
-    if (thread.joinable()) thread.join();
-  }
 }
 
 }  // namespace echogw::ctl::load

@@ -4,11 +4,8 @@
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <cstdint>
 #include <memory>
-#include <mutex>
-#include <thread>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -16,7 +13,7 @@
 #include "ctl/engine/options.h"
 #include "ctl/engine/pattern.h"
 #include "ctl/engine/result.h"
-#include "ctl/engine/start_gate.h"
+#include "ctl/engine/thread_group.h"
 
 namespace echogw::ctl::load {
 
@@ -44,7 +41,9 @@ class LoadRun {
     return gate_.WaitOpen(timeout);
   }
   // Waits for the end of the load; false when `timeout` passed first.
-  [[nodiscard]] bool WaitDone(std::chrono::nanoseconds timeout);
+  [[nodiscard]] bool WaitDone(std::chrono::nanoseconds timeout) {
+    return threads_.WaitDone(timeout);
+  }
   // Ends the load early: no new messages, the answers under way are still collected.
   void Stop() { stop_.store(true, std::memory_order_relaxed); }
   // Any time; not a consistent cut.
@@ -54,9 +53,7 @@ class LoadRun {
 
  private:
   explicit LoadRun(LoadOptions options);
-  void MakeThreads();
   [[nodiscard]] absl::Status StartThreads();
-  void Join();
 
   const LoadOptions options_;
   const Pattern pattern_;
@@ -64,12 +61,8 @@ class LoadRun {
   // Set by Stop(), read by every thread of the load once a turn; hands nothing over.
   std::atomic<bool> stop_{false};
   std::vector<std::unique_ptr<LoadThread>> parts_;
-  std::vector<std::thread> threads_;
-
-  std::mutex mutex_;
-  std::condition_variable ended_;
-  // Threads that have not ended. Under mutex_.
-  std::size_t running_ = 0;
+  // Last, so that its threads end first.
+  ThreadGroup threads_;
 };
 
 }  // namespace echogw::ctl::load

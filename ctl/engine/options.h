@@ -15,6 +15,11 @@ namespace echogw::ctl::load {
 using LoadClock = std::chrono::steady_clock;
 using LoadTime = LoadClock::time_point;
 
+// `wait` after `time`, or LoadTime::max() if that is beyond the range of the clock.
+[[nodiscard]] inline LoadTime Later(LoadTime time, std::chrono::nanoseconds wait) {
+  return wait < LoadTime::max() - time ? time + wait : LoadTime::max();
+}
+
 enum class LoadMode {
   // Every connection stays open and carries message after message.
   kStream,

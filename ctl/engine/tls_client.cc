@@ -69,17 +69,17 @@ TlsClient::TlsClient(const TlsSettings& settings, int fd) : ssl_(SSL_new(setting
 
 TlsClient::~TlsClient() { SSL_free(ssl_); }
 
-TlsClient::Shake TlsClient::Handshake() {
+TlsClient::Progress TlsClient::Handshake() {
   if (ssl_ == nullptr) {
     error_ = "no memory";
-    return Shake::kFailed;
+    return Progress::kFailed;
   }
   ERR_clear_error();
   const int result = SSL_do_handshake(ssl_);
-  if (result == 1) return Shake::kDone;
-  if (Explain(result) < 0 && errno == EAGAIN) return Shake::kGoOn;
+  if (result == 1) return Progress::kDone;
+  if (Explain(result) < 0 && errno == EAGAIN) return Progress::kPending;
   if (error_.empty()) error_ = "the endpoint closed the connection; does it speak TLS?";
-  return Shake::kFailed;
+  return Progress::kFailed;
 }
 
 ssize_t TlsClient::Receive(void* into, std::size_t size) {

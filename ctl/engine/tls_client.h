@@ -35,7 +35,7 @@ class TlsSettings {
 
 class TlsClient {
  public:
-  enum class Shake { kDone, kGoOn, kFailed };
+  enum class Progress { kDone, kPending, kFailed };
 
   // `fd` is connected and does not block; it stays the caller's.
   TlsClient(const TlsSettings& settings, int fd);
@@ -43,7 +43,7 @@ class TlsClient {
   TlsClient& operator=(const TlsClient&) = delete;
   ~TlsClient();
 
-  [[nodiscard]] Shake Handshake();
+  [[nodiscard]] Progress Handshake();
   // As recv(2) and send(2), errno included; EPROTO when TLS itself fails. What is sent again after
   // EAGAIN must be the same bytes, at least as many.
   [[nodiscard]] ssize_t Receive(void* into, std::size_t size);

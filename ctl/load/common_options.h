@@ -13,7 +13,7 @@
 #include "ctl/engine/error_log.h"
 #include "ctl/engine/load_target.h"
 #include "ctl/engine/options.h"
-#include "ctl/engine/udp_load.h"
+#include "ctl/engine/udp_options.h"
 
 namespace echogw::ctl::load {
 
