@@ -17,6 +17,8 @@ using State = LoadConnection::State;
 constexpr std::size_t kConnectingMax = 256;
 // Connects begun in one turn: in a larger batch, the ones looked at last would seem slow.
 constexpr std::size_t kConnectsPerTurn = 8;
+// Messages of a rate sent in one turn: a client that is behind still sees its end and its answers.
+constexpr std::size_t kSendsPerTurn = 1024;
 // How soon Stop() is seen when nothing happens, and how often timeouts are looked for.
 constexpr nanoseconds kCheckEvery = std::chrono::milliseconds(100);
 
@@ -80,6 +82,7 @@ void LoadThread::Turn() {
   if (traffic_) {
     window_.Update(now);
     if (!window_.closed() && IsOver(now)) {
+      SendDue(std::min(now, window_.last()));
       BeginStop(now);
       return;
     }
@@ -109,6 +112,7 @@ void LoadThread::BeginStop(LoadTime now) {
   window_.Close(now);
   drain_until_ = Later(now, options_.stall_timeout);
   driver_.result().interrupted = stopped();
+  driver_.result().unsent = schedule_.Overdue(std::min(now, window_.last()));
 }
 
 // Answers that did not come are errors, unless they are still coming and there were too many to
@@ -158,7 +162,9 @@ void LoadThread::StartConnects(LoadTime now) {
 
 void LoadThread::SendDue(LoadTime now) {
   if (!traffic_ || churn() || !schedule_.has_rate()) return;
-  while (const auto index = schedule_.TakeDue(now)) {
+  for (std::size_t i = 0; i < kSendsPerTurn; ++i) {
+    const auto index = schedule_.TakeDue(now);
+    if (!index) return;
     LoadConnection& connection = slots_[*index % slots_.size()];
     if (connection.state == State::kOpen) driver_.AddDue(connection, now);
   }

@@ -19,6 +19,7 @@ void LoadResult::Merge(const LoadResult& other) {
   verified_bytes += other.verified_bytes;
   wrong_bytes += other.wrong_bytes;
   alive_at_end += other.alive_at_end;
+  unsent += other.unsent;
   unfinished += other.unfinished;
   // The same for all threads that measured anything.
   measured_from = std::max(measured_from, other.measured_from);

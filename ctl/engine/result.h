@@ -45,8 +45,9 @@ struct LoadResult {
   // Connections that stood at the end, and had every answer, before they were closed.
   std::uint64_t alive_at_end = 0;
 
-  // Messages that were due or under way, but neither answered nor given up, when the wait for the
-  // last answers ended: the endpoint is slower than the rate asked for.
+  // Messages (in churn: connections) that were due and not sent when the load ended, and those sent
+  // that were neither answered nor failed when the wait for the last answers ended.
+  std::uint64_t unsent = 0;
   std::uint64_t unfinished = 0;
 
   // Of the measured time only, which starts after the warm-up and ends with the load, before

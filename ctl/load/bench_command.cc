@@ -230,11 +230,11 @@ class BenchCommand : public Command {
                           100 * CpuShare(result), threads_, threads_ == 1 ? "" : "s")},
          {"Verified", absl::StrCat(HumanBytes(result.verified_bytes), ", ", result.wrong_bytes,
                                    " wrong bytes")},
-         {"Unfinished", result.unfinished == 0
+         {"Unfinished", result.unsent + result.unfinished == 0
                             ? ""
-                            : absl::StrCat(result.unfinished,
-                                           " messages were still due: the endpoint is slower than "
-                                           "the rate asked for")},
+                            : absl::StrCat(result.unsent + result.unfinished,
+                                           " messages were due and not completed: the rate is more "
+                                           "than endpoint or client can carry")},
          {"Errors", absl::StrCat(result.errors.total())}});
     PrintErrors(context.out, result.errors);
     context.out << '\n';
@@ -269,7 +269,7 @@ class BenchCommand : public Command {
                              {"client_cpu_share", CpuShare(result)},
                              {"verified_bytes", result.verified_bytes},
                              {"wrong_bytes", result.wrong_bytes},
-                             {"unfinished", result.unfinished},
+                             {"unfinished", result.unsent + result.unfinished},
                              {"latency", LatencyDocument(result.latency)},
                              {"connect_latency", LatencyDocument(result.connect_latency)},
                              {"errors", ErrorsDocument(result.errors)}});

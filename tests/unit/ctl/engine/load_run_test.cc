@@ -349,6 +349,51 @@ TEST(LoadRunTest, ChurnAtARateCountsFromTheIntendedTime) {
   EXPECT_GE(result.latency.max(), milliseconds(195));
 }
 
+TEST(LoadRunTest, ARateBeyondTheClientEndsOnTimeAndCountsWhatWasDue) {
+  for (const LoadMode mode : {LoadMode::kStream, LoadMode::kChurn}) {
+    for (const double rate : {1e7, 1e12}) {
+      const LoadEchoServer server;
+      LoadOptions options = OptionsFor(server);
+      options.mode = mode;
+      options.connections = 1;
+      options.rate = rate;
+      options.depth = 1000;
+      options.messages = 0;
+      options.duration = milliseconds(200);
+      options.stall_timeout = milliseconds(500);
+      auto run = LoadRun::Start(options);
+      ASSERT_TRUE(run.ok());
+      ASSERT_TRUE((*run)->WaitDone(seconds(20)));
+      const LoadResult result = (*run)->Finish();
+      EXPECT_LT(result.measured, seconds(2));
+      const double due = rate * std::chrono::duration<double>(result.measured).count();
+      const double left = due - static_cast<double>(result.messages);
+      const auto not_done = static_cast<double>(result.unsent + result.unfinished);
+      EXPECT_GT(not_done, 0.5 * left);
+      EXPECT_LE(not_done, due);
+    }
+  }
+}
+
+TEST(LoadRunTest, AStopEndsARateThatIsFarBehindOrFarAhead) {
+  for (const double rate : {1e12, 1e-10}) {
+    const LoadEchoServer server;
+    LoadOptions options = OptionsFor(server);
+    options.rate = rate;
+    options.depth = 1000;
+    options.messages = 0;
+    // Longer than the clock lasts.
+    options.duration = std::chrono::nanoseconds::max();
+    options.stall_timeout = milliseconds(500);
+    auto run = LoadRun::Start(options);
+    ASSERT_TRUE(run.ok());
+    EXPECT_FALSE((*run)->WaitDone(milliseconds(100)));
+    (*run)->Stop();
+    ASSERT_TRUE((*run)->WaitDone(seconds(20)));
+    EXPECT_TRUE((*run)->Finish().interrupted);
+  }
+}
+
 TEST(LoadRunTest, SlowConnectionsAreWrittenDown) {
   const LoadEchoServer server({.fault = EchoFault::kPause, .at = 0, .pause = milliseconds(60)});
   LoadOptions options = OptionsFor(server);
