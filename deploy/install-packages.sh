@@ -1,11 +1,10 @@
 #!/bin/sh
-# Installs the packages of the given sets of packages.txt that this Debian machine lacks.
+# Installs missing packages of the given sets of packages.txt on a Debian machine.
 # Usage: install-packages.sh SET...     (sets: build runtime test image bench)
-# Nothing is asked of apt when nothing is missing, so it costs little to call it every time.
+# apt is only called if a package is missing.
 #
-# A package may bring a service (prometheus does). What is installed here is for tests that start
-# their own copy, so a new service is neither started nor enabled; one that was there before is
-# left as it is.
+# Some packages include a service, such as prometheus. The tests start their own copy, so a service
+# installed here is neither started nor enabled. An existing service is left as it is.
 set -eu
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
@@ -19,7 +18,7 @@ for set in "$@"; do
 done
 
 if ! command -v dpkg-query >/dev/null 2>&1; then
-  echo "$0: needs a Debian system; on another one install the like of:$wanted" >&2
+  echo "$0: requires Debian; on another system install the equivalents of:$wanted" >&2
   exit 1
 fi
 missing=
@@ -34,12 +33,12 @@ if [ "$(id -u)" -eq 0 ]; then
 elif command -v sudo >/dev/null 2>&1; then
   as_root=sudo
 else
-  echo "$0: missing packages, and neither root nor sudo to install them:$missing" >&2
+  echo "$0: root or sudo is required to install:$missing" >&2
   exit 1
 fi
 echo "Installing:$missing" >&2
 
-# Debian asks this file before it starts a service. An administrator's own one is respected.
+# Debian runs this file before it starts a service. An existing one is kept.
 policy=/usr/sbin/policy-rc.d
 made_policy=no
 log=$(mktemp)

@@ -1,14 +1,14 @@
 #!/bin/bash
-# Builds the gateway and runs it, from nothing: installs missing packages, builds build/release/,
-# starts the gateway, sends a message through it, and shows its statistics.
+# Installs missing packages, builds build/release/, starts the gateway, sends a message through it and
+# shows its statistics.
 #
 # Usage: deploy/run.sh [--once] [GATEWAY OPTION...]
 #   --once     stop after the demonstration instead of serving until Ctrl-C
-#   others     go to the gateway, as in: deploy/run.sh --listen 127.0.0.1:9000 --reactors 4
-#              (ECHOGW_LISTEN, ECHOGW_ADMIN, ECHOGW_METRICS and the like work as well)
+#   others     passed to the gateway: deploy/run.sh --listen 127.0.0.1:9000 --reactors 4
+#              (settings such as ECHOGW_LISTEN in the environment also apply)
 #
-# Ctrl-C, or SIGTERM to this script, stops the gateway with grace; a second one stops it at once.
-# Exit code: the gateway's, or 1 when something before it or the demonstration failed.
+# Ctrl-C, or SIGTERM to this script, drains the gateway; a second one stops it at once.
+# Exit code: that of the gateway, or 1 if the setup or the demonstration failed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -37,7 +37,7 @@ build() {
   say "Building (the first time takes a few minutes)"
   local launcher=()
   if command -v ccache >/dev/null; then launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache); fi
-  # Without the tests, which need more packages; a tree that has them keeps them.
+  # The tests need more packages. A build directory that includes them keeps them.
   if [ ! -e build/release/build.ninja ]; then
     mkdir -p build
     cmake --preset release -DECHOGW_BUILD_TESTS=OFF "${launcher[@]}" >build/release.log 2>&1 || {
@@ -48,7 +48,7 @@ build() {
   cmake --build --preset release --target echogw echogwctl || die "the build failed; see above"
 }
 
-# uses_default_port <gateway option>...: whether nothing but the defaults says where to listen.
+# uses_default_port <gateway option>...: whether no option or variable sets the listen address.
 uses_default_port() {
   local option
   for option in "$@"; do
@@ -57,10 +57,10 @@ uses_default_port() {
   [ -z "${ECHOGW_LISTEN:-}${ECHOGW_CONFIG:-}" ]
 }
 
-# The gateway would say so as well, but only after a build of some minutes.
+# The gateway reports this too, but only after a build of some minutes.
 refuse_taken_port() {
   if (exec 3<>"/dev/tcp/127.0.0.1/$DEFAULT_PORT") 2>/dev/null; then
-    die "port $DEFAULT_PORT is taken; choose others, as in:
+    die "port $DEFAULT_PORT is in use; choose other ports:
   deploy/run.sh --listen 127.0.0.1:0 --admin 127.0.0.1:0 --metrics 127.0.0.1:0"
   fi
 }
@@ -70,11 +70,11 @@ signals=0
 stop_gateway() {
   [ -n "$gateway" ] || exit 130
   signals=$((signals + 1))
-  if [ "$signals" -eq 1 ]; then echo "Stopping; once more stops at once"; fi
+  if [ "$signals" -eq 1 ]; then echo "Draining; press Ctrl-C again to stop at once"; fi
   kill -TERM "$gateway" 2>/dev/null || true
 }
 
-# Waits for the gateway's end, through any number of signals to this script; sets `code`.
+# Waits until the gateway exits, through any number of signals to this script; sets `code`.
 code=0
 wait_gateway() {
   code=0
@@ -91,8 +91,8 @@ admin=
 metrics=
 start() {
   say "Starting build/release/echogw $*"
-  # In a session of its own, so that Ctrl-C reaches it once, through this script; and it ends with
-  # this script, whatever ends that.
+  # In its own session, so that Ctrl-C reaches it only through this script. It also ends if this
+  # script is killed.
   exec 3< <(exec setsid setpriv --pdeathsig TERM build/release/echogw "$@")
   gateway=$!
   local line ready=no deadline=$((SECONDS + START_SECONDS))
@@ -114,13 +114,13 @@ start() {
   if [ $ready = no ]; then
     kill -TERM "$gateway" 2>/dev/null || true
     wait_gateway
-    if [ $code -eq 2 ]; then die "the gateway does not take these options; see its line above"; fi
-    die "the gateway did not start (exit code $code); see its line above. If a port is taken:
+    if [ $code -eq 2 ]; then die "the gateway rejected the options; see the error above"; fi
+    die "the gateway did not start (exit code $code); see the error above. If a port is in use:
   deploy/run.sh --listen 127.0.0.1:0 --admin 127.0.0.1:0 --metrics 127.0.0.1:0"
   fi
 }
 
-# An address to connect to, for an address that was listened on.
+# The address to connect to, for a listen address.
 reachable() {
   case $1 in
     0.0.0.0:*) echo "127.0.0.1:${1##*:}" ;;
@@ -142,7 +142,7 @@ demonstrate() {
   IFS= read -r -t 5 reply <&4 || true
   exec 4>&-
   echo "Got back '$reply'"
-  # Upper case is what --transform upper gives.
+  # Upper case with --transform upper.
   [ "$reply" = "$message" ] || [ "$reply" = "${message^^}" ] || return 1
   say "build/release/echogwctl --target $admin stats"
   build/release/echogwctl --target "$admin" stats
@@ -151,7 +151,7 @@ demonstrate() {
 hints() {
   local address
   address=$(reachable "$listen")
-  say "The gateway runs (process $gateway). In another terminal:"
+  say "The gateway is running (PID $gateway). In another terminal:"
   cat <<END
   build/release/echogwctl --target $admin stats --watch 1s
   build/release/echogwctl --target $admin reactors
@@ -178,5 +178,5 @@ else
   hints
 fi
 wait_gateway
-if [ $shown -ne 0 ]; then die "the message did not come back as it was sent, or stats failed"; fi
+if [ $shown -ne 0 ]; then die "the message was not echoed, or stats failed"; fi
 exit $code
