@@ -11,7 +11,8 @@ namespace echogw {
 
 absl::StatusOr<std::unique_ptr<Reactor>> Reactor::Create(const ReactorOptions& options,
                                                          const ReactorDeps& deps) {
-  auto poller = Poller::Create(options.poller, {deps.io, deps.counters, options.buffer_bytes});
+  auto poller =
+      Poller::Create(options.poller, {deps.io, deps.counters, options.buffer_bytes, deps.budget});
   if (!poller.ok()) return poller.status();
   if (const int error = (*poller)->Add(deps.mailbox.event_fd(), kMailToken, EPOLLIN, false);
       error != 0) {
@@ -27,12 +28,13 @@ Reactor::Reactor(const ReactorOptions& options, const ReactorDeps& deps,
       deps_(deps),
       poller_(std::move(poller)),
       edge_(poller_->edge_triggered()),
-      io_(poller_->socket_io() != nullptr ? *poller_->socket_io() : deps.io),
+      engine_(poller_->engine()),
+      io_(engine_ != nullptr ? *engine_ : deps.io),
       scratch_(options.buffer_bytes),
       echo_{io_, pool_, deps.counters, scratch_, options.turn_bytes, options.transform},
       events_(options.events_max),
       spin_(options.spin.count()),
-      time_(deps.counters, deps.clock, poller_->works_in_wait()) {}
+      time_(deps.counters, deps.clock, engine_ != nullptr) {}
 
 Reactor::~Reactor() = default;
 
@@ -151,8 +153,8 @@ void Reactor::Dispatch(const epoll_event& event) {
 void Reactor::OnConnection(Connection& c, Token token, std::uint32_t events) {
   // A short read does not mean that nothing is left: the end follows, or bytes behind urgent data.
   constexpr std::uint32_t kMoreFollows = EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI;
-  if ((events & kEventAhead) != 0) [[unlikely]]
-    HoldAhead(c, echo_);
+  if ((events & kEventPrefetched) != 0) [[unlikely]]
+    HoldPrefetched(c, *engine_, echo_);
   const bool blocked = c.has_pending();
   // While the client takes nothing, nothing is read: what arrives waits in the kernel.
   if (blocked && (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) == 0) return;
@@ -175,7 +177,7 @@ void Reactor::Settle(Connection& c, Token token, EchoResult result) {
   switch (result.outcome) {
     case EchoOutcome::kIdle:
       if (c.closing && !c.fin_sent) [[unlikely]] {
-        if (io_.Flush(c.fd)) {
+        if (engine_ == nullptr || engine_->Flush(c.fd)) {
           io_.ShutdownWrite(c.fd);
           c.fin_sent = true;
         }

@@ -38,6 +38,7 @@
 #include "reactor/net/udp_socket.h"
 #include "reactor/options.h"
 #include "reactor/poll/poller.h"
+#include "reactor/poll/prefetch_engine.h"
 #include "reactor/poll/spinning_wait.h"
 #include "reactor/services/echo.h"
 #include "reactor/services/tls_context.h"
@@ -59,6 +60,8 @@ struct ReactorDeps {
   LogSink& log;
   // Of the addresses with TLS; null if there is none.
   TlsContext* tls = nullptr;
+  // For an engine that prefetches connections; null: none are.
+  DescriptorBudget* budget = nullptr;
 };
 
 class Reactor {
@@ -218,7 +221,8 @@ class Reactor {
   const ReactorDeps deps_;
   const std::unique_ptr<Poller> poller_ ECHOGW_OF(loop_);
   const bool edge_;
-  SocketIo& io_;  // the poller's own, if it is an engine; else what the reactor was given
+  PrefetchEngine* const engine_;  // the poller, if it is one; else null
+  SocketIo& io_;                  // the engine, if there is one
 
   std::vector<std::byte> scratch_ ECHOGW_OF(loop_);
   BufferPool pool_ ECHOGW_OF(loop_);

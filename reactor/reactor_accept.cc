@@ -162,8 +162,8 @@ void Reactor::ResumeAccepting() {
 bool Reactor::WatchListener(std::uint32_t index) {
   WatchedListener& w = listeners_[index];
   // Under a rate clients wait in the kernel's queue.
-  const bool ahead = !w.listener.datagrams && !w.listener.inherited && limits_.accept_rate == 0;
-  const std::uint32_t interest = EPOLLIN | (ahead ? kInterestAhead : 0U);
+  const bool prefetch = !w.listener.datagrams && !w.listener.inherited && limits_.accept_rate == 0;
+  const std::uint32_t interest = EPOLLIN | (prefetch ? kInterestPrefetch : 0U);
   w.watched = poller_->Add(w.listener.fd, Token{index, 0}.Pack(), interest, false) == 0;
   return w.watched;
 }
@@ -172,9 +172,10 @@ void Reactor::UnwatchListener(WatchedListener& w) {
   if (!w.watched) return;
   w.watched = false;
   poller_->Remove(w.listener.fd);
-  // What the poller accepted is ours, whoever has the listener next.
+  if (engine_ == nullptr) return;
+  // What the engine accepted stays here, whoever gets the listener next.
   const Listener listener = w.listener;
-  for (int fd; (fd = io_.TakeAccepted(listener.fd)) >= 0;) Admit(fd, listener);
+  for (int fd; (fd = engine_->TakeAccepted(listener.fd)) >= 0;) Admit(fd, listener);
 }
 
 void Reactor::AddListener(const Listener& listener) {

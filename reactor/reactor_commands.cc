@@ -80,7 +80,7 @@ bool Reactor::MayMove(const Connection& c) const {
 MovedConnection Reactor::Detach(Connection& c, Token token) {
   if (!c.unwatched) poller_->Remove(c.fd);
   timers_.Cancel(token.index);
-  if (poller_->socket_io() != nullptr) HoldAhead(c, echo_);
+  if (engine_ != nullptr) HoldPrefetched(c, *engine_, echo_);
   deps_.counters.pending_bytes.Subtract(c.pending_bytes());
   auto extra = table_.TakeCold(token.index);
   MovedConnection out(c, std::move(extra));
@@ -203,7 +203,7 @@ void Reactor::Do(CloseConnections& command) {
 void Reactor::BeginCloseOf(Connection& c, Token token) {
   if (c.closing) return;
   c.closing = true;
-  io_.CatchUp(c.fd);
+  if (engine_ != nullptr) engine_->CatchUp(c.fd);
   if (!c.has_pending()) Settle(c, token, TurnOf(c, token, true, 0));
 }
 

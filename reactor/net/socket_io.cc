@@ -1,6 +1,5 @@
 #include "reactor/net/socket_io.h"
 
-#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -54,27 +53,15 @@ IoResult KernelSocketIo::Write(int fd, std::span<const std::byte> from) noexcept
   }
 }
 
-bool KernelSocketIo::HasRoom(int any_open) const noexcept {
-  const int lowest = ::fcntl(any_open, F_DUPFD_CLOEXEC, 0);
-  if (lowest < 0) return errno != EMFILE;  // accept says what is wrong
-  ::close(lowest);
-  return lowest < ceiling_;
-}
-
 AcceptResult KernelSocketIo::Accept(int listener) noexcept {
-  if (at_ceiling_.load(std::memory_order_relaxed)) [[unlikely]] {
-    if (!HasRoom(listener)) return -EMFILE;
-    at_ceiling_.store(false, std::memory_order_relaxed);
-  }
+  if (budget_ != nullptr && !budget_->HasRoom(listener)) [[unlikely]]
+    return -EMFILE;
   for (;;) {
     const int fd = ::accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd >= ceiling_) [[unlikely]]
-      at_ceiling_.store(true, std::memory_order_relaxed);
-    if (fd >= 0) {
-      NoteDescriptor(fd);
-      return fd;
-    }
-    if (errno != EINTR) return -errno;
+    if (fd < 0 && errno == EINTR) continue;
+    if (fd < 0) return -errno;
+    if (budget_ != nullptr) budget_->Note(fd);
+    return fd;
   }
 }
 

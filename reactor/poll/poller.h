@@ -16,6 +16,8 @@
 
 namespace echogw {
 
+class DescriptorBudget;
+class PrefetchEngine;
 class SocketIo;
 struct Counters;
 
@@ -24,20 +26,20 @@ struct Counters;
 inline constexpr std::uint32_t kInterestRead = EPOLLIN | EPOLLPRI | EPOLLRDHUP;
 inline constexpr std::uint32_t kInterestWrite = EPOLLOUT;
 
-// Of an engine that works ahead of the reactor: it holds bytes of a connection whose client takes
-// no more, and the reactor is to take them (SocketIo::TakeAhead). Bit of a message type that no
-// socket reports (epoll_ctl(2)).
-inline constexpr std::uint32_t kEventAhead = EPOLLMSG;
+// An engine holds bytes of a connection whose client takes no more; the reactor takes them over
+// (PrefetchEngine::TakePrefetched). A bit that no socket reports (epoll_ctl(2)).
+inline constexpr std::uint32_t kEventPrefetched = EPOLLMSG;
 
-// Beside EPOLLIN, of a listener: an engine may accept ahead of the reactor
-// (SocketIo::TakeAccepted). To the others it means nothing.
-inline constexpr std::uint32_t kInterestAhead = EPOLLMSG;
+// For a listener, beside EPOLLIN: an engine may accept before it is asked
+// (PrefetchEngine::TakeAccepted). Other pollers ignore it.
+inline constexpr std::uint32_t kInterestPrefetch = EPOLLMSG;
 
-// What an engine works with; the others need nothing.
+// Used by an engine only.
 struct PollerDeps {
   SocketIo& io;  // the calls that it does not make itself
   Counters& counters;
   std::size_t buffer_bytes;
+  DescriptorBudget* budget = nullptr;  // null: connections are not prefetched
 };
 
 class Poller {
@@ -55,11 +57,9 @@ class Poller {
   // and needs no change of interest when reading stops.
   [[nodiscard]] virtual bool edge_triggered() const noexcept = 0;
 
-  // The calls of its connections, if this is an engine that makes them itself; else null.
-  [[nodiscard]] virtual SocketIo* socket_io() noexcept { return nullptr; }
-
-  // True: a wait is also work, because the engine moves bytes inside it.
-  [[nodiscard]] virtual bool works_in_wait() const noexcept { return false; }
+  // The calls of its connections, if this is an engine that makes them itself; else null. A wait of
+  // an engine is also work: it moves bytes.
+  [[nodiscard]] virtual PrefetchEngine* engine() noexcept { return nullptr; }
 
   // Watches `fd`; every event carries `token`. Returns 0 or an errno; ERANGE means that this
   // mechanism cannot watch a descriptor with so large a number. `edge` asks for edge triggering

@@ -132,18 +132,17 @@ EchoResult EchoTurn(Connection& c, bool to_the_end, const EchoContext& context) 
   }
 }
 
-void HoldAhead(Connection& c, const EchoContext& context) {
-  for (Ahead ahead = context.io.TakeAhead(c.fd); !ahead.bytes.empty();
-       ahead = context.io.TakeAhead(c.fd)) {
+void HoldPrefetched(Connection& c, PrefetchEngine& engine, const EchoContext& context) {
+  for (Prefetched held; !(held = engine.TakePrefetched(c.fd)).bytes.empty();) {
     if (c.fin_sent) continue;  // as DiscardTurn does
-    if (ahead.unsent) {
-      c.sent_bytes -= ahead.bytes.size();
+    if (held.unsent) {
+      c.sent_bytes -= held.bytes.size();
       context.counters.partial_writes.Add(1);
     } else {
-      CountRead(c, context, ahead.bytes.size());
-      if (context.transform == Transform::kUpper) UpperCase(ahead.bytes);
+      CountRead(c, context, held.bytes.size());
+      if (context.transform == Transform::kUpper) UpperCase(held.bytes);
     }
-    Hold(c, context, ahead.bytes);
+    Hold(c, context, held.bytes);
   }
 }
 

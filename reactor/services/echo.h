@@ -11,6 +11,7 @@
 #include "reactor/connection/connection.h"
 #include "reactor/net/socket_io.h"
 #include "reactor/options.h"
+#include "reactor/poll/prefetch_engine.h"
 #include "reactor/stats/counters.h"
 
 namespace echogw {
@@ -63,9 +64,9 @@ void CountWrite(Connection& c, const EchoContext& context, std::size_t bytes);
 [[nodiscard]] EchoResult WriteOrHold(Connection& c, const EchoContext& context,
                                      std::span<const std::byte> bytes);
 
-// Takes what an engine holds for a connection, all of it, behind what is pending: what its client
-// did not take, and what was received behind that.
-void HoldAhead(Connection& c, const EchoContext& context);
+// Takes over everything an engine holds for a connection, behind what is pending: what its client
+// did not take, then what was received since.
+void HoldPrefetched(Connection& c, PrefetchEngine& engine, const EchoContext& context);
 
 // Frees the pending block, if there is one, and what it holds.
 void DropPending(Connection& c, const EchoContext& context);

@@ -19,7 +19,7 @@ class LoopTime {
  public:
   static constexpr Nanos kSampleEvery = kNanosPerMilli;
 
-  // `works_in_wait`: see Poller::works_in_wait.
+  // `works_in_wait`: the poller is an engine, which moves bytes in its wait.
   LoopTime(Counters& counters, Clock& clock, bool works_in_wait)
       : counters_(counters), clock_(clock), works_in_wait_(works_in_wait) {}
 

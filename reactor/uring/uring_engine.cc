@@ -45,17 +45,18 @@ absl::Status UringEngine::Available() {
 UringEngine::UringEngine(const PollerDeps& deps, std::unique_ptr<Uring> ring,
                          std::unique_ptr<UringBuffers> buffers)
     : io_(deps.io),
+      budget_(ring->accepts_reliably() ? deps.budget : nullptr),
       counters_(deps.counters),
       ring_(std::move(ring)),
       buffers_(std::move(buffers)),
       receive_max_(static_cast<std::uint32_t>(deps.buffer_bytes)),
       buffer_(buffers_->count()) {
   sends_.reserve(kEntries);
-  if (ring_->accepts_reliably()) io_.BeginAhead();
+  if (budget_ != nullptr) budget_->AddEngine();
 }
 
 UringEngine::~UringEngine() {
-  if (ring_->accepts_reliably()) io_.EndAhead();
+  if (budget_ != nullptr) budget_->RemoveEngine();
 }
 
 // ---- descriptors ----
@@ -123,8 +124,8 @@ int UringEngine::Add(int fd, std::uint64_t token, std::uint32_t interest, bool e
   Watch& w = Take(fd, token);
   w.connection = edge;
   if (!edge) {
-    w.interest = static_cast<std::uint16_t>(interest & ~kInterestAhead);
-    if ((interest & kInterestAhead) != 0 && ring_->accepts_reliably()) {
+    w.interest = static_cast<std::uint16_t>(interest & ~kInterestPrefetch);
+    if ((interest & kInterestPrefetch) != 0 && budget_ != nullptr) {
       if (accepted_free_.empty()) {
         accepted_free_.push_back(static_cast<std::uint16_t>(accepted_.size()));
         accepted_.emplace_back();
@@ -156,7 +157,7 @@ int UringEngine::SetInterest(int fd, std::uint64_t token, std::uint32_t interest
   }
   // What a connection waits for follows from what became of its sends.
   w->token = token;
-  if (!w->blocked) w->events &= kEventAhead;
+  if (!w->blocked) w->events &= kEventPrefetched;
   if (w->blocked) return 0;
   if ((interest & kInterestRead) != 0 && w->first != kNone) Announce(*w, EPOLLIN);
   if ((interest & kInterestWrite) != 0) Announce(*w, EPOLLOUT);
@@ -211,7 +212,7 @@ void UringEngine::Closing(int fd) noexcept {
 void UringEngine::Block(Watch& w) {
   w.blocked = true;
   Ask(w, kWantPollOut | kWantNoReceive);
-  if (w.unsent != kNone || w.first != kNone) Announce(w, kEventAhead);
+  if (w.unsent != kNone || w.first != kNone) Announce(w, kEventPrefetched);
 }
 
 // ---- buffers ----
@@ -247,7 +248,7 @@ std::span<std::byte> UringEngine::Lend(Watch& w) noexcept {
   return BytesOf(lent_);
 }
 
-Ahead UringEngine::TakeAhead(int fd) noexcept {
+Prefetched UringEngine::TakePrefetched(int fd) noexcept {
   ReturnLent();
   Watch* w = Find(fd);
   if (w == nullptr) return {};

@@ -7,13 +7,13 @@
 //   kernel ──receive──> buffer ──Read: lent──> reactor ──Write: queued──> Wait: sent ──> kernel
 //
 // A send never waits inside the kernel: when the call returns it is done, or its client takes no
-// more. Then the connection is blocked: receiving ends, and the reactor is told (kEventAhead) to
-// take what the engine holds for it, so that a client that does not read occupies no buffer of the
-// ring. What comes after that is sent and read by plain calls until nothing is left.
+// more. Then the connection is blocked: receiving ends, and the reactor is told (kEventPrefetched)
+// to take what the engine holds for it, so that a client that does not read occupies no buffer of
+// the ring. What comes after that is sent and read by plain calls until nothing is left.
 //
-// A listener is accepted from ahead (kInterestAhead) where the kernel does that reliably and while
-// descriptors are plenty (SocketIo::MayAcceptAhead). A Close goes out with the next call; a Reset
-// at once.
+// A listener is accepted from ahead (kInterestPrefetch) where the kernel does that reliably and
+// while descriptors are plenty (DescriptorBudget). A Close goes out with the next call; a Reset at
+// once.
 //
 // Made on any thread, then belongs to the first thread that calls Wait. Failures of a connection
 // are told by the next Read or Write.
@@ -27,14 +27,14 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "reactor/net/socket_io.h"
 #include "reactor/poll/poller.h"
+#include "reactor/poll/prefetch_engine.h"
 #include "reactor/stats/counters.h"
 #include "reactor/uring/ring.h"
 
 namespace echogw {
 
-class UringEngine final : public Poller, public SocketIo {
+class UringEngine final : public Poller, public PrefetchEngine {
  public:
   // Errors: see Uring::Create.
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<Poller>> Create(const PollerDeps& deps);
@@ -44,8 +44,7 @@ class UringEngine final : public Poller, public SocketIo {
 
   // Poller
   [[nodiscard]] bool edge_triggered() const noexcept override { return true; }
-  [[nodiscard]] SocketIo* socket_io() noexcept override { return this; }
-  [[nodiscard]] bool works_in_wait() const noexcept override { return true; }
+  [[nodiscard]] PrefetchEngine* engine() noexcept override { return this; }
   // With `edge` a connection, else any descriptor.
   [[nodiscard]] int Add(int fd, std::uint64_t token, std::uint32_t interest,
                         bool edge) noexcept override;
@@ -55,7 +54,7 @@ class UringEngine final : public Poller, public SocketIo {
   void Closing(int fd) noexcept override;
   [[nodiscard]] std::size_t Wait(std::span<epoll_event> events, Nanos timeout) noexcept override;
 
-  // SocketIo
+  // PrefetchEngine
   [[nodiscard]] IoResult Read(int fd, std::span<std::byte>& buffer) noexcept override;
   [[nodiscard]] IoResult Write(int fd, std::span<const std::byte> from) noexcept override;
   [[nodiscard]] AcceptResult Accept(int listener) noexcept override;
@@ -63,7 +62,7 @@ class UringEngine final : public Poller, public SocketIo {
   // With the next wait.
   void Close(int fd) noexcept override;
   void Reset(int fd) noexcept override { io_.Reset(fd); }
-  [[nodiscard]] Ahead TakeAhead(int fd) noexcept override;
+  [[nodiscard]] Prefetched TakePrefetched(int fd) noexcept override;
   [[nodiscard]] AcceptResult TakeAccepted(int listener) noexcept override;
   void CatchUp(int fd) noexcept override;
   [[nodiscard]] bool Flush(int fd) noexcept override;
@@ -104,7 +103,7 @@ class UringEngine final : public Poller, public SocketIo {
     bool blocked : 1 = false;        // the client takes no more: polled until it does
     bool ended : 1 = false;          // the peer sent FIN
     bool broken : 1 = false;         // a send failed: what was received is of no use
-    bool removed : 1 = false;        // kept for TakeAhead and TakeAccepted alone
+    bool removed : 1 = false;        // kept for TakePrefetched and TakeAccepted alone
     bool accepting : 1 = false;      // the kernel accepts, until it says that it ended
     std::uint16_t accepted = kNone;  // of a listener that is accepted from ahead: of accepted_
   };
@@ -176,6 +175,7 @@ class UringEngine final : public Poller, public SocketIo {
   static constexpr std::uint32_t kChunk = 256;
 
   SocketIo& io_;
+  DescriptorBudget* const budget_;  // null: no connection is prefetched
   Counters& counters_;
   const std::unique_ptr<Uring> ring_;
   const std::unique_ptr<UringBuffers> buffers_;
@@ -200,7 +200,7 @@ class UringEngine final : public Poller, public SocketIo {
   std::uint64_t sends_bytes_ = 0;
   std::vector<Buffer> buffer_;       // by id
   std::uint32_t buffers_taken_ = 0;  // that the kernel cannot receive into
-  // What the last Read or TakeAhead handed out and no Write has taken.
+  // What the last Read or TakePrefetched handed out and no Write has taken.
   int lent_fd_ = -1;
   std::uint16_t lent_ = kNone;
 };

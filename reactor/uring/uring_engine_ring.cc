@@ -82,7 +82,7 @@ void UringEngine::QueueCancel(Op op, Watch& w) noexcept {
 
 // Of what is no connection; a listener is accepted from where that is asked for and has room.
 void UringEngine::QueuePoll(Watch& w) noexcept {
-  if (w.accepted != kNone && io_.MayAcceptAhead()) {
+  if (w.accepted != kNone && budget_->MayPrefetch()) {
     io_uring_sqe& sqe = NextEntry(Op::kAccept, IORING_OP_ACCEPT, w);
     sqe.ioprio = IORING_ACCEPT_MULTISHOT;
     sqe.accept_flags = SOCK_NONBLOCK | SOCK_CLOEXEC;
@@ -181,7 +181,7 @@ void UringEngine::SettleSends() noexcept {
 
 std::size_t UringEngine::Wait(std::span<epoll_event> events, Nanos timeout) noexcept {
   ReturnLent();
-  if (accepting_ > 0 && !io_.MayAcceptAhead()) [[unlikely]]
+  if (accepting_ > 0 && !budget_->MayPrefetch()) [[unlikely]]
     StopAccepting();
   QueueWork();
   Enter(ready_.empty() && work_.empty() ? timeout : 0);
@@ -202,7 +202,7 @@ std::size_t UringEngine::Emit(std::span<epoll_event> events) noexcept {
     const bool held = w.first != kNone || w.unsent != kNone;
     // What was announced may have been taken in the meantime.
     if (mask == EPOLLIN && w.connection && !held && !w.ended && w.error == 0) continue;
-    if (mask == kEventAhead && !held) continue;
+    if (mask == kEventPrefetched && !held) continue;
     events[n].data.u64 = w.token;
     events[n].events = mask;
     ++n;
@@ -258,7 +258,7 @@ void UringEngine::AskAgain(Watch& w, std::uint8_t want, int result) noexcept {
 void UringEngine::OnAccepted(Watch& w, const io_uring_cqe& cqe) noexcept {
   if (cqe.res >= 0) [[likely]] {
     AcceptedOf(w).fds.push_back(cqe.res);
-    io_.AcceptedAhead(cqe.res);
+    budget_->Note(cqe.res);
     w.error = 0;  // of before
     Announce(w, EPOLLIN);
   }
@@ -279,7 +279,7 @@ void UringEngine::OnReceived(Watch& w, const io_uring_cqe& cqe) noexcept {
       buffer_[id] = {.begin = 0, .end = static_cast<std::uint32_t>(cqe.res), .next = kNone};
       (w.first == kNone ? w.first : buffer_[w.last].next) = id;
       w.last = id;
-      Announce(w, w.blocked ? kEventAhead : static_cast<std::uint32_t>(EPOLLIN));
+      Announce(w, w.blocked ? kEventPrefetched : static_cast<std::uint32_t>(EPOLLIN));
     } else {
       GiveBack(id);
     }

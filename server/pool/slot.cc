@@ -24,7 +24,7 @@ bool SameAddress(const ListenAddress& a, const ListenAddress& b) {
 SlotSet::SlotSet(const PoolOptions& options, LogSink& log)
     : options_(options),
       log_(log),
-      io_(options.descriptor_ceiling),
+      budget_(options.descriptor_ceiling),
       addresses_(options.listen),
       udp_addresses_(options.listen_udp),
       limits_(options.reactor.limits) {}
@@ -165,7 +165,7 @@ absl::Status SlotSet::Start(std::uint32_t slot) {
     options.limits = limits_;
   }
   auto reactor = Reactor::Create(options, {s.counters, *s.mailbox, reports_, s.events, limiter_,
-                                           io_, clock_, log_, options_.tls});
+                                           io_, clock_, log_, options_.tls, &budget_});
   absl::Status status = reactor.status();
   if (status.ok()) {
     s.reactor = std::move(*reactor);

@@ -191,7 +191,8 @@ class SlotSet {
 
   const PoolOptions options_;
   LogSink& log_;
-  KernelSocketIo io_;
+  DescriptorBudget budget_;
+  KernelSocketIo io_{&budget_};
   ConnectionLimiter limiter_;
   SystemClock clock_;
   Reports reports_;

@@ -16,8 +16,9 @@ class HookedSocketIo final : public SocketIo {
   std::function<std::optional<IoResult>(int fd, std::span<const std::byte> from)> on_write;
   // Given what the kernel answered; returns what the reactor sees.
   std::function<AcceptResult(AcceptResult)> on_accept;
-  // An engine accepts without a call here until it gets such a descriptor or a higher one.
-  int accept_ahead_below = 0;
+
+  // A budget is told of the connections that Accept opens, but does not limit them.
+  explicit HookedSocketIo(DescriptorBudget* budget = nullptr) : budget_(budget) {}
 
   [[nodiscard]] IoResult Read(int fd, std::span<std::byte>& buffer) noexcept override {
     if (on_read) {
@@ -33,12 +34,8 @@ class HookedSocketIo final : public SocketIo {
   }
   [[nodiscard]] AcceptResult Accept(int listener) noexcept override {
     const AcceptResult result = kernel_.Accept(listener);
-    if (result >= 0) last_accepted_ = result;
+    if (result >= 0 && budget_ != nullptr) budget_->Note(result);
     return on_accept ? on_accept(result) : result;
-  }
-  void AcceptedAhead(int fd) noexcept override { last_accepted_ = fd; }
-  [[nodiscard]] bool MayAcceptAhead() const noexcept override {
-    return last_accepted_ < accept_ahead_below;
   }
   void ShutdownWrite(int fd) noexcept override { kernel_.ShutdownWrite(fd); }
   void Close(int fd) noexcept override { kernel_.Close(fd); }
@@ -46,7 +43,7 @@ class HookedSocketIo final : public SocketIo {
 
  private:
   KernelSocketIo kernel_;
-  int last_accepted_ = 0;
+  DescriptorBudget* const budget_;
 };
 
 }  // namespace echogw

@@ -36,7 +36,8 @@ TestReactor::TestReactor(const TestReactorOptions& options) : id_(options.reacto
                          .io = options.io != nullptr ? *options.io : kernel_io_,
                          .clock = options.clock != nullptr ? *options.clock : system_clock_,
                          .log = options.log != nullptr ? *options.log : log_,
-                         .tls = options.tls};
+                         .tls = options.tls,
+                         .budget = options.io != nullptr ? options.budget : &own_budget_};
   auto reactor = Reactor::Create(options.reactor, deps);
   EXPECT_TRUE(reactor.ok()) << reactor.status();
   CHECK(reactor.ok());

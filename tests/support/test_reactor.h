@@ -32,6 +32,8 @@ struct TestReactorOptions {
   ListenOptions listen;
   // Null: the kernel's, the machine's, one that records warnings.
   SocketIo* io = nullptr;
+  // With an `io`; without one it has its own.
+  DescriptorBudget* budget = nullptr;
   Clock* clock = nullptr;
   TlsContext* tls = nullptr;
   LogSink* log = nullptr;
@@ -90,7 +92,8 @@ class TestReactor {
 
  private:
   SystemClock system_clock_;
-  KernelSocketIo kernel_io_;
+  DescriptorBudget own_budget_;
+  KernelSocketIo kernel_io_{&own_budget_};
   RecordingLog log_;
   Counters counters_;
   Reports reports_;

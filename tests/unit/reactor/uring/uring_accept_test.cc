@@ -1,4 +1,4 @@
-// Goal: the io_uring engine accepts ahead of the reactor and yet loses no client, whatever comes in
+// Goal: the io_uring engine prefetches connections and yet loses no client, whatever comes in
 // between: a listener that is handed over, a limit, a shortage of descriptors, the end. Method:
 // reactors on loopback, stepped, over sockets that tell when the reactor accepts by itself.
 #include <fcntl.h>
@@ -32,8 +32,15 @@ class UringAcceptTest : public DescriptorTest {
     if (const absl::Status status = UringEngine::Available(); !status.ok()) {
       GTEST_SKIP() << status.message();
     }
-    io_.accept_ahead_below = INT_MAX;
-    io_.on_accept = [this](AcceptResult result) {
+    SetPrefetchBelow(INT_MAX);
+  }
+
+  // Connections are prefetched until one of them gets such a descriptor or a higher one.
+  void SetPrefetchBelow(int fd) {
+    constexpr int kBurst = 1;
+    budget_ = std::make_unique<DescriptorBudget>(fd == INT_MAX ? fd : fd + kBurst, kBurst);
+    io_ = std::make_unique<HookedSocketIo>(budget_.get());
+    io_->on_accept = [this](AcceptResult result) {
       if (result >= 0) ++accepted_by_call_;
       return result;
     };
@@ -43,7 +50,8 @@ class UringAcceptTest : public DescriptorTest {
     TestReactorOptions options;
     options.reactor.poller = PollerKind::kIoUring;
     options.reactor.id = id;
-    options.io = &io_;
+    options.io = io_.get();
+    options.budget = budget_.get();
     options.deaf = id != 0;
     return options;
   }
@@ -84,7 +92,8 @@ class UringAcceptTest : public DescriptorTest {
     EXPECT_EQ(client.Receive(text.size()), text);
   }
 
-  HookedSocketIo io_;
+  std::unique_ptr<DescriptorBudget> budget_;
+  std::unique_ptr<HookedSocketIo> io_;
   int accepted_by_call_ = 0;
 };
 
@@ -123,7 +132,7 @@ TEST_F(UringAcceptTest, WhoeverWasAcceptedStaysWhenTheListenerGoes) {
   ConnectAndQueue(clients, a.listener(), kFirst);
   ASSERT_TRUE(a.TurnUntil([&] { return a.counters().connections_accepted > 0; }));
   ASSERT_LT(a.counters().connections_accepted, kFirst / 2);
-  ASSERT_EQ(Queued(a.listener()), 0U) << "nothing was accepted ahead";
+  ASSERT_EQ(Queued(a.listener()), 0U) << "nothing was prefetched";
   a.Post(HandOverListeners{.id = 1, .targets = {&b.mailbox()}});
   EXPECT_EQ(a.TurnUntilReport(1)->listeners_left, 0U);
   EXPECT_EQ(a.counters().connections_accepted, kFirst);
@@ -201,7 +210,7 @@ TEST_F(UringAcceptTest, UnderARateClientsWaitInTheKernelsQueue) {
 }
 
 TEST_F(UringAcceptTest, FewDescriptorsAreLeftToTheReactor) {
-  io_.accept_ahead_below = LowestFree() + 20;
+  SetPrefetchBelow(LowestFree() + 20);
   TestReactor reactor(Options());
   Clients clients;
   // The test's own ends count, too.
@@ -251,6 +260,8 @@ TEST_F(UringAcceptTest, OutOfDescriptorsPauses) {
 // One listener's clients take the descriptors; another's, which wait for nobody, get no more.
 TEST_F(UringAcceptTest, FewDescriptorsAreFewForEveryListener) {
   const TestListener quiet;
+  const int crowded_from = LowestFree() + 50;
+  SetPrefetchBelow(crowded_from);
   TestReactor reactor(Options());
   reactor.Post(AdoptListeners{.id = 1, .listeners = {quiet.On(1)}});
   ASSERT_TRUE(reactor.TurnUntilReport(1).has_value());
@@ -260,7 +271,8 @@ TEST_F(UringAcceptTest, FewDescriptorsAreFewForEveryListener) {
   Connect(clients, reactor.port(), 1);
   EXPECT_EQ(reactor.Echo(*clients.back(), "x"), "x");
   EXPECT_EQ(accepted_by_call_, 0);
-  io_.accept_ahead_below = LowestFree();
+  std::vector<UniqueFd> others;
+  while (LowestFree() < crowded_from) others.emplace_back(::dup(STDERR_FILENO));
   Connect(clients, reactor.port(), 1);
   EXPECT_EQ(reactor.Echo(*clients.back(), "x"), "x");
   reactor.Turn();  // in which the kernel is told
@@ -301,29 +313,29 @@ TEST_F(UringAcceptTest, InheritedListenersKeepTheirQueues) {
   EXPECT_EQ(Queued(inherited), 20U - reactor.counters().connections_accepted);
 }
 
-TEST(AcceptAheadTest, BurstsStayBelowTheCeiling) {
-  constexpr int kBurst = SocketIo::kAheadBurst;
-  KernelSocketIo io(8192);
-  for (int i = 0; i < 3; ++i) io.BeginAhead();
-  EXPECT_TRUE(io.MayAcceptAhead());
-  io.AcceptedAhead(8192 - 3 * kBurst - 1);
-  EXPECT_TRUE(io.MayAcceptAhead());
-  io.AcceptedAhead(8192 - 3 * kBurst);
-  EXPECT_FALSE(io.MayAcceptAhead());
-  io.AcceptedAhead(100);
-  EXPECT_TRUE(io.MayAcceptAhead());
-  io.BeginAhead();
-  EXPECT_FALSE(io.MayAcceptAhead()) << "four bursts are more than half of all";
-  io.EndAhead();
-  EXPECT_TRUE(io.MayAcceptAhead());
+TEST(DescriptorBudgetTest, BurstsStayBelowTheCeiling) {
+  constexpr int kBurst = DescriptorBudget::kPrefetchBurst;
+  DescriptorBudget budget(8192);
+  for (int i = 0; i < 3; ++i) budget.AddEngine();
+  EXPECT_TRUE(budget.MayPrefetch());
+  budget.Note(8192 - 3 * kBurst - 1);
+  EXPECT_TRUE(budget.MayPrefetch());
+  budget.Note(8192 - 3 * kBurst);
+  EXPECT_FALSE(budget.MayPrefetch());
+  budget.Note(100);
+  EXPECT_TRUE(budget.MayPrefetch());
+  budget.AddEngine();
+  EXPECT_FALSE(budget.MayPrefetch()) << "four bursts are more than half of all";
+  budget.RemoveEngine();
+  EXPECT_TRUE(budget.MayPrefetch());
 }
 
-TEST(AcceptAheadTest, NeedsManyDescriptors) {
-  KernelSocketIo few(2 * SocketIo::kAheadBurst - 1);
-  KernelSocketIo all;
-  for (KernelSocketIo* io : {&few, &all}) io->BeginAhead();
-  EXPECT_FALSE(few.MayAcceptAhead());
-  EXPECT_TRUE(all.MayAcceptAhead());
+TEST(DescriptorBudgetTest, NeedsManyDescriptors) {
+  DescriptorBudget few(2 * DescriptorBudget::kPrefetchBurst - 1);
+  DescriptorBudget all;
+  for (DescriptorBudget* budget : {&few, &all}) budget->AddEngine();
+  EXPECT_FALSE(few.MayPrefetch());
+  EXPECT_TRUE(all.MayPrefetch());
 }
 
 }  // namespace

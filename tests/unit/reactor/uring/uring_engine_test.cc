@@ -131,7 +131,7 @@ TEST_F(UringEngineTest, ClientsThatDoNotReadOccupyNoBuffers) {
 }
 
 // The move begins while bytes of most connections are received and not yet read.
-TEST_F(UringEngineTest, WhatWasReceivedAheadMovesAlong) {
+TEST_F(UringEngineTest, PrefetchedBytesMoveAlong) {
   for (const Transform transform : {Transform::kNone, Transform::kUpper}) {
     TestReactorOptions options = Options();
     options.reactor.transform = transform;
@@ -151,7 +151,7 @@ TEST_F(UringEngineTest, WhatWasReceivedAheadMovesAlong) {
     // Those that were read before the mail ended here, two at the most.
     const std::uint64_t moved = a.TurnUntilReport(1)->connections_moved;
     EXPECT_GE(moved, 8U);
-    EXPECT_GT(a.counters().received_bytes, 7 * (10 - moved)) << "nothing was received ahead";
+    EXPECT_GT(a.counters().received_bytes, 7 * (10 - moved)) << "nothing was prefetched";
     for (const auto& client : clients) {
       ASSERT_TRUE(TurnAllUntil({&a, &b}, [&] {
         client->Pump();
@@ -174,7 +174,7 @@ TEST_F(UringEngineTest, NothingOvertakesWhatIsUnsent) {
                                {.io = kernel, .counters = counters, .buffer_bytes = 65536});
   ASSERT_TRUE(engine.ok());
   Poller& poller = **engine;
-  SocketIo& io = *poller.socket_io();
+  PrefetchEngine& io = *poller.engine();
   std::array<std::array<int, 2>, 3> pairs{};
   for (std::size_t i = 0; i < pairs.size(); ++i) {
     ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pairs[i].data()), 0);
@@ -216,10 +216,10 @@ TEST_F(UringEngineTest, NothingOvertakesWhatIsUnsent) {
   ASSERT_EQ(poller.SetInterest(slow[0], 1, kInterestRead | kInterestWrite, true), 0);
   ASSERT_EQ(wait(1), 1U);
   EXPECT_EQ(events[0].data.u64, 1U);
-  EXPECT_NE(events[0].events & kEventAhead, 0U);
-  EXPECT_TRUE(io.TakeAhead(slow[0]).unsent);
-  EXPECT_EQ(io.TakeAhead(slow[0]).bytes.size(), 1U);
-  EXPECT_TRUE(io.TakeAhead(slow[0]).bytes.empty());
+  EXPECT_NE(events[0].events & kEventPrefetched, 0U);
+  EXPECT_TRUE(io.TakePrefetched(slow[0]).unsent);
+  EXPECT_EQ(io.TakePrefetched(slow[0]).bytes.size(), 1U);
+  EXPECT_TRUE(io.TakePrefetched(slow[0]).bytes.empty());
   for (const auto& pair : pairs) {
     poller.Closing(pair[0]);
     for (const int fd : pair) ::close(fd);
