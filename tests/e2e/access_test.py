@@ -1,6 +1,6 @@
-"""Goal: a guarded admin port serves echogwctl with the right papers, each as far as they go, and
-nobody else; papers change while the gateway runs.
-Method: the real binaries, with tokens, and certificates made by openssl."""
+"""Goal: a protected admin port serves callers with valid credentials as far as their role allows,
+and refuses all others; credentials may change while the gateway runs.
+Method: the real binaries, with tokens and certificates made by openssl."""
 
 import os
 import tempfile
@@ -23,7 +23,7 @@ class AccessCase(EndToEnd):
         return os.path.join(self.folder, name)
 
     def write(self, name, text):
-        """Aside and renamed, as the manual says."""
+        """Writes a new file and renames it, as documented."""
         with open(self.path(name + ".new"), "w", encoding="utf-8") as file:
             file.write(text)
         os.chmod(self.path(name + ".new"), 0o600)
@@ -41,7 +41,7 @@ class AccessCase(EndToEnd):
         return self.path(name + ".pem")
 
     def certificate(self, name, authority, names):
-        """Makes NAME.pem and NAME.key."""
+        """Creates NAME.pem and NAME.key."""
         part = self.path(name)
         self.openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
                      "-keyout", part + ".key", "-out", part + ".csr", "-subj", "/CN=" + name)
@@ -90,7 +90,7 @@ class Tokens(AccessCase):
         new = {"ECHOGW_TOKEN": LATER}
         wait_until(lambda: self.ask(self.server, "stats", env=new).code == 0, "the new token", 5)
         self.expect(1, self.server, "--token-file", self.alice, "stats")
-        # What cannot be read changes nothing.
+        # An unreadable file changes nothing.
         self.write("tokens", "operator alice\n")
         self.assertIsNotNone(self.server.err.wait_for(r"error .*tokens.*line 1"))
         self.expect(0, self.server, "stats", env=new)
@@ -129,7 +129,7 @@ class Tls(AccessCase):
                     env=env, says=("fit together",))
         self.expect(3, server, "stats", says=("TLS",))
         self.certificate("next", "new", "IP:127.0.0.1")
-        # One after the other, as tools do; in between they do not fit together.
+        # One after the other, as tools do; in between they do not match.
         for end in (".key", ".pem"):
             os.rename(self.path("next" + end), self.path("gw" + end))
         wait_until(lambda: self.ask(server, "--ca-cert", new, "stats", env=env).code == 0,
@@ -172,7 +172,7 @@ class UnixSocket(AccessCase):
         self.assertIsNotNone(server.err.wait_for("uid 0"))
         nobody = (self.need_tool("setpriv"), "--reuid=65534", "--regid=65534", "--clear-groups",
                   ECHOGWCTL, "--target", server.admin)
-        # The binaries may lie where nobody else may look.
+        # The binaries may be in a directory that other users cannot read.
         if run(*nobody, "version", "--client").code != 0:
             self.unmet("another user may not run echogwctl from here")
         self.assertEqual(run(*nobody, "stats").code, 0)

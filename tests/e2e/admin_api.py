@@ -1,4 +1,4 @@
-"""The admin API as a stranger sees it: python3-grpcio, and stubs that protoc made of the .proto."""
+"""A third-party client of the admin API: python3-grpcio and stubs generated from the .proto."""
 
 import contextlib
 import os
@@ -8,8 +8,8 @@ import grpc
 
 _GEN = os.environ.get("ECHOGW_PROTO_GEN", "")
 sys.path.insert(0, _GEN)
-# grpc/health and grpc/reflection are generated into a folder that has the name of a package that
-# exists; this makes the one a part of the other.
+# grpc/health and grpc/reflection are generated into a directory named like the installed package
+# grpc. This joins the two.
 grpc.__path__.append(os.path.join(_GEN, "grpc"))
 
 # pylint: disable=wrong-import-position
@@ -26,10 +26,10 @@ HEALTH = health_pb2.HealthCheckResponse
 
 
 class Admin:
-    """A channel with every stub. Unary calls go through `call`, which sets a deadline."""
+    """A channel with all stubs. `call` makes unary calls with a deadline."""
 
     def __init__(self, gateway):
-        # A unix path is written as it is given to --admin.
+        # A unix path has the form of --admin.
         self.channel = grpc.insecure_channel(gateway.admin)
         self.stub = admin_pb2_grpc.AdminStub(self.channel)
         self.health = health_pb2_grpc.HealthStub(self.channel)
@@ -44,7 +44,7 @@ class Admin:
         return getattr(self.stub, method)(request, timeout=TIMEOUT)
 
     def finish(self, operation):
-        """Follows an operation to its end."""
+        """Watches an operation until it ends."""
         last = operation
         for update in self.stub.WatchOperation(pb.WatchOperationRequest(id=operation.id),
                                                timeout=TIMEOUT):
@@ -56,16 +56,17 @@ class Admin:
         return self.health.Check(request, timeout=TIMEOUT).status
 
     def reflect(self, **fields):
-        """The answer to one reflection request."""
+        """The response to one reflection request."""
         request = reflection_pb2.ServerReflectionRequest(**fields)
         return next(iter(self.reflection.ServerReflectionInfo(iter([request]), timeout=TIMEOUT)))
 
 
 @contextlib.contextmanager
 def code_of(test, code, *parts):
-    """Asserts that the block fails with the gRPC status `code`, and its details hold `parts`.
+    """Asserts that the block fails with the gRPC status `code` and that its details contain
+    `parts`.
 
-    What the gateway itself refuses, it explains; gRPC refuses an unknown method without a word.
+    The gateway explains its refusals; gRPC refuses an unknown method without details.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""Goal: the admin API keeps its contract with a client that is not ours, error codes included.
+"""Goal: the admin API keeps its contract with a third-party client, including error codes.
 Method: python3-grpcio with stubs made from admin.proto, against the real binary."""
 
 import unittest
@@ -34,7 +34,7 @@ class AdminCase(EndToEnd):
         return done
 
     def long_operation(self):
-        """A drain of reactor 1 that lasts as long as a connection of it does."""
+        """A drain of reactor 1 that lasts as long as one of its connections."""
         for _ in range(50):
             client = connect(self.server.address)
             self.addCleanup(client.close)
@@ -64,7 +64,7 @@ class Reading(AdminCase):
             echo_once(self.server.address, pattern(1000, i))
         with Crowd(self.server.address, 5) as crowd:
             crowd.echo()
-            # An answer is counted when it is sent: the client may have it before.
+            # A reply is counted when it is sent; the client may receive it earlier.
             wait_until(lambda: self.call("GetStats").total.sent_bytes >= 10 * 1000 + 5 * 64,
                        "every answer counted")
             stats = self.call("GetStats")
@@ -146,7 +146,7 @@ class Changing(AdminCase):
             reactors = self.call("ListReactors").reactors
             self.assertEqual([r.state for r in reactors],
                              [pb.REACTOR_STATE_SERVING] + [pb.REACTOR_STATE_PARKED] * 4)
-            # A survivor accepts for every parked listener.
+            # A remaining reactor accepts from every parked listener.
             self.assertEqual(sorted(l.slot for l in reactors[0].listeners), [0, 1, 2, 3, 4])
             self.assertEqual(crowd.echo(2), 60)
             for r in reactors:
@@ -342,7 +342,7 @@ class Draining(AdminCase):
 
 
 def code_of_health(test):
-    """gRPC's own health service says NOT_FOUND without details."""
+    """gRPC's health service returns NOT_FOUND without details."""
     return test.assertRaisesRegex(grpc.RpcError, "NOT_FOUND")
 
 
@@ -368,7 +368,7 @@ class Operations(AdminCase):
         self.assertEqual(updates[-1].result, pb.OPERATION_RESULT_SUCCEEDED)
         self.assertEqual([p.name for p in updates[-1].phases],
                          ["start", "adopt-listeners", "steer"])
-        # One that is over is reported once.
+        # A finished operation is reported once.
         again = list(self.admin.stub.WatchOperation(pb.WatchOperationRequest(), timeout=TIMEOUT))
         self.assertEqual([u.operation.id for u in again], [updates[-1].id])
 

@@ -1,6 +1,5 @@
-"""A headless Chromium, driven by its DevTools protocol over a pipe: no port, no driver, no library.
-
-What the page asks for and what goes wrong in it is kept in `requests` and `faults`.
+"""A headless Chromium, controlled by the DevTools protocol over a pipe, without a port, driver or
+library. The requests and errors of the page are in `requests` and `faults`.
 """
 
 import base64
@@ -14,9 +13,9 @@ import threading
 
 from harness import TIMEOUT, clean_environment
 
-# The leanest first.
+# The smallest first.
 BINARIES = ("chromium-headless-shell", "chromium-shell", "chromium")
-# A cold start on a busy machine takes its time.
+# A cold start on a busy machine is slow.
 START = 3 * TIMEOUT
 
 _FLAGS = (
@@ -33,13 +32,13 @@ def find_browser():
 
 
 class Browser:
-    """One page. Its process is ended by its own PID."""
+    """One page. Its process is ended by PID."""
 
     def __init__(self, binary):
         self._home = tempfile.mkdtemp(prefix="echogw-browser-")
         to_browser, self._to = os.pipe()
         self._from, from_browser = os.pipe()
-        # High numbers, so that neither is in the way of 3 and 4, which the browser wants.
+        # High numbers, to keep 3 and 4 free, which the browser uses.
         ends = [fcntl.fcntl(fd, fcntl.F_DUPFD, 20) for fd in (to_browser, from_browser)]
         os.close(to_browser)
         os.close(from_browser)
@@ -101,7 +100,7 @@ class Browser:
             self.faults.append(("issue", json.dumps(what["issue"])))
 
     def call(self, method, timeout=TIMEOUT, **parameters):
-        """The result of a call of the protocol."""
+        """The result of a protocol call."""
         with self._changed:
             self._asked += 1
             number = self._asked
@@ -111,7 +110,7 @@ class Browser:
         try:
             os.write(self._to, json.dumps(message).encode() + b"\0")
         except BrokenPipeError:
-            pass  # the reader knows that it ended
+            pass  # the reader notices that it ended
         with self._changed:
             answered = self._changed.wait_for(
                 lambda: number in self._answers or self._ended, timeout)
@@ -123,7 +122,7 @@ class Browser:
         return answer["result"]
 
     def open(self, url):
-        """Returns when the page and its parts are loaded."""
+        """Returns when the page and its resources are loaded."""
         with self._changed:
             loads = self._loads
         self.call("Page.navigate", START, url=url)
@@ -138,7 +137,7 @@ class Browser:
         return result["result"].get("value")
 
     def look(self, width, height, dark=False):
-        """The size of the window in CSS pixels, and the colour scheme."""
+        """Sets the window size in CSS pixels, and the colour scheme."""
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height,
                   deviceScaleFactor=1, mobile=width < 600)
         self.call("Emulation.setEmulatedMedia", features=[
@@ -153,6 +152,6 @@ class Browser:
         self._process.kill()
         self._process.wait()
         os.close(self._to)
-        # Its own children may outlive it for a moment, with their end of the pipe.
+        # Its children may hold their end of the pipe a moment longer.
         self._reader.join(TIMEOUT)
         shutil.rmtree(self._home, ignore_errors=True)

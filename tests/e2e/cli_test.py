@@ -1,5 +1,5 @@
-"""Goal: echogwctl is a tool that people and scripts can rely on: formats, exit codes, pipes.
-Method: the real echogwctl against the real echogw, as a shell would run it."""
+"""Goal: scripts and users can rely on echogwctl: formats, exit codes, pipes.
+Method: the real echogwctl against the real echogw, run as from a shell."""
 
 import json
 import os
@@ -17,7 +17,7 @@ from wire import Crowd, connect, echo_once, pattern, ping
 
 
 def shape(value):
-    """The keys and types of a document, without its numbers."""
+    """The keys and types of a document, without its values."""
     if isinstance(value, dict):
         return {k: shape(v) for k, v in value.items()}
     if isinstance(value, list):
@@ -26,7 +26,7 @@ def shape(value):
 
 
 class Formats(EndToEnd):
-    # Every verb that reads, and changes that can be repeated.
+    # Every read-only verb, and changes that can be repeated.
     VERBS = (("stats",), ("reactors",), ("info",), ("health",), ("version",),
              ("version", "--client"), ("resize", "2", "--wait"), ("resize", "3", "--dry-run", "--wait"),
              ("operation",), ("operation", "1"), ("operation", "1", "--watch"),
@@ -92,7 +92,7 @@ class ExitCodes(EndToEnd):
         self.ctl(gateway, "health")
 
     def test_2_usage(self):
-        # What is refused, and how, is in tests/unit/ctl: cli/usage_test.cc and load/bench_test.cc.
+        # tests/unit/ctl/cli/usage_test.cc and load/bench_test.cc test every usage error.
         result = run(ECHOGWCTL, "statz")
         self.assertEqual((result.code, result.out), (2, ""), result)
         self.one_line(result.err, "echogwctl: ", "stats")
@@ -124,7 +124,7 @@ class ExitCodes(EndToEnd):
     def test_4_drain_of_a_gateway_that_is_cut_short(self):
         gateway = self.gateway()
         with connect(gateway.address) as client:
-            # A client that never closes its half.
+            # This client never closes its half.
             ping(client)
             result = self.ctl(gateway, "drain", "--wait", "--quiet-period", "0s", "--spread", "0s",
                               "--deadline", "500ms", "-o", "json", expect=4)
@@ -159,7 +159,7 @@ class Terminal(EndToEnd):
     def test_target_from_the_environment(self):
         result = run(ECHOGWCTL, "info", "-o", "json", env={"ECHOGW_TARGET": self.server.admin})
         self.assertEqual(result.json()["pid"], self.server.pid)
-        # The flag wins.
+        # The flag takes precedence.
         result = run(ECHOGWCTL, "--target", self.server.admin, "health",
                      env={"ECHOGW_TARGET": "127.0.0.1:1"})
         self.assertEqual(result.code, 0, result)
@@ -206,7 +206,7 @@ class Terminal(EndToEnd):
         self.one_line(done.stderr.decode(), "output")
 
     def on_terminal(self, *arguments, env=None):
-        """What a command writes to a terminal."""
+        """The output of a command on a terminal."""
         master, slave = pty.openpty()
         try:
             process = subprocess.Popen(
@@ -219,7 +219,7 @@ class Terminal(EndToEnd):
                 while part := os.read(master, 65536):
                     output += part
             except OSError:
-                pass  # the terminal is gone with the process
+                pass  # the terminal closed with the process
             self.assertEqual(process.wait(20), 0)
             return output.decode()
         finally:

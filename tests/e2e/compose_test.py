@@ -1,6 +1,6 @@
-"""Goal: deploy/compose.yaml fits the image, the gateway, and the files that it mounts. Method: its
-YAML is read, every name that refers to another is looked up, and the settings are tried on the real
-gateway; docker-compose judges the form where it is there."""
+"""Goal: deploy/compose.yaml matches the image, the gateway and the files it mounts. Method: every
+reference in its YAML is resolved, and the settings are tried on the real gateway; docker-compose
+checks the syntax if it is installed."""
 
 import os
 import re
@@ -15,7 +15,7 @@ COMPOSE = os.path.join(DEPLOY, "compose.yaml")
 
 
 def ports(service):
-    """{port inside: (address, port outside)}"""
+    """{container port: (host address, host port)}"""
     found = {}
     for text in service["ports"]:
         address, outside, inside = re.fullmatch(r"(?:([\d.]+):)?(\d+):(\d+)", text).groups()
@@ -30,21 +30,21 @@ class Compose(EndToEnd):
         self.gateway_service = self.services["gateway"]
 
     def mounts(self, service):
-        """{path inside: path outside}, named volumes left out."""
+        """{container path: host path}, without named volumes."""
         found = {}
         for text in self.services[service].get("volumes", []):
             outside, inside, *mode = text.split(":")
             if not outside.startswith("."):
                 self.assertIn(outside, self.file["volumes"])
                 continue
-            # On a host with SELinux a container reads only what is relabelled for it.
+            # On a host with SELinux, a container reads only relabelled files.
             self.assertEqual(mode, ["ro,z"], text)
             found[inside] = os.path.normpath(os.path.join(DEPLOY, outside))
             self.assertTrue(os.path.isdir(found[inside]), text)
         return found
 
     def outside(self, service, path):
-        """The file of this tree that the service sees at `path`."""
+        """The file of the source tree that the service has at `path`."""
         for inside, outside in self.mounts(service).items():
             if path == inside or path.startswith(inside + "/"):
                 return outside + path[len(inside):]
@@ -67,12 +67,12 @@ class Compose(EndToEnd):
         dockerfile = read(build["dockerfile"])
         for argument in build["args"]:
             self.assertRegex(dockerfile, rf"(?m)^ARG {argument}\b")
-        # UDP is not served unless it is asked for.
+        # UDP is off by default.
         exposed = {int(p.removesuffix("/tcp")) for p
                    in re.search(r"(?m)^EXPOSE (.+)$", dockerfile).group(1).split()
                    if not p.endswith("/udp")}
         self.assertEqual(set(ports(self.gateway_service)), exposed)
-        # Clients come from anywhere; what tells of them stays on this machine.
+        # Clients may connect from anywhere; all other ports stay on this machine.
         for name, service in self.services.items():
             for inside, (address, _) in ports(service).items():
                 self.assertEqual(address, None if (name, inside) == ("gateway", 7000)
@@ -110,8 +110,9 @@ class Compose(EndToEnd):
     def test_grafana_finds_its_files_and_prometheus(self):
         service = self.services["grafana"]
         provisioning = "/etc/grafana/provisioning"
-        source = yaml.safe_load(read(
-            self.outside("grafana", provisioning + "/datasources/prometheus.yml")))["datasources"][0]
+        sources = yaml.safe_load(read(
+            self.outside("grafana", provisioning + "/datasources/prometheus.yml")))
+        source = sources["datasources"][0]
         own = next(iter(ports(self.services["prometheus"])))
         self.assertEqual(source["url"], f"http://prometheus:{own}")
         scraped = yaml.safe_load(read("deploy", "prometheus", "prometheus.yml"))["global"]

@@ -1,5 +1,6 @@
-"""Goal: one precedence, and every bad setting is refused with exit code 2 and one clear line.
-Method: the real binary with flags, environment and files; most runs end before anything starts."""
+"""Goal: settings have one precedence, and an invalid one is refused with exit code 2 and one line.
+Method: the real binary with flags, environment and files; most runs end before the gateway
+starts."""
 
 import os
 import socket
@@ -23,15 +24,15 @@ class ConfigCase(EndToEnd):
         return path
 
     def printed(self, *flags, env=None):
-        """What --print-config says, as values and as text."""
+        """The output of --print-config, as values and as text."""
         result = run(ECHOGW, "--print-config", *flags, env=env)
         self.assertEqual(result.code, 0, result)
         return tomllib.loads(result.out), result.out
 
     def refused(self, *flags, env=None, parts=()):
-        """A usage error: 2, one line, and no port is taken by it."""
+        """A usage error: exit code 2, one line, no port bound."""
         with socket.create_server(("127.0.0.1", 0)) as taken:
-            # A process that came as far as binding would complain of this port instead.
+            # A process that tried to bind would report this port instead.
             busy = f"127.0.0.1:{taken.getsockname()[1]}"
             result = run(ECHOGW, "--admin", busy, "--metrics", "off", *flags, env=env)
         self.assertEqual(result.code, 2, result)
@@ -102,7 +103,7 @@ class Precedence(ConfigCase):
         self.assertEqual(values["backlog"], 40)
         self.assertEqual(values["transform"], "upper")
         self.assertEqual(values["poller"], "auto")
-        # Each says where it came from.
+        # Each setting names its source.
         for key, source in (("reactors", "--reactors"), ("backlog", "ECHOGW_BACKLOG"),
                             ("transform", "echogw.toml:3"), ("poller", "default")):
             line = next(l for l in text.splitlines() if l.startswith(f"{key} = "))

@@ -1,5 +1,5 @@
 """Goal: an operator changes the gateway under load with echogwctl, and no client notices.
-Method: the real binaries; bench or connections of our own while verbs run."""
+Method: the real binaries; bench or the test's connections while verbs run."""
 
 import json
 import signal
@@ -22,7 +22,7 @@ class ControlCase(EndToEnd):
         return self.ctl_json(gateway, *verb, expect=expect)["operation"]
 
     def accounts_balance(self, gateway):
-        """Every connection is accounted for exactly once, on every reactor and in all."""
+        """Every connection is counted exactly once, per reactor and in total."""
         def fault():
             moved_in = moved_out = 0
             for reactor in self.reactors(gateway):
@@ -35,7 +35,7 @@ class ControlCase(EndToEnd):
                     return f"reactor {reactor['id']}: {c}"
             return "" if moved_in == moved_out else f"{moved_in} moved in, {moved_out} out"
 
-        # A snapshot is no consistent cut; at rest it is.
+        # A snapshot is not a consistent cut, except at rest.
         wait_until(lambda: fault() == "", "the accounts balance")
 
 
@@ -219,7 +219,7 @@ class Verbs(ControlCase):
                                    str(begun["id"]), "--watch")
             watcher.err.wait_for(r"finish")
             self.assertTrue(watcher.running())
-        # With the last connection the drain is over, and so is the watch.
+        # The drain and the watch end with the last connection.
         self.assertEqual(watcher.wait(), 0)
         self.assertIn("reactor 2", watcher.out.text())
         self.assertRegex(watcher.out.text(), r"(?m)^Result +succeeded")
@@ -239,12 +239,12 @@ class AutomaticBalance(ControlCase):
         self.assertIn("on", self.ctl(gateway, "rebalance", "--auto", "on").out)
         with Crowd(gateway.address, 64) as crowd:
             self.assertEqual(crowd.echo(1), 64)
-            # 64 over 8 is 8 each; 1.10 of that leaves no room for a ninth.
+            # 64 connections on 8 reactors are 8 each; 1.10 times 8 is below 9.
             wait_until(lambda: max(self.active(gateway)) == 8, "max/mean is at most 1.10",
                        timeout=2)
             moved = self.stats(gateway)["total"]["connections_moved_in"]
             self.assertEqual(crowd.echo(2), 64)
-            # At rest it stays at rest: many ticks later nothing else has moved.
+            # Balanced, it stays so: after many ticks nothing else has moved.
             ticks = self.process(ECHOGWCTL, "--target", gateway.admin, "stats", "--watch", "100ms",
                                  "-o", "json")
             wait_until(lambda: len(ticks.out.all()) > 10, "ten ticks")

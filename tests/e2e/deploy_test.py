@@ -1,7 +1,7 @@
-"""Goal: the README's one command works from a checkout. Method: deploy/run.sh --once, which
-installs what is missing, builds, starts, and sends a message through the gateway. On a fresh
-release build that takes a second; elsewhere it is the build itself, so it runs only where the
-binaries under test are those of build/release."""
+"""Goal: the first command of README.md works from a checkout. Method: deploy/run.sh --once, which
+installs packages, builds, starts the gateway and sends a message through it. With an up-to-date
+release build this takes a second, so the test runs only if the binaries under test are those of
+build/release."""
 
 import os
 import unittest

@@ -1,5 +1,5 @@
-"""Goal: what the documents state is true. Method: links and anchors are resolved, the commands of
-README.md are run, and tables are compared with what the gateway says of itself."""
+"""Goal: the documents are correct. Method: links and anchors are resolved, the commands of
+README.md are run, and tables are compared with the output of the gateway."""
 
 import os
 import re
@@ -17,7 +17,7 @@ DOCUMENTS = [os.path.relpath(os.path.join(folder, name), ROOT)
 
 
 def blocks(document):
-    """Its code blocks, with continued lines joined."""
+    """The code blocks of a document, with continued lines joined."""
     text = read(document)
     found = re.findall(r"^```\n(.*?)^```$", text, re.M | re.S)
     found += re.findall(r"(?:^    .*\n)+", text, re.M)
@@ -25,7 +25,7 @@ def blocks(document):
 
 
 def commands(word):
-    """Every line of a document that runs `word`."""
+    """All lines of all documents that run `word`."""
     return [line for document in DOCUMENTS for block in blocks(document)
             for line in block.splitlines() if re.search(rf"(^|\s){word} ", line)]
 
@@ -40,7 +40,7 @@ def section(document, heading):
 
 
 def rows(text):
-    """The cells of its table rows, without the head."""
+    """The cells of its table rows, without the header."""
     lines = [line for line in text.splitlines() if line.startswith("|")]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
 

@@ -1,5 +1,5 @@
-"""Goal: every byte comes back, in order, whatever the client does, and a bad client costs others
-nothing. Method: real clients on loopback against the real binary, with each poller."""
+"""Goal: every byte is echoed in order, whatever the client does, and a faulty client does not
+affect others. Method: real clients on loopback against the real binary, with each poller."""
 
 import contextlib
 import os
@@ -19,7 +19,7 @@ MIB = 1 << 20
 
 
 class EchoCases:
-    """The cases that every poller must pass; the classes below choose it."""
+    """Cases for every poller; subclasses select it."""
 
     POLLER = ""
 
@@ -34,7 +34,7 @@ class EchoCases:
         self.assertEqual(self.ctl_json(self.server, "info")["poller"], self.POLLER)
 
     def reactors_cpu(self):
-        """Nanoseconds that the reactors' threads have run for."""
+        """CPU time of the reactors' threads in nanoseconds."""
         spent = 0
         for task in os.scandir(f"/proc/{self.server.pid}/task"):
             with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # one that ended
@@ -47,7 +47,7 @@ class EchoCases:
 
     def test_busy_time_is_what_its_threads_ran_for(self):
         def busy():
-            # The last millisecond of an engine's work is counted when something wakes it.
+            # The last millisecond of an engine's work is counted at its next wake-up.
             for _ in range(8):
                 echo_once(self.address, b"wake")
             return self.total()["loop_busy_nanoseconds"]
@@ -56,7 +56,7 @@ class EchoCases:
         self.assertEqual(result.code, 0, result)
         after, cpu = busy(), self.reactors_cpu() - cpu
         self.assertGreater(cpu, 50_000_000, "that was no work")
-        # Waits that only wait run a little, too, and are no work.
+        # An idle wait also takes some CPU time, which is not work.
         self.assertGreater((after - before) / cpu, 0.8 if self.POLLER == "io_uring" else 0.2)
         begun = time.monotonic()
         wait_until(lambda: time.monotonic() - begun > 0.3, "a time of nothing")
@@ -67,7 +67,7 @@ class EchoCases:
         for size in sizes:
             with self.subTest(size=size):
                 payload = pattern(size, size)
-                # Compared first: a difference of megabytes is no message for people.
+                # Compared first, because a diff of megabytes is unreadable.
                 self.assertTrue(echo_once(self.address, payload) == payload, f"{size} bytes")
         wait_until(lambda: self.total()["connections_active"] == 0, "all closed")
         total = self.total()
@@ -90,7 +90,7 @@ class EchoCases:
             self.assertEqual(recv_exactly(client, len(payload) + 1), payload)
 
     def test_half_closed_client_gets_all_then_fin(self):
-        # More than any socket buffer holds, read only after FIN was sent.
+        # More than any socket buffer holds; read only after FIN was sent.
         payload = pattern(2 * MIB, 3)
         with connect(self.address, rcvbuf=8192) as client:
             self.assertTrue(exchange(client, payload) == payload)
@@ -175,7 +175,7 @@ class IoUring(EchoCases, EndToEnd):
         super().setUp()
 
     def test_blocked_it_is_refused_and_auto_is_epoll(self):
-        # A system call filter, as a container has one: io_uring_setup (425 everywhere) is refused.
+        # A system call filter, as in a container, refuses io_uring_setup.
         blocked = (sys.executable, os.path.join(os.path.dirname(__file__), "without_io_uring.py"))
         result = run(*blocked, ECHOGW, "--poller", "io_uring", "--listen", "127.0.0.1:0", "--admin",
                      "127.0.0.1:0", "--metrics", "127.0.0.1:0")
@@ -195,14 +195,14 @@ class SlowReader(EndToEnd):
         payload = pattern(4 * MIB, 5)
         clients = [connect(gateway.address, rcvbuf=32768, sndbuf=32768) for _ in range(count)]
         taken = [fill(client, payload, quiet=0.05) for client in clients]
-        # Each is stuck: the gateway holds at most one buffer for it and takes no more.
+        # Each is stuck: the gateway holds at most one buffer for it and reads no more.
         total = self.stats(gateway)["total"]
         self.assertGreater(total["pending_bytes"], 0)
         self.assertLessEqual(total["pending_bytes"], count * 65536)
         self.assertLess(max(taken), 2 * MIB)
         grown = gateway.resident_bytes() - before
         self.assertLess(grown, (64 if SANITIZER else 3) * MIB + count * 65536)
-        # A client that reads is not disturbed.
+        # A client that reads is not affected.
         self.assertEqual(echo_once(gateway.address, pattern(MIB)), pattern(MIB))
         for client, size in zip(clients, taken):
             client.shutdown(socket.SHUT_WR)
@@ -234,12 +234,12 @@ class Limits(EndToEnd):
             served = []
             for _ in range(count):
                 try:
-                    # The reset of one that is refused may come before connect() is through.
+                    # A refused connection may be reset before connect() returns.
                     client = open_clients.enter_context(connect(gateway.address))
                     served.append(client if ping(client) == b"ping" else None)
                 except ConnectionError:
                     served.append(None)
-            # The first ones live, the last one does not, and the two counts are all.
+            # The first ones survive, the last one does not, and the two counts add up.
             self.assertNotIn(None, served[:64])
             self.assertIsNone(served[-1])
             total = self.stats(gateway)["total"]
@@ -247,7 +247,7 @@ class Limits(EndToEnd):
             self.assertEqual(total["connections_active"], count - served.count(None))
             self.assertEqual(ping(served[0]), b"ping")
         wait_until(lambda: self.stats(gateway)["total"]["connections_active"] == 0, "all closed")
-        # With room again, the next one is served.
+        # Once there is room, the next one is served.
         self.assertEqual(echo_once(gateway.address, b"again"), b"again")
 
     def test_a_full_table_refuses_and_counts(self):
@@ -270,7 +270,7 @@ class Limits(EndToEnd):
         with Crowd(gateway.address, 100) as crowd:
             self.assertIsNotNone(gateway.err.wait_for(r"pauses accepting"))
             self.assertEqual(ping(crowd.clients[0]), b"ping")
-            # Those in the queue are served as soon as others leave.
+            # Queued clients are served as soon as others leave.
             for client in crowd.clients[:60]:
                 client.close()
             self.assertEqual(ping(crowd.clients[-1]), b"ping")
@@ -290,7 +290,7 @@ class Limits(EndToEnd):
                 self.ctl(gateway, "resize", "1", "--wait")
 
     def test_a_limit_too_low_to_start_is_one_clear_line(self):
-        # A sanitizer needs descriptors of its own: without any it reports what is not there.
+        # A sanitizer needs descriptors too; without any it reports false errors.
         for files in (8, 10, 14, 20, 40) if SANITIZER else (5, 8, 10, 12, 14, 20, 40):
             result = run("prlimit", f"--nofile={files}:{files}", ECHOGW, "--reactors", "4",
                          "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0",

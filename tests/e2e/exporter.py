@@ -1,4 +1,4 @@
-"""The exporter over HTTP, and its text format read strictly."""
+"""A client of the exporter, with a strict parser of its text format."""
 
 import http.client
 import re

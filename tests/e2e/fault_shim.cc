@@ -1,6 +1,6 @@
-// Loaded into the gateway by LD_PRELOAD, makes system calls fail while a test wants them to, and
-// the wall clock wrong. The test and the gateway share the file named by FAULT_SHIM_FILE, which
-// begins with a Faults; the test writes all of it but `failed`. See faults.py.
+// Loaded into the gateway with LD_PRELOAD: makes system calls fail and shifts the wall clock, as
+// the test requests. The test and the gateway share the file FAULT_SHIM_FILE, which starts with a
+// Faults; the test writes all of it but `failed`. See faults.py.
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <linux/futex.h>
@@ -23,12 +23,12 @@
 
 namespace {
 
-// A call that fails. Writers: the test, of `error` and `skip`; any thread of the gateway, of the
-// rest. They are numbers that nothing else depends on, so relaxed would do.
+// A failing call. The test writes `error` and `skip`, any thread of the gateway `failed`. No other
+// memory depends on them.
 struct Fault {
-  std::atomic<std::int32_t> error;   // 0: it works
-  std::atomic<std::int32_t> skip;    // so many calls work before
-  std::atomic<std::int32_t> failed;  // how many have failed
+  std::atomic<std::int32_t> error;   // 0: the call succeeds
+  std::atomic<std::int32_t> skip;    // calls that succeed first
+  std::atomic<std::int32_t> failed;  // calls that have failed
 };
 
 struct Faults {
@@ -59,7 +59,7 @@ Function* Real(const char* name) {
   return reinterpret_cast<Function*>(::dlsym(RTLD_NEXT, name));
 }
 
-// Sets errno if the call is to fail.
+// Sets errno if the call must fail.
 bool Fails(Fault& fault) {
   const int error = fault.error;
   if (error == 0 || fault.skip.fetch_sub(1) > 0) return false;
@@ -84,8 +84,8 @@ std::int64_t Now(clockid_t clock) {
   return now.tv_sec * std::int64_t{1'000'000'000} + now.tv_nsec;
 }
 
-// A wait until a time of the wall clock, which is looked at again and again, as the kernel does
-// when somebody sets it. abseil waits so, and gRPC through it.
+// A wait until a time of the wall clock, which is polled, because the kernel notices when the clock
+// is set. abseil waits this way, and gRPC through it.
 long WaitByWallClock(Syscall* real, const long (&a)[6], const timespec& until) {
   constexpr std::int64_t kLook = 10'000'000;
   const std::int64_t deadline = until.tv_sec * std::int64_t{1'000'000'000} + until.tv_nsec;

@@ -1,4 +1,4 @@
-"""What tests of faults stand on: crowds of clients, and a gateway whose system calls fail at will."""
+"""Fixtures for fault tests: many clients, and a gateway with injected system call failures."""
 
 import contextlib
 import mmap
@@ -21,7 +21,7 @@ class FaultCase(EndToEnd):
         wait_until(lambda: self.active(gateway) == count, f"{count} connections")
 
     def crowd(self, gateway, count):
-        """Connections that end with RST, so that they leave no ports behind."""
+        """Connections that end with RST, to leave no port in TIME_WAIT."""
         self.need_files(count + 200)
         crowd = Crowd(gateway.address, count)
         self.addCleanup(lambda: [reset(client) for client in crowd.clients])
@@ -32,9 +32,9 @@ class FaultCase(EndToEnd):
 
 
 class Faults:
-    """What fault_shim.cc makes fail, by name. Each may change while the gateway runs."""
+    """Controls fault_shim.cc: calls to fail, by name, changeable while the gateway runs."""
 
-    # As struct Faults there: error, skip and failed of each, then two numbers.
+    # The layout of struct Faults: error, skip and failed per call, then two numbers.
     _CALLS = {name: 12 * i for i, name in enumerate(("accept", "epoll_create", "epoll_add",
                                                      "eventfd"))}
     _PORT, _WALL, _SIZE = 48, 52, 56
@@ -50,7 +50,7 @@ class Faults:
         self._memory[offset:offset + 4] = struct.pack("=i", number)
 
     def fail(self, call, error, skip=0):
-        """From its next `skip` calls on, `call` fails with `error`."""
+        """`call` fails with `error` after its next `skip` calls."""
         self._put(self._CALLS[call] + 4, skip)
         self._put(self._CALLS[call], error)
 

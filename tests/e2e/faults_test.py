@@ -1,6 +1,6 @@
-"""Goal: what goes wrong around the gateway costs no connection that could be kept, and it recovers.
-Method: the real binary; clients that trickle, vanish or never read, a gateway that is stopped, a disk
-that is full. Each case prints what it held and how long it took."""
+"""Goal: external faults end no connection that could be kept, and the gateway recovers.
+Method: the real binary; clients that trickle, vanish or never read, a stopped gateway, a full disk.
+Each case prints its load and duration."""
 
 import os
 import select
@@ -17,7 +17,7 @@ from wire import connect, echo_once, pattern, ping, recv_exactly, reset
 
 
 def state(pid):
-    """The letter of the process's state: "T" when it is stopped."""
+    """The state of the process, such as "T" for stopped."""
     with open(f"/proc/{pid}/stat") as file:
         return file.read().rsplit(")", 1)[1].split()[0]
 
@@ -102,7 +102,7 @@ class StoppedGateway(FaultCase):
         payload = pattern(4096, 3)
         for client in crowd.clients:
             client.sendall(payload)
-        # The kernel goes on with handshakes and keeps what these send.
+        # The kernel still completes handshakes and queues data.
         late = self.crowd(gateway, 50)
         for client in late.clients:
             client.sendall(payload)
@@ -137,7 +137,7 @@ class FullDisk(FaultCase):
             self.unmet("needs root, to mount a file system of its own")
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
-        # Mounted for this process alone; it goes with it.
+        # Mounted in this process's namespace only.
         prefix = ("unshare", "--mount", "sh", "-c",
                   f"mount -t tmpfs -o size={self.SIZE} none {folder.name} || exit 77; "
                   f"head -c {self.SIZE // 2} /dev/zero > {folder.name}/ballast; exec \"$@\"", "-")
@@ -168,9 +168,9 @@ class FullDisk(FaultCase):
 
 class StuckScrapes(FaultCase):
     def test_scrapes_that_never_read_hide_nothing(self):
-        # Many reactors, for a long answer, and more stuck clients than the exporter has threads.
-        # Whether the kernel takes the answers or a time limit ends them: others are answered
-        # within the 10 s that Prometheus waits.
+        # Many reactors make a long response; more clients are stuck than the exporter has threads.
+        # Whether the kernel buffers their responses or a time limit ends them, others get theirs
+        # within the 10 s scrape timeout of Prometheus.
         gateway = self.gateway(reactors=128)
         size = len(get(gateway, "/metrics")[2])
         for _ in range(8):

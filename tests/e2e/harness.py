@@ -1,14 +1,14 @@
-"""What every end-to-end test stands on: the real binaries as processes.
+"""Fixtures of all end-to-end tests: the real binaries as processes.
 
 Environment, set by ctest:
   ECHOGW_BIN, ECHOGWCTL_BIN  the binaries under test
-  ECHOGW_PROTO_GEN           where the Python stubs of the admin API are generated
-  ECHOGW_FAULT_SHIM          the library of fault_shim.cc; none in a build with sanitizers
-  ECHOGW_E2E_SANITIZER       the -fsanitize= list of the build; bounds of memory and time widen
-  ECHOGW_E2E_REQUIRE=1       what is missing on the machine is a failure, not a skip
+  ECHOGW_PROTO_GEN           the directory of the generated Python stubs of the admin API
+  ECHOGW_FAULT_SHIM          the library of fault_shim.cc; not set with sanitizers
+  ECHOGW_E2E_SANITIZER       the -fsanitize= list of the build; widens memory and time limits
+  ECHOGW_E2E_REQUIRE=1       a missing tool or permission is a failure, not a skip
 
-A test starts what it needs with port 0 and reads the real ports from what the process prints. It
-waits for conditions, never for time to pass. A process is ended by its own PID, whatever happens.
+A test starts processes with port 0 and reads the real ports from their output. It waits for
+conditions, never for time to pass. Processes are ended by PID.
 """
 
 import json
@@ -29,10 +29,10 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 # Sanitized code is several times slower.
 TIMEOUT = 60 if SANITIZER else 20
 
-# A drain that does not wait for quiet and closes at once: most tests are not about it.
+# A drain that does not wait for quiet and closes at once, for tests of something else.
 FAST_DRAIN = {"--drain-quiet-period": "0s", "--drain-spread": "0s", "--drain-deadline": "2s"}
 
-# What a sanitizer or a broken invariant writes.
+# The output of a sanitizer or a failed CHECK.
 _FAULT = re.compile(r"(ERROR|WARNING): \w+Sanitizer|runtime error:|CHECK failed|terminate called")
 
 
@@ -43,7 +43,7 @@ def read(*path):
 
 
 def wait_until(condition, what, timeout=TIMEOUT):
-    """The first truthy value of condition(); fails with `what` when there is none in time."""
+    """The first truthy value of condition(); fails with `what` after `timeout`."""
     deadline = time.monotonic() + timeout
     while True:
         value = condition()
@@ -62,7 +62,7 @@ def clean_environment(extra=None):
 
 
 class Lines:
-    """Reads a pipe on a thread of its own, so that the writer never blocks."""
+    """Reads a pipe on its own thread, so that the writer never blocks."""
 
     def __init__(self, pipe):
         self._pipe = pipe
@@ -90,7 +90,7 @@ class Lines:
         return "\n".join(self.all())
 
     def wait_for(self, pattern, timeout=TIMEOUT):
-        """The match of the first line that `pattern` is found in; None if the pipe ends first."""
+        """The match of `pattern` in the first line that has one; None if the pipe ends first."""
         found = None
 
         def look():
@@ -109,7 +109,7 @@ class Lines:
 
 
 class Process:
-    """A child with its output collected. It is ended by its own PID."""
+    """A child process with its collected output."""
 
     def __init__(self, command, env=None, pass_fds=()):
         self.command = command
@@ -138,7 +138,7 @@ class Process:
         return code
 
     def end(self):
-        """Stops it if it runs, by force in the end; its exit code."""
+        """Stops it if it is running, after 10 s with SIGKILL; returns the exit code."""
         if self.running():
             self.signal(signal.SIGTERM)
             try:
@@ -149,7 +149,7 @@ class Process:
 
 
 class Gateway(Process):
-    """echogw with ports of the kernel's choice, ready to serve."""
+    """echogw on ports selected by the kernel, ready to serve."""
 
     def __init__(self, *flags, listen=("127.0.0.1:0",), admin="127.0.0.1:0",
                  metrics="127.0.0.1:0", reactors=2, env=None, files=None, prefix=(),
@@ -163,7 +163,7 @@ class Gateway(Process):
         for flag, value in FAST_DRAIN.items():
             if flag not in flags:
                 command += [flag, value]
-        # What stands before it changes its surroundings and becomes echogw, with the same PID.
+        # The prefix changes the environment and then executes echogw with the same PID.
         super().__init__([*prefix, *command, *flags], env, pass_fds)
         try:
             if self.out.wait_for(r"^ready$") is None:
@@ -186,7 +186,7 @@ class Gateway(Process):
         return self.listen[0]
 
     def drained(self):
-        """Ends it as an operator would; fails unless it went cleanly."""
+        """Ends it with SIGTERM; fails unless it exits cleanly."""
         self.signal(signal.SIGTERM)
         code = self.wait()
         if code != 0 or _FAULT.search(self.err.text()):
@@ -207,7 +207,7 @@ def split_address(text):
 
 
 class Result:
-    """What a command that ended has left."""
+    """The result of a command."""
 
     def __init__(self, code, out, err):
         self.code, self.out, self.err = code, out, err
@@ -227,7 +227,7 @@ def run(*command, env=None, timeout=TIMEOUT):
 
 
 class EndToEnd(unittest.TestCase):
-    """Starts gateways, and sees to it that each one ends cleanly."""
+    """Starts gateways and checks that each one ends cleanly."""
 
     maxDiff = None
 
@@ -238,7 +238,7 @@ class EndToEnd(unittest.TestCase):
 
     def _end(self, gateway):
         try:
-            # A test that ended it has judged the exit code itself.
+            # A test that ended it has checked the exit code.
             if gateway.running():
                 gateway.drained()
             self.assertNotRegex(gateway.err.text(), _FAULT)
@@ -263,28 +263,28 @@ class EndToEnd(unittest.TestCase):
         return self.ctl_json(gateway, "stats")
 
     def need_tool(self, name):
-        """The path of a tool; skips without it, or fails where every tool must be there."""
+        """The path of a tool; skips the test if it is missing (see `unmet`)."""
         path = shutil.which(name)
         if path is None:
-            self.unmet(f"{name} is not installed; Debian's packages are in deploy/packages.txt")
+            self.unmet(f"{name} is not installed; its package is in deploy/packages.txt")
         return path
 
     def unmet(self, message):
-        """Skips because something is missing; fails where everything must be there."""
+        """Skips the test; fails it if ECHOGW_E2E_REQUIRE is set."""
         if os.environ.get("ECHOGW_E2E_REQUIRE") == "1":
             self.fail(message)
         self.skipTest(message)
 
     def need_files(self, count):
-        """Lets this process, and its children, open `count` files; skips if it may not."""
+        """Allows this process and its children to open `count` files; skips if not permitted."""
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         if soft != resource.RLIM_INFINITY and soft < count:
             if hard != resource.RLIM_INFINITY and hard < count:
-                self.unmet(f"needs {count} open files and may have {hard}; see ulimit -Hn")
+                self.unmet(f"needs {count} open files, the limit is {hard} (ulimit -Hn)")
             resource.setrlimit(resource.RLIMIT_NOFILE, (count, hard))
 
     def one_line(self, text, *parts):
-        """Asserts that `text` is one line that holds all `parts`."""
+        """Asserts that `text` is one line that contains all `parts`."""
         self.assertEqual(len(text.strip().splitlines()), 1, text)
         for part in parts:
             self.assertIn(part, text)

@@ -1,7 +1,7 @@
-"""Goal: what the kernel refuses costs what was asked for and nothing else, and the gateway goes on
-as soon as the kernel does.
-Method: the real binary, with system calls that fail while the test wants them to (fault_shim.cc).
-Each case prints what it held and how long it took."""
+"""Goal: a failing system call affects only the request it belongs to, and the gateway recovers as
+soon as the call succeeds.
+Method: the real binary, with system calls that fail on demand (fault_shim.cc). Each case prints its
+load and duration."""
 
 import errno
 import os
@@ -21,13 +21,13 @@ class Accept(ShimCase):
     HELD, LATE = 50, 30
 
     def shortage(self, error, counter):
-        """Accepting fails for a while, with 50 connections open and 30 clients that come."""
+        """Accept fails for a while, with 50 open connections and 30 new clients."""
         gateway = self.faulty(reactors=2)
         crowd = self.crowd(gateway, self.HELD)
         self.assertEqual(crowd.echo(), self.HELD)
         before = self.stats(gateway)
         self.faults.fail("accept", error)
-        # The kernel completes their handshakes and keeps what they send.
+        # The kernel completes their handshakes and queues their data.
         late = self.crowd(gateway, self.LATE)
         for client in late.clients:
             client.sendall(b"late")
@@ -37,7 +37,7 @@ class Accept(ShimCase):
         during = self.stats(gateway)
         self.assertEqual(during["total"]["connections_active"], self.HELD)
         self.assertGreaterEqual(during["total"][counter], 10)
-        # It backs off: ten attempts of two reactors take 150 ms, and cost next to nothing.
+        # It backs off: ten attempts of two reactors take 150 ms and almost no CPU time.
         spent = during["process_cpu_nanoseconds"] - before["process_cpu_nanoseconds"]
         self.assertLess(spent, 500_000_000)
         self.faults.work("accept")
@@ -67,7 +67,7 @@ class Accept(ShimCase):
         self.shortage(errno.ENOBUFS, "accept_errors_memory")
 
     def test_no_room_to_watch_a_connection(self):
-        # fs.epoll.max_user_watches, a limit per user, is used up.
+        # The per-user limit fs.epoll.max_user_watches is exhausted.
         gateway = self.faulty(reactors=2)
         crowd = self.crowd(gateway, self.HELD)
         self.assertEqual(crowd.echo(), self.HELD)
@@ -82,7 +82,7 @@ class Accept(ShimCase):
 
 
 class Start(ShimCase):
-    """Exit code 1, one line that says what failed, no port held."""
+    """Exit code 1, one line that names the failure, no port bound."""
 
     def start(self, *flags):
         return run(ECHOGW, "--reactors", "3", "--cpus", "none", "--listen", "127.0.0.1:0",
@@ -116,7 +116,7 @@ class Resize(ShimCase):
     def test_that_fails_changes_nothing(self):
         gateway = self.faulty(reactors=2)
         crowd = self.crowd(gateway, 50)
-        # In the order in which a reactor needs them: what one attempt got is kept for the next.
+        # In the order in which a reactor uses them: each attempt keeps what it got for the next.
         for call in ("eventfd", "epoll_create"):
             for skip in range(2):
                 with self.faults.failing(call, errno.EMFILE, skip):
@@ -134,7 +134,7 @@ class Resize(ShimCase):
 
 
 class WallClock(ShimCase):
-    """Nothing but what is printed as a time of day depends on it."""
+    """Only printed times of day depend on the wall clock."""
 
     def test_jumps_cost_nothing(self):
         gateway = self.faulty("--drain-quiet-period", "300ms", "--drain-quiet-max-wait", "5s",
@@ -152,13 +152,13 @@ class WallClock(ShimCase):
             began = time.monotonic()
             self.ctl(gateway, "resize", str(3 - step % 2), "--wait")
             self.assertLess(time.monotonic() - began, 5)
-            # gRPC's own alarms would stay away for as long as the clock was set back.
+            # gRPC's alarms would be late by as much as the clock was set back.
             wait_until(lambda: len(watch.out.all()) >= shown + 3, "the watch goes on")
         total = self.stats(gateway)["total"]
         self.assertEqual(total["connections_active"], 100)
         ages = [float(c["age"].rstrip("s")) for c in self.ctl_json(gateway, "conns")["connections"]]
         self.assertLess(max(ages), 60)
-        # In the middle of the drain's waits as well.
+        # Also during the waits of a drain.
         gateway.signal(signal.SIGTERM)
         began = time.monotonic()
         gateway.err.wait_for("quiet")
@@ -176,7 +176,7 @@ class WallClock(ShimCase):
 
 
 class AdminCrowd(ShimCase):
-    """Strangers who open many connections to the admin port take nothing from clients, and go."""
+    """Many unauthenticated connections to the admin port do not affect clients, and are closed."""
 
     def test_leaves_files_to_clients_and_goes(self):
         gateway = self.faulty(files=120)

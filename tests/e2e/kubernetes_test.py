@@ -1,6 +1,6 @@
-"""Goal: the manifests of deploy/kubernetes fit together and fit the gateway. Method: their YAML is
-read, and what kustomize makes of the examples where kubectl is there; every name that refers to
-another is looked up, and probes, settings, figures and the soak are tried on a real gateway."""
+"""Goal: the manifests of deploy/kubernetes match each other and the gateway. Method: every
+reference in their YAML is resolved, also in the output of kustomize if kubectl is installed, and
+probes, settings, metrics and the soak are tried on a real gateway."""
 
 import glob
 import os
@@ -16,12 +16,12 @@ from harness import ECHOGW, ECHOGWCTL, ROOT, EndToEnd, read, run, wait_until
 FOLDER = os.path.join(ROOT, "deploy", "kubernetes")
 
 
-# A shell in a container finds echogwctl.
+# In a container, a shell finds echogwctl.
 PATH = os.path.dirname(ECHOGWCTL) + ":" + os.environ["PATH"]
 
 
 def load(*parts):
-    """The documents of every manifest below a folder, kustomize's own files left out."""
+    """The manifests below a directory, without the files of kustomize."""
     found = []
     for path in sorted(glob.glob(os.path.join(FOLDER, *parts, "**", "*.yaml"), recursive=True)):
         found += [d for d in yaml.safe_load_all(read(path)) if "kind" in d]
@@ -58,13 +58,13 @@ def settings():
 
 
 def seconds(text):
-    """Of the gateway's own form of a time: 1m30s, 500ms."""
+    """The seconds of a duration such as 1m30s or 500ms."""
     units = {"ms": 0.001, "s": 1, "m": 60, "h": 3600}
     return sum(float(n) * units[u] for n, u in re.findall(r"([\d.]+)(ms|s|m|h)", text))
 
 
 class ManifestCase(EndToEnd):
-    """What holds of any set of manifests."""
+    """Checks for any set of manifests."""
 
     def check_all(self, documents):
         self.check_confinement(documents)
@@ -80,7 +80,7 @@ class ManifestCase(EndToEnd):
             self.assertEqual((outer["runAsUser"], outer["runAsGroup"]), (65532, 65532))
             self.assertEqual(outer["seccompProfile"], {"type": "RuntimeDefault"})
             self.assertFalse(spec["automountServiceAccountToken"])
-            # Or the service's own variables would look like settings.
+            # Otherwise the variables of the service would look like settings.
             self.assertFalse(spec["enableServiceLinks"])
             for key in ("hostNetwork", "hostPID", "hostIPC", "volumes"):
                 self.assertNotIn(key, spec)
@@ -114,7 +114,7 @@ class ManifestCase(EndToEnd):
                 chosen.append((spec["selector"]["matchLabels"], services))
         self.assertGreater(len(chosen), 4)
         for selector, candidates in chosen:
-            # One, and not a load's pods beside the gateway's.
+            # Exactly one; the gateway's pods, but not those of the soak.
             self.assertEqual(sum(matches(selector, c) for c in candidates), 1, selector)
 
     def check_ports(self, documents):
@@ -179,7 +179,7 @@ class Manifests(ManifestCase):
             here = {n for n in os.listdir(folder) if n.endswith(".yaml")}
             named = {n for n in kustomization(folder).get("resources", []) if "/" not in n}
             extra = here - named - {"kustomization.yaml"}
-            # Prometheus-adapter's, as it says of itself.
+            # Configuration of prometheus-adapter.
             self.assertLessEqual(extra, {"pod-metrics-rule.yaml"}, folder)
             self.assertLessEqual(named, here, folder)
 
@@ -193,7 +193,7 @@ class Manifests(ManifestCase):
 
 
 class Fit(EndToEnd):
-    """The gateway does what its manifests take it to do."""
+    """The gateway behaves as the manifests expect."""
 
     def setUp(self):
         self.documents = load("base")
@@ -208,7 +208,7 @@ class Fit(EndToEnd):
             self.assertIn(f"# {variable}", shown.out)
         times = {key: seconds(value) for key, value in
                  re.findall(r'^drain-(\S+) = "(.*?)"', shown.out, re.M) if key != "refuse"}
-        # Room for a busy node, or the kubelet cuts connections off.
+        # Slack for a busy node; otherwise the kubelet cuts connections.
         self.assertGreaterEqual(self.grace, times["deadline"] + 10)
         self.assertGreaterEqual(times["deadline"], times["quiet-max-wait"] + times["spread"])
 
@@ -217,7 +217,7 @@ class Fit(EndToEnd):
         shown = run(ECHOGW, "--print-config", env=settings()).out
         self.assertIn(f'listen = [":{ports["data"]}"]', shown)
         self.assertIn(f'ECHOGW_METRICS=0.0.0.0:{ports["metrics"]}', read("deploy", "Dockerfile"))
-        # Not among those that are open to the pod's network.
+        # Not open to the pod network.
         self.assertIn('admin = "127.0.0.1:', shown)
 
     def probe(self, gateway, name):
@@ -225,7 +225,7 @@ class Fit(EndToEnd):
         if "httpGet" in probe:
             self.assertEqual(probe["httpGet"]["port"], "metrics")
             return get(gateway, probe["httpGet"]["path"])[0] == 200
-        # The settings of the gateway are those of the probe.
+        # The probe has the settings of the gateway.
         done = run(*probe["exec"]["command"], env={"ECHOGW_ADMIN": gateway.admin, "PATH": PATH})
         self.assertIn(done.code, (0, 1), done)
         return done.code == 0
@@ -237,7 +237,7 @@ class Fit(EndToEnd):
         self.ctl(gateway, "drain", "--quiet-period", "1h", "--quiet-max-wait", "1h",
                  "--deadline", "2h")
         wait_until(lambda: not self.probe(gateway, "readinessProbe"), "it is not ready")
-        # It must live to end its drain.
+        # It must survive until the drain ends.
         self.assertTrue(self.probe(gateway, "livenessProbe"))
 
     def test_figures_to_scale_by_exist(self):

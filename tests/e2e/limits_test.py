@@ -1,5 +1,6 @@
-"""Goal: limits that an operator sets hold at once, are counted by reason, and are told everywhere.
-Method: the real binaries; clients that do what each limit is against."""
+"""Goal: limits set by an operator take effect at once, are counted by reason, and are shown
+everywhere.
+Method: the real binaries; clients that exceed each limit."""
 
 import contextlib
 import socket
@@ -13,7 +14,7 @@ from wire import connect, echo_once, ping
 
 
 def ended(client):
-    """What a client sees in the end: b"" for FIN, None for RST."""
+    """How the connection ends for the client: b"" for FIN, None for RST."""
     client.settimeout(20)
     try:
         return client.recv(1)
@@ -64,7 +65,7 @@ class Numbers(LimitsCase):
         gateway = self.gateway(reactors=3)
         with contextlib.ExitStack() as stack:
             def join(source="127.0.0.1"):
-                # A reset may come before connect has returned.
+                # A reset may arrive before connect returns.
                 try:
                     client = socket.create_connection(gateway.address, timeout=20,
                                                       source_address=(source, 0))
@@ -103,7 +104,7 @@ class Rates(LimitsCase):
             clients = [stack.enter_context(connect(gateway.address)) for _ in range(15)]
             for client in clients:
                 self.assertEqual(ping(client), b"ping")
-        # Five at once, ten at ten a second.
+        # A burst of five, then ten at ten per second.
         self.assertGreater(time.monotonic() - begun, 0.95)
         total = self.stats(gateway)["total"]
         self.assertGreater(total["accept_rate_waits"], 0)

@@ -1,5 +1,6 @@
-"""Goal: the exporter tells the truth, in a form that Prometheus takes, and nobody can stall it.
-Method: scrapes over HTTP, promtool, and a real Prometheus server in a folder of its own."""
+"""Goal: the exporter's values are correct, Prometheus accepts its format, and no client can stall
+it.
+Method: scrapes over HTTP, promtool, and a real Prometheus server."""
 
 import gzip
 import re
@@ -29,7 +30,7 @@ class Exporter(EndToEnd):
             crowd.echo()
             wait_until(lambda: Scrape(self.server).total(
                 "echogw_connections_closed_total", reason="peer_reset") == 1, "the reset")
-            # An answer is counted when it is sent: the client may have it before.
+            # A reply is counted when it is sent; the client may receive it earlier.
             wait_until(lambda: Scrape(self.server).total("echogw_sent_bytes_total") >=
                        7000 + 4 + 5 * 64, "every answer counted")
             scrape = Scrape(self.server)
@@ -51,7 +52,7 @@ class Exporter(EndToEnd):
     def test_families_are_complete(self):
         scrape = Scrape(self.server)
         for series, _ in scrape.values:
-            # A histogram has three kinds of series, none of which is named as its family.
+            # A histogram has three kinds of series, none with the name of the family.
             name = re.sub("_(bucket|sum|count)$", "", series)
             if scrape.types.get(name) != "histogram":
                 name = series
@@ -59,7 +60,7 @@ class Exporter(EndToEnd):
             self.assertTrue(scrape.help[name].endswith("."), name)
             self.assertRegex(name, r"^(echogw|process)_")
             self.assertEqual(name.endswith("_total"), scrape.types[name] == "counter", name)
-        # Every reason has a series from the start, so that a rate over it has a beginning.
+        # Every reason has a series from the start, so that its rate has a first sample.
         reasons = {dict(l)["reason"] for n, l in scrape.values
                    if n == "echogw_connections_closed_total"}
         self.assertLessEqual({"peer_closed", "peer_reset", "timed_out", "io_error", "drained",
@@ -78,7 +79,7 @@ class Exporter(EndToEnd):
         self.ctl(self.server, "operation", "999999", expect=1)
         call = ("echogw_admin_requests_total",
                 (("code", "NOT_FOUND"), ("method", "Admin/GetOperation")))
-        # Counted when it has ended, which its client may know first.
+        # Counted when it has ended, which its client may learn first.
         wait_until(lambda: call in Scrape(self.server).values, "the failed call")
         self.assertEqual(set(Scrape(self.server).values) ^ before, {call})
 
@@ -181,7 +182,7 @@ class Prometheus(EndToEnd):
             wait_until(lambda n=20 * (i + 1): server.value(
                 "sum(echogw_connections_accepted_total)") == n, "as many as were opened")
         self.assertEqual(server.value("sum(echogw_received_bytes_total)"), 3 * 20 * 300)
-        # Prometheus itself saw no counter go back, and no scrape fail.
+        # Prometheus saw no counter reset and no failed scrape.
         names = server.ask("label/__name__/values")
         for name in [n for n in names if n.endswith("_total")]:
             resets = server.value(f"max(resets({name}[10m]))")

@@ -1,7 +1,7 @@
-"""Goal: the rules, the alerts and the dashboard of deploy/ show what is there: every expression
-finds data in a real Prometheus that scraped a real gateway under load, and every alert says what
-to do. Method: promtool on the rules and their unit tests; the load makes connections come, go,
-move, wait and be turned away while each expression is asked as Grafana would ask it."""
+"""Goal: every expression of the rules, the alerts and the dashboard finds data in a real
+Prometheus that scrapes a real gateway under load, and every alert has a runbook. Method: promtool
+on the rules and their unit tests; the load opens, closes, moves, blocks and rejects connections
+while each expression is queried as by Grafana."""
 
 import json
 import os
@@ -21,7 +21,7 @@ DEPLOY = os.path.join(ROOT, "deploy")
 PROMETHEUS = os.path.join(DEPLOY, "prometheus")
 UNIT_TESTS = os.path.join(ROOT, "tests", "rules")
 RULE_FILES = [os.path.join(PROMETHEUS, name) for name in ("recording.yml", "alerts.yml")]
-# Grafana takes four scrapes or more; ours come every quarter of a second.
+# Grafana uses at least four scrapes; the test scrapes every quarter of a second.
 RATE_INTERVAL = "8s"
 
 
@@ -88,7 +88,7 @@ class Rules(EndToEnd):
             self.assertIn("FAILED", out)
 
     def copy_of_rules(self):
-        """A folder with copies of the rules and their tests, laid out as here."""
+        """A directory with copies of the rules and their tests, in the same layout."""
         folder = tempfile.mkdtemp(prefix="echogw-rules-")
         self.addCleanup(shutil.rmtree, folder)
         for path in (PROMETHEUS, UNIT_TESTS):
@@ -110,7 +110,7 @@ class Rules(EndToEnd):
 
 
 class Dashboard(EndToEnd):
-    """What Grafana expects of the file, and a reader of the screen."""
+    """The file is valid for Grafana, and the layout for its users."""
 
     def test_head(self):
         board = dashboard()
@@ -144,9 +144,9 @@ class Dashboard(EndToEnd):
 
 
 class Grafana:
-    """Asks a Prometheus what Grafana would, with every variable at its default, All."""
+    """Queries a Prometheus as Grafana does, with every variable at its default, All."""
 
-    # Of the dashboard's variables, as a regular expression inside a string of PromQL.
+    # Characters to escape in a regular expression inside a PromQL string.
     ESCAPED = re.compile(r"[.*+?^${}()|\[\]\\]")
 
     def __init__(self, server, variables):
@@ -172,7 +172,7 @@ class Grafana:
         return expression.replace("$__rate_interval", RATE_INTERVAL)
 
     def samples(self, expression):
-        """Those that would be drawn: NaN is not."""
+        """The samples that would be drawn, without NaN."""
         asked = self.interpolate(expression)
         if "$" in asked:
             raise AssertionError(f"a variable that is not there: {asked}")
@@ -183,7 +183,7 @@ class Grafana:
 
 
 class Load:
-    """Connections of every kind, and operators, until it is stopped."""
+    """Connections of every kind, and actions of operators, until stopped."""
 
     def __init__(self, test, gateway):
         self._gateway = gateway
@@ -194,7 +194,7 @@ class Load:
                                    "-r", "2000", "-d", "60s")
         wait_until(lambda: int(test.stats(gateway)["total"]["connections_active"]) == 8,
                    "the bench is connected")
-        # One that does not read, so that bytes are held for it.
+        # A client that does not read, so that bytes are held for it.
         self._deaf = connect(gateway.address, rcvbuf=4096)
         test.addCleanup(self._deaf.close)
         fill(self._deaf, bytes(8 << 20))
@@ -218,7 +218,7 @@ class Load:
             client = connect(self._gateway.address)
             client.sendall(b"x")
             reset(client)
-            # More than may be open, so some are turned away.
+            # More than the limit, so some are rejected.
             with Crowd(self._gateway.address, 90) as crowd:
                 crowd.echo()
         except ConnectionError:
@@ -248,14 +248,14 @@ class Load:
 
 
 class UnderLoad(EndToEnd):
-    # Nothing goes wrong here, so what counts it is 0 all the time, but it is there.
+    # Counters of faults: they exist, but stay 0 here.
     QUIET = {"echogw_loop_stalls_total", "echogw_accept_errors_total",
              "echogw_listener_accept_queue_depth", "echogw_listener_drops_total",
              "echogw_connections_accepted_from_adopted_total", "echogw_admin_refused_total",
              "echogw_log_lines_dropped_total", "echogw_log_write_errors_total"}
 
     def setUp(self):
-        # Few connections a reactor, and small buffers in the kernel.
+        # Few connections per reactor, and small kernel buffers.
         self.server = self.gateway("--max-connections", "25", "--sndbuf", "16KiB", reactors=3)
         config = read_yaml(PROMETHEUS, "prometheus.yml")
         config["global"] = {name: "250ms" for name in
@@ -299,14 +299,14 @@ class UnderLoad(EndToEnd):
                    f"data in all of {recorded}: {grafana.without_data(recorded)}")
         self.assertEqual(load.faults, [])
 
-        # It would have noticed: the first expression with each of its metrics misspelt.
+        # Canary: the first expression with each of its metrics misspelt finds no data.
         for name in metric_names(shown[0]):
             wrong = shown[0].replace(name, name + "s")
             self.assertEqual(grafana.without_data([shown[0], wrong]), [wrong])
         self.check_rules()
 
     def check_rules(self):
-        """Prometheus takes all rules, and what the alerts look at exists."""
+        """Prometheus loads all rules, and the metrics of the alerts exist."""
         groups = self.prometheus.ask("rules")["groups"]
         found = [rule for group in groups for rule in group["rules"]]
         self.assertEqual({rule["name"] for rule in found},
@@ -317,7 +317,7 @@ class UnderLoad(EndToEnd):
         names = set(self.prometheus.ask("label/__name__/values"))
         for rule in rules("alert") + rules("record"):
             self.assertLessEqual(metric_names(rule["expr"]), names, rule)
-        # Full reactors are the only fault of this gateway, and its alert knows of it.
+        # The only fault of this gateway is full reactors, which its alert sees.
         self.assertTrue(self.prometheus.query(
             'instance:echogw_connections_rejected:rate2m{reason="table_full"} > 0'))
         firing = self.prometheus.query('ALERTS{alertstate="firing",severity="critical"}')

@@ -1,4 +1,4 @@
-"""A Prometheus server of the test's own, in a folder of its own, on a port of the kernel's choice."""
+"""A Prometheus server for one test, on a port selected by the kernel."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from harness import wait_until
 
 
 class PrometheusServer:
-    """Runs until the test ends. `config` is what would be in prometheus.yml."""
+    """Runs until the test ends. `config` is the contents of prometheus.yml."""
 
     def __init__(self, test, config):
         binary = test.need_tool("prometheus")
@@ -30,7 +30,7 @@ class PrometheusServer:
         self._port = wait_until(self._listening_port, "prometheus listens")
 
     def _listening_port(self):
-        """The port that the process chose: it prints only what it was told."""
+        """The port the process listens on; it prints only the configured one."""
         self._test.assertTrue(self._process.running(), self._process.err.text())
         inodes = set()
         for name in os.listdir(f"/proc/{self._process.pid}/fd"):
@@ -46,7 +46,7 @@ class PrometheusServer:
         return None
 
     def ask(self, path, **parameters):
-        """The data of an answer of its API; None as long as it is not up."""
+        """The data of an API response; None while the server is not up."""
         url = (f"http://127.0.0.1:{self._port}/api/v1/{path}?"
                + urllib.parse.urlencode(parameters, doseq=True))
         try:
@@ -60,14 +60,14 @@ class PrometheusServer:
             return None
 
     def query(self, expression):
-        """[(labels, value)] of what it selects now."""
+        """[(labels, value)] of the current samples."""
         data = self.ask("query", query=expression)
         if not data:
             return []
         return [(sample["metric"], float(sample["value"][1])) for sample in data["result"]]
 
     def value(self, expression):
-        """Of the only series, or the first; None without one."""
+        """The value of the first series; None without one."""
         found = self.query(expression)
         return found[0][1] if found else None
 

@@ -1,5 +1,6 @@
-"""Goal: what is served beside plain echo keeps its protocol, and its connections, through whatever
-an operator does. Method: the real binary, clients that check every byte, and resizes meanwhile."""
+"""Goal: services other than plain echo keep their protocol and their connections through all
+changes by an operator. Method: the real binary, clients that check every byte, and resizes
+meanwhile."""
 
 import os
 import signal
@@ -20,7 +21,7 @@ V2 = (b"\r\n\r\n\0\r\nQUIT\n\x21\x11" + struct.pack(">H", 12) + bytes([192, 0, 2
 
 
 def chargen(size, offset=0):
-    """RFC 864: 95 characters, a line of 72 from each in turn."""
+    """RFC 864: 95 characters, lines of 72 that start at each in turn."""
     graphic = bytes(range(0x20, 0x7F))
     period = b"".join((graphic * 2)[i:i + 72] + b"\r\n" for i in range(95))
     start = offset % len(period)
@@ -32,12 +33,12 @@ class ProtocolCase(EndToEnd):
         return self.ctl_json(gateway, "conns", *arguments)["connections"]
 
     def at(self, gateway, word):
-        """The address whose service has that word."""
+        """The address that serves `word`."""
         spec = next(a for a in gateway.listen if word in a.split("@")[0].split("+"))
         return split_address(spec.split("@")[1])
 
     def shake(self, gateway, after_each):
-        """Resizes, calling after_each() every time."""
+        """Resizes several times and calls after_each() each time."""
         for target in (4, 1, 3, 2):
             self.ctl(gateway, "resize", str(target), "--wait")
             after_each()
@@ -58,7 +59,7 @@ class Proxy(ProtocolCase):
             self.assertEqual([c["peer"] for c in named], [CLIENT, CLIENT])
             for c in named:
                 self.assertTrue(c["proxied_by"].startswith("127.0.0.1:"), c)
-            # One that has no header yet is still the proxy's.
+            # Without a header yet, the peer is the proxy.
             self.assertEqual(len(self.conns(gateway, "--peer", "127.0.0.0/8")), 1)
             shown = self.ctl(gateway, "conns", "--id", str(named[0]["id"])).out
             self.assertRegex(shown, rf"(?m)^Peer +{CLIENT}$")
@@ -68,7 +69,7 @@ class Proxy(ProtocolCase):
                 for client in (one, two):
                     self.assertEqual(ping(client, pattern(5000)), pattern(5000))
             self.shake(gateway, all_echo)
-            # In the middle of a header it moved, too.
+            # It also moved in the middle of a header.
             cut.sendall(V1[20:] + b"late")
             self.assertEqual(recv_exactly(cut, 4), b"late")
             self.ctl(gateway, "close", "--peer", "192.0.2.1", "--yes")

@@ -1,5 +1,5 @@
-"""Goal: a client without our .proto can find out all of the API. Method: reflection v1alpha, and
-the descriptors that it serves put to use in a call."""
+"""Goal: a client without the .proto can discover the whole API. Method: reflection v1alpha, and a
+call made with the descriptors that it serves."""
 
 import unittest
 
@@ -27,7 +27,7 @@ class Reflection(EndToEnd):
                           "grpc.reflection.v1alpha.ServerReflection"})
 
     def test_health_is_described(self):
-        # gRPC serves health without its descriptor, unless the binary carries that as well.
+        # gRPC serves health without its descriptor unless the binary includes it.
         files = self.files_of("grpc.health.v1.Health")
         self.assertIn("Health", [s.name for f in files for s in f.service])
         self.assertIn("HealthCheckRequest", [m.name for f in files for m in f.message_type])

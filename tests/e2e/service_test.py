@@ -1,6 +1,7 @@
-"""Goal: a service manager starts the gateway, hears how it is, and keeps its sockets over restarts.
-Method: the real binary with the variables that systemd sets; a datagram socket of the test's is
-NOTIFY_SOCKET, and listening sockets of the test's are passed as sd_listen_fds(3) has it."""
+"""Goal: a service manager can start the gateway, receive its state, and keep its sockets over
+restarts.
+Method: the real binary with the variables that systemd sets. The test provides the datagram socket
+of NOTIFY_SOCKET and listening sockets, passed as in sd_listen_fds(3)."""
 
 import os
 import signal
@@ -13,7 +14,7 @@ import unittest
 from harness import ECHOGW, TIMEOUT, EndToEnd, run, wait_until
 from wire import connect, echo_once, pattern, ping
 
-# Puts the descriptors of its first argument to 3 and on, and becomes the rest, with the same PID.
+# Moves the descriptors of its first argument to 3 and up, then executes the rest with the same PID.
 _PASS = """
 import os, sys
 given = [os.dup2(int(fd), 100 + i) for i, fd in enumerate(sys.argv[1].split(","))]
@@ -25,7 +26,7 @@ os.execv(sys.argv[2], sys.argv[2:])
 
 
 class Manager:
-    """The receiving end of NOTIFY_SOCKET: what came, in order."""
+    """The receiver of NOTIFY_SOCKET, with all messages in order."""
 
     def __init__(self, test, address):
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -36,7 +37,7 @@ class Manager:
         self.messages = []
 
     def wait_for(self, word):
-        """The first message, from the next on, that has the line `word`."""
+        """The next message with the line `word`."""
         while True:
             try:
                 lines = self.socket.recv(4096).decode().split("\n")
@@ -56,7 +57,7 @@ class NotifyCase(EndToEnd):
 
 class Notify(NotifyCase):
     def ready(self, manager):
-        """A client of its own, because the gateway is told to serve before its output is read."""
+        """On its own thread, because READY arrives before the gateway's output is read."""
         served = []
 
         def look():
@@ -71,7 +72,7 @@ class Notify(NotifyCase):
         gateway = self.gateway(env=manager.env)
         thread.join(TIMEOUT)
         self.assertEqual(served, [b"at once"])
-        # Nothing was said before.
+        # No earlier message.
         self.assertEqual(manager.messages[0][0], "READY=1")
         return gateway
 
@@ -89,7 +90,7 @@ class Notify(NotifyCase):
         lines = manager.wait_for("STOPPING=1")
         self.assertIn("STATUS=SIGTERM: draining, then stopping", lines)
         limit = next(line for line in lines if line.startswith("EXTEND_TIMEOUT_USEC="))
-        # Longer than the drain, or the manager would end it.
+        # Longer than the drain; otherwise the manager would kill it.
         self.assertGreater(int(limit.split("=")[1]), 7_000_000)
         self.assertEqual(gateway.wait(), 0)
 
@@ -133,7 +134,7 @@ class WatchdogSignal(NotifyCase):
         manager.wait_for("READY=1")
         for _ in range(5):
             manager.wait_for("WATCHDOG=1")
-        # The same while it drains, and it ends as ever.
+        # The same during a drain, which ends normally.
         gateway.signal(signal.SIGTERM)
         self.assertEqual(gateway.wait(), 0)
 
@@ -157,7 +158,7 @@ class SocketActivation(EndToEnd):
         return listener
 
     def group(self, count):
-        """Listeners of one port."""
+        """Listeners on one port."""
         first = self.listener()
         return [first] + [self.listener(first.getsockname()[1]) for _ in range(count - 1)]
 
@@ -183,7 +184,7 @@ class SocketActivation(EndToEnd):
 
     def test_one_socket_for_three_reactors(self):
         listener = self.listener()
-        # In the queue before there is a gateway.
+        # Queued before the gateway starts.
         early = connect(listener.getsockname())
         self.addCleanup(early.close)
         early.sendall(b"early")
@@ -191,7 +192,7 @@ class SocketActivation(EndToEnd):
         self.assertEqual(gateway.listen, ["%s:%d" % listener.getsockname()])
         self.assertEqual(early.recv(5), b"early")
         self.assertEqual(self.owners(gateway), {0: 1, 1: 1, 2: 1})
-        # Steering knows whose listener the passed one is.
+        # Steering knows which reactor owns the passed listener.
         for reactor in range(3):
             weights = [f"{r}={int(r == reactor)}" for r in range(3)]
             self.ctl(gateway, "steer", *weights)
@@ -259,7 +260,7 @@ class SocketActivation(EndToEnd):
                          b"four")
 
     def test_for_another_process(self):
-        # Descriptors that were meant for our parent are none of ours.
+        # Descriptors passed to the parent are ignored.
         gateway = self.gateway(env={"LISTEN_PID": "1", "LISTEN_FDS": "1"})
         self.assertEqual(echo_once(gateway.address, b"own"), b"own")
 
@@ -286,7 +287,7 @@ class SocketActivation(EndToEnd):
         self.one_line(text, "reactor 2", "in use", "passed")
         gateway = self.activated(sockets, reactors=2)
         self.assertEqual(echo_once(gateway.address, b"two"), b"two")
-        # Asked for none in particular, there are as many as there are sockets for.
+        # By default there are as many reactors as sockets.
         gateway = self.activated([alone], reactors="auto")
         self.assertEqual(echo_once(gateway.address, b"one"), b"one")
         self.assertEqual(self.owners(gateway), {0: 1})

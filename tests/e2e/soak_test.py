@@ -1,9 +1,9 @@
-"""Goal: no resize, drain, move or rebalance loses a connection or a byte, and a gateway that does
-lose some is found out. Method: `echogwctl soak` against the real gateway. Bounded by default;
-ECHOGW_SOAK_SECONDS sets the seconds of each soak.
+"""Goal: no resize, drain, move or rebalance loses a connection or a byte, and a gateway that loses
+some is detected. Method: `echogwctl soak` against the real gateway. ECHOGW_SOAK_SECONDS sets the
+duration of each soak.
 
---fault-close-listeners is a setting for these tests only and not shown by --help: a reactor that
-retires closes its listeners, as servers without parking do, and so resets what is in their queues.
+--fault-close-listeners exists for these tests only and is not shown by --help: a reactor being
+removed closes its listeners instead of parking them, which resets the connections in their queues.
 """
 
 import os
@@ -51,7 +51,7 @@ class Soak(SoakCase):
     def test_resizes_without_steering(self):
         gateway = self.gateway("--steering", "off", reactors=8)
         found = self.lost_nothing(gateway, *CHANGES, operations=SECONDS / 0.2 / 3)
-        # The kernel's hash goes on choosing parked listeners, whose connections survivors take.
+        # The kernel's hash still selects parked listeners, from which other reactors accept.
         self.assertGreater(found["operations"]["accepted_from_parked"], 0)
 
     def test_everything_at_once(self):
@@ -65,7 +65,7 @@ class Canary(SoakCase):
     TRIES = 5
 
     def test_a_gateway_that_closes_listeners_is_found_out(self):
-        # A reset needs a connection in a queue at the moment of the close, so it takes some tries.
+        # A reset needs a queued connection at the moment of the close, so it takes some tries.
         for _ in range(self.TRIES):
             gateway = self.gateway("--fault-close-listeners", reactors=8)
             result = self.soak(gateway, "--resize", "8,1", "--every", "20ms",
@@ -93,8 +93,8 @@ class Latency(SoakCase):
         quiet = found["baseline"]["held"]["latency"]["p99_9_nanoseconds"]
         print(f"\nP99.9 of a 64-byte ping-pong: {quiet / 1e3:.0f} us at rest, "
               f"{resizing / 1e3:.0f} us while resizing: {found['held_p99_9_to_baseline']:.2f} times")
-        # Machines are noisy; what must not happen is that a resize holds the traffic up. The figure
-        # itself is the bench's to judge.
+        # The bound is loose because machines are noisy: a resize must not stall traffic. The
+        # benchmark measures the value.
         self.assertLess(resizing, max(50 * quiet, 100_000_000))
 
 

@@ -1,5 +1,5 @@
-"""Goal: the gateway starts as a whole or not at all, and stops as SIGTERM promises.
-Method: the real binary as a process; what it prints, its exit code, and the clients' view."""
+"""Goal: the gateway starts completely or not at all, and stops as documented for SIGTERM.
+Method: the real binary as a process; its output, its exit code, and the clients' view."""
 
 import re
 import signal
@@ -42,7 +42,7 @@ class Start(EndToEnd):
         self.assertGreater(len(keys), 20)
         for key in keys:
             self.assertIn(f"--{key} ", result.out)
-        # A fault for tests is no setting for users.
+        # Fault injection is not a user setting.
         self.assertNotIn("--fault", result.out)
 
     def test_idle_gateway_costs_no_cpu(self):
@@ -51,12 +51,12 @@ class Start(EndToEnd):
         begun = time.monotonic()
         wait_until(lambda: time.monotonic() - begun > 0.5, "half a second of nothing")
         spent = self.stats(gateway)["process_cpu_nanoseconds"] - before
-        # A loop that spins would have spent 500 ms; the two calls themselves cost a little.
+        # A spinning loop would have used 500 ms; the two calls use little.
         self.assertLess(spent, 100_000_000)
 
 
 class PortInUse(EndToEnd):
-    """Nothing is left half started: the process ends with 1 and one line, and holds no port."""
+    """A failed start exits with 1 and one line, and holds no port."""
 
     def setUp(self):
         self.taken = socket.create_server(("127.0.0.1", 0))
@@ -100,8 +100,8 @@ class PortInUse(EndToEnd):
 
 
 class PortGuard(EndToEnd):
-    """The kernel lets processes of one user share a port that was bound as ours is. A second gateway
-    must not join unasked, whatever form of the address comes first."""
+    """The kernel lets processes of one user share such a port. A second gateway must not join by
+    default, whichever form of the address is bound first."""
 
     FORMS = {"ipv4": "127.0.0.1", "ipv6": "[::1]", "ipv4 any": "0.0.0.0", "dual stack": "",
              "any": "[::]"}
@@ -122,7 +122,7 @@ class PortGuard(EndToEnd):
                     self.one_line(result.err, f":{gateway.address[1]} is in use",
                                   "--allow-shared-port")
                     refused += 1
-            # Each of the handshakes that came meanwhile was the first one's.
+            # The first gateway got all handshakes meanwhile.
             local = ("::1" if first == "ipv6" else "127.0.0.1", gateway.address[1])
             for _ in range(8):
                 self.assertEqual(echo_once(local, b"mine"), b"mine")
@@ -184,7 +184,7 @@ class Stop(EndToEnd):
                 with connect(gateway.address) as client:
                     while (answer := ping(client, message)) == message:
                         done += 1
-                    # FIN came, and not in the middle of an answer.
+                    # FIN arrived, and not in the middle of a reply.
                     short.append(answer)
             except OSError as error:
                 faults.append(error)
@@ -212,7 +212,7 @@ class Stop(EndToEnd):
             self.assertEqual(ping(client), b"ping")
             gateway.signal(signal.SIGTERM)
             self.assertEqual(next(statuses).status, HEALTH.NOT_SERVING)
-            # Told that it goes, the gateway still serves, and still accepts.
+            # After the signal, the gateway still serves and accepts.
             self.assertEqual(ping(client), b"ping")
             self.assertEqual(echo_once(gateway.address, b"late"), b"late")
             self.assertEqual(outcome(client), "fin")
@@ -223,7 +223,7 @@ class Stop(EndToEnd):
     def test_a_client_that_never_closes_is_reset_at_the_deadline(self):
         gateway = self.gateway("--drain-deadline", "600ms")
         with connect(gateway.address, rcvbuf=4096) as client:
-            # It has answers to come and does not read them: FIN cannot be sent politely.
+            # It does not read its pending replies, so it cannot be closed gracefully.
             client.setblocking(False)
             payload = pattern(1 << 20)
             wait_until(lambda: self._stuck(client, payload) and
@@ -268,7 +268,7 @@ class Stop(EndToEnd):
         before = gateway.open_files()
         for i in range(50):
             self.assertEqual(echo_once(gateway.address, pattern(100, i)), pattern(100, i))
-        # The admin client's own connections come and go, so a few more or fewer are no leak.
+        # Connections of the admin client vary, so a few more or fewer are not a leak.
         wait_until(lambda: gateway.open_files() <= before + 3, "as few files as before")
 
     def test_a_failed_start_leaves_no_process_behind(self):

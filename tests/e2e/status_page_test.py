@@ -1,7 +1,7 @@
-"""Goal: the status page tells the truth in a browser, live, in every width and scheme, and says so
-when it cannot. Method: a real headless Chromium, read by its DOM; clients and operators as always.
+"""Goal: the status page shows live, correct data in every width and colour scheme, and shows when
+it cannot. Method: a headless Chromium, inspected through its DOM; real clients and operators.
 
-With ECHOGW_E2E_SHOTS=FOLDER each test leaves screenshots there.
+With ECHOGW_E2E_SHOTS=DIRECTORY, each test leaves screenshots there.
 """
 
 import os
@@ -18,7 +18,7 @@ from exporter import get
 from harness import EndToEnd, wait_until
 from wire import Crowd
 
-# What the page holds, as a reader sees it.
+# The visible contents of the page.
 SEEN = """(() => {
   const text = (node) => node ? node.innerText.trim() : "";
   const of = (id) => text(document.getElementById(id));
@@ -53,7 +53,7 @@ class PageCase(EndToEnd):
         return self.browser
 
     def seen(self, condition, what):
-        """What the page shows once `condition` holds of it."""
+        """The contents of the page once `condition` holds for it."""
         last = {}
 
         def look():
@@ -72,7 +72,8 @@ class PageCase(EndToEnd):
             self.browser.screenshot(os.path.join(folder, f"{name}.png"))
 
     def no_fault(self, *allowed):
-        """Nothing was asked of another host, and nothing complained but of the sources allowed."""
+        """No request went to another host, and there were no errors but from the allowed
+        sources."""
         found = [fault for fault in self.browser.faults if fault[0] not in allowed]
         self.assertEqual(found, [])
 
@@ -104,7 +105,7 @@ class Live(PageCase):
             for row in busy["reactors"]:
                 self.assertRegex(row[BUSY], r"^\d+ %$")
                 self.assertEqual((row[WEIGHT], row[QUEUE]), ("1", "0"))
-            # The bar of the fullest one is as wide as its cell.
+            # The bar of the busiest reactor fills its cell.
             bars = self.browser.evaluate(
                 "[...document.querySelectorAll('.load i')].map((i) => i.style.width)")
             self.assertEqual(bars, [f"{100 * n / max(shown):g}%" for n in shown])
@@ -136,7 +137,7 @@ class Live(PageCase):
         self.asked_only(gateway)
 
     def traffic(self, crowd):
-        """Messages on all connections until the end of the block; fails if one is lost."""
+        """Sends messages on all connections until the end of the block; fails if one is lost."""
         stop = threading.Event()
         test = self
 
@@ -222,7 +223,7 @@ class Live(PageCase):
 
 class Lost(PageCase):
     def gateway_at_a_lasting_port(self):
-        """One whose exporter can be started again: no client's connection may take its port."""
+        """A gateway whose exporter can restart: no client connection may use its port."""
         with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as file:
             below = int(file.read().split()[0])
         for _ in range(20):
@@ -261,7 +262,7 @@ class Lost(PageCase):
         back = self.seen(lambda s: s["state"] == "serving" and len(s["reactors"]) == 3,
                          "it is back")
         self.assertEqual((back["lost"], back["title"]), ("", "serving - echogw"))
-        # What the browser itself says of an outage is no fault of the page.
+        # The browser's messages about an outage are not errors of the page.
         self.no_fault("network")
         self.asked_only(again)
 

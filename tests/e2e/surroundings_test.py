@@ -1,5 +1,5 @@
 """Goal: logs, the admin socket, the exporter and the listen addresses behave as documented.
-Method: the real binary; files in a temporary folder, sockets on loopback."""
+Method: the real binary; files in a temporary directory, sockets on loopback."""
 
 import json
 import os

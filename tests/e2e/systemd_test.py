@@ -1,6 +1,6 @@
-"""Goal: the units of deploy/systemd are what systemd takes them for, keep the service in, and give
-it the time and the settings that it needs. Method: systemd-analyze over copies whose binary is the
-one under test, and the units' text against what the gateway says of itself."""
+"""Goal: the units of deploy/systemd are valid, confine the service, and give it the time and
+settings it needs. Method: systemd-analyze on copies that run the binary under test, and the text
+of the units compared with the output of the gateway."""
 
 import os
 import re
@@ -10,7 +10,7 @@ import unittest
 from documents_test import blocks
 from harness import ECHOGW, EndToEnd, read, run
 
-# Of 10, in tenths: what systemd calls OK ends at 4.9.
+# In tenths, of 100. systemd calls up to 49 OK.
 EXPOSURE_MAX = "20"
 
 
@@ -32,7 +32,7 @@ class Units(EndToEnd):
         tool = self.need_tool("systemd-analyze")
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
-        # The binary need not be installed here for its unit to be right.
+        # The binary need not be installed.
         text = re.sub(r"^ExecStart=\S+", f"ExecStart={ECHOGW}", self.service, flags=re.M)
         for name, unit in (("echogw.service", text), ("echogw.socket", self.socket)):
             with open(os.path.join(folder.name, name), "w", encoding="utf-8") as file:
@@ -83,7 +83,7 @@ class Units(EndToEnd):
         self.assertIn(f"ECHOGW_TLS_KEY=%d/{credential}", values(keys, "    Environment"))
         for key in ("CapabilityBoundingSet", "AmbientCapabilities"):
             self.assertEqual(values(ports, "    " + key), ["CAP_NET_BIND_SERVICE"])
-        # In a user namespace of its own, a capability would not count on the host.
+        # In a user namespace, the capability would not apply to the host.
         self.assertEqual(values(ports, "    PrivateUsers"), ["no"])
         self.service += "\n".join(line.strip() for line in (keys + ports).splitlines())
         result = self.analyze("verify", "echogw.service")

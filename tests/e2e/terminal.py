@@ -1,4 +1,4 @@
-"""A terminal for programs that draw: a tmux server of the test's own, with one window."""
+"""A terminal for full-screen programs: a tmux server with one window."""
 
 import os
 import shlex
@@ -10,13 +10,13 @@ from harness import clean_environment, wait_until
 
 
 class Terminal:
-    """Runs a command line in a shell; says how it ended in a last line "exit N"."""
+    """Runs a command line in a shell and prints "exit N" at its end."""
 
     def __init__(self, *command, width=80, height=24, env=None):
         self._folder = tempfile.mkdtemp(prefix="echogw-e2e-")
         environment = {"LC_ALL": "C.UTF-8", **(env or {})}
         words = ["env"] + [f"{k}={v}" for k, v in environment.items()] + list(command)
-        # The last command keeps the window, with what was left on the screen.
+        # The last command keeps the window and its contents.
         line = shlex.join(words) + "; echo exit $?; exec cat"
         try:
             self._tmux("new-session", "-d", "-x", str(width), "-y", str(height), line)
@@ -37,14 +37,14 @@ class Terminal:
         return self._tmux("capture-pane", "-p")
 
     def keys(self, *keys):
-        """As tmux names them: "j", "Enter", "C-c"."""
+        """Sends keys by their tmux names: "j", "Enter", "C-c"."""
         self._tmux("send-keys", *keys)
 
     def resize(self, width, height):
         self._tmux("resize-window", "-x", str(width), "-y", str(height))
 
     def wait_for(self, *texts):
-        """The screen once it holds all `texts`."""
+        """The screen once it contains all `texts`."""
         seen = ""
 
         def there():

@@ -1,6 +1,6 @@
-"""Goal: an operator runs the gateway from `echogwctl top` alone.
-Method: the real binaries; top in tmux, its screen read and its keys typed, while connections of our
-own see what it does to them."""
+"""Goal: an operator can run the gateway from `echogwctl top` alone.
+Method: the real binaries; top in tmux, controlled by keys and read from its screen, while the
+test's connections observe the effects."""
 
 import signal
 import unittest
@@ -20,7 +20,7 @@ class TopCase(EndToEnd):
         return terminal
 
     def crowd(self, gateway, count):
-        """Connections that have been served once, so that they are known."""
+        """Connections that have echoed once, so that they are accepted."""
         clients = [connect(gateway.address) for _ in range(count)]
         for client in clients:
             self.addCleanup(client.close)
@@ -28,7 +28,7 @@ class TopCase(EndToEnd):
         return clients
 
     def rows(self, screen):
-        """The state and the connections of each reactor that is seen."""
+        """The state and the connections of each visible reactor."""
         rows = {}
         for line in screen.splitlines()[6:22]:
             words = line.split()
@@ -48,7 +48,7 @@ class Top(TopCase):
         terminal = self.top(gateway)
         self.wait_for_rows(terminal, lambda r: sum(n for _, n in r.values()) == 12 and len(r) == 3,
                            "12 connections on 3 reactors")
-        # A rate needs traffic while it is measured.
+        # A rate needs traffic during its interval.
         def traffic():
             for client in clients:
                 ping(client)
@@ -97,7 +97,7 @@ class Top(TopCase):
     def test_closes_one_connection(self):
         gateway = self.gateway(reactors=1)
         clients = self.crowd(gateway, 3)
-        # The one that has sent most comes first.
+        # The connection with most bytes comes first.
         self.assertEqual(ping(clients[1], b"x" * 9000), b"x" * 9000)
         peer = "127.0.0.1:%d" % clients[1].getsockname()[1]
         terminal = self.top(gateway)
@@ -121,7 +121,7 @@ class Top(TopCase):
         clients = self.crowd(gateway, 4)
         terminal = self.top(gateway)
         terminal.keys("D", "drain", "Enter")
-        # A polite close awaits the client's.
+        # A graceful close waits for the client's FIN.
         for client in clients:
             self.assertEqual(client.recv(1), b"")
             client.close()
@@ -142,7 +142,7 @@ class Lost(TopCase):
         again = self.gateway(admin=admin, reactors=3)
         self.wait_for_rows(terminal, lambda r: len(r) == 3, "the new gateway")
         wait_until(lambda: "LOST" not in terminal.screen(), "no loss any more")
-        # One that stands still is lost as well.
+        # A stopped gateway also counts as lost.
         terminal.keys("q")
         terminal.wait_for("exit 0")
         terminal = Terminal(ECHOGWCTL, "--target", again.admin, "--timeout", "500ms", "top", "-i",

@@ -1,6 +1,6 @@
-"""Goal: datagrams are echoed by the real gateway, from the address they were sent to, and none is
-lost while it changes. Method: plain sockets, and `echogwctl bench --udp`, which keeps few datagrams
-under way, so that no queue overflows."""
+"""Goal: the gateway echoes datagrams from the address they were sent to and loses none while it
+changes. Method: plain sockets, and `echogwctl bench --udp` with few datagrams in flight, so that no
+queue overflows."""
 
 import re
 import socket
@@ -18,7 +18,7 @@ def udp_addresses(gateway):
 
 class UdpCase(EndToEnd):
     def echo(self, address, data, source=None, family=socket.AF_INET):
-        """Sends `data` and checks that it comes back, from where it was sent to."""
+        """Sends `data` and checks that it is echoed from the same address."""
         with socket.socket(family, socket.SOCK_DGRAM) as client:
             client.settimeout(10)
             client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
@@ -46,7 +46,7 @@ class Echo(UdpCase):
             for host in ("127.0.0.1", "127.0.0.5", "127.77.1.2"):
                 self.echo((host, four), data, ("127.9.9.9", 0))
             self.echo(("::1", six), data, family=socket.AF_INET6)
-        # An answer is counted when it is sent: the client may have it before.
+        # A reply is counted when it is sent; the client may receive it earlier.
         wait_until(lambda: self.stats(gateway)["total"]["udp"]["sent_bytes"] >= 4 * sum(SIZES),
                    "every answer counted")
         stats = self.stats(gateway)["total"]["udp"]

@@ -1,4 +1,4 @@
-"""Clients of the data plane."""
+"""Clients of the data port."""
 
 import contextlib
 import random
@@ -19,7 +19,7 @@ def connect(address, rcvbuf=0, sndbuf=0):
     family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
     client = socket.socket(family, socket.SOCK_STREAM)
     try:
-        # Before connect, so that the window is negotiated with it.
+        # Before connect, so that it determines the window.
         if rcvbuf:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, rcvbuf)
         if sndbuf:
@@ -93,7 +93,7 @@ def reset(client):
 
 
 def outcome(client):
-    """How the peer ends the connection: "fin" or "reset"; bytes before that are dropped."""
+    """How the peer ends the connection: "fin" or "reset"; earlier data is dropped."""
     try:
         while client.recv(1 << 16):
             pass
@@ -103,9 +103,9 @@ def outcome(client):
 
 
 def fill(client, payload, quiet=0.2):
-    """Sends until the peer has taken nothing for `quiet` seconds; the number of bytes taken.
+    """Sends until nothing was accepted for `quiet` seconds; the number of bytes accepted.
 
-    That time is no synchronisation: a peer that is slower merely makes the backlog smaller.
+    The time is not used for synchronization: a slower peer only makes the backlog smaller.
     """
     client.setblocking(False)
     sent = 0
@@ -119,7 +119,7 @@ def fill(client, payload, quiet=0.2):
 
 
 class Crowd:
-    """Many open connections, closed together. Use as a context manager."""
+    """Many open connections, as a context manager that closes them."""
 
     def __init__(self, address, count):
         self.clients = []
@@ -131,7 +131,7 @@ class Crowd:
             raise
 
     def echo(self, seed=1):
-        """Each sends a message of its own, then each must get it back; the number that did."""
+        """Each sends a different message and must receive its echo; the number that did."""
         messages = [pattern(64, seed * 100000 + i) for i in range(len(self.clients))]
         for client, message in zip(self.clients, messages):
             client.sendall(message)

@@ -1,5 +1,5 @@
-"""without_io_uring.py COMMAND...: becomes COMMAND where the kernel refuses io_uring with EPERM, as
-in a container whose system call filter does not know it."""
+"""without_io_uring.py COMMAND...: executes COMMAND with io_uring refused by EPERM, as in a
+container with a seccomp profile."""
 
 import ctypes
 import os
