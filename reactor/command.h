@@ -38,14 +38,14 @@ struct Listener {
 // descriptor and frees its pending block, so that a mailbox that is never read leaks nothing.
 class MovedConnection {
  public:
-  explicit MovedConnection(const Connection& connection, std::unique_ptr<ColdState> extra = nullptr)
-      : connection_(connection), extra_(std::move(extra)) {}
+  explicit MovedConnection(const Connection& connection, std::unique_ptr<ColdState> cold = nullptr)
+      : connection_(connection), cold_(std::move(cold)) {}
   MovedConnection(MovedConnection&& other) noexcept
       : connection_(std::exchange(other.connection_, Connection{})),
-        extra_(std::move(other.extra_)) {}
+        cold_(std::move(other.cold_)) {}
   MovedConnection& operator=(MovedConnection&& other) noexcept {
     std::swap(connection_, other.connection_);
-    std::swap(extra_, other.extra_);
+    std::swap(cold_, other.cold_);
     return *this;
   }
   MovedConnection(const MovedConnection&) = delete;
@@ -56,11 +56,11 @@ class MovedConnection {
   // The caller owns it from here on.
   [[nodiscard]] Connection Take() noexcept { return std::exchange(connection_, Connection{}); }
   // Null if it has none.
-  [[nodiscard]] std::unique_ptr<ColdState> TakeCold() noexcept { return std::move(extra_); }
+  [[nodiscard]] std::unique_ptr<ColdState> TakeCold() noexcept { return std::move(cold_); }
 
  private:
   Connection connection_;
-  std::unique_ptr<ColdState> extra_;
+  std::unique_ptr<ColdState> cold_;
 };
 
 // Ends the loop. Connections that are left are closed and counted as kDrainForced.

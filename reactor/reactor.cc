@@ -2,12 +2,23 @@
 
 #include <algorithm>
 #include <utility>
+#include <variant>
 
 #include "absl/strings/str_cat.h"
 #include "reactor/base/check.h"
-#include "reactor/reactor_internal.h"
 
 namespace echogw {
+namespace {
+
+// Tokens of generation 0 are not connections: the mailbox, or the index of a listener.
+constexpr std::uint64_t kMailToken = UINT32_MAX;
+
+// Whether an event belongs to a connection, which may be gone.
+bool IsConnection(const epoll_event& event) {
+  return Token::Unpack(event.data.u64).generation != 0;
+}
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<Reactor>> Reactor::Create(const ReactorOptions& options,
                                                          const ReactorDeps& deps) {
@@ -24,26 +35,27 @@ absl::StatusOr<std::unique_ptr<Reactor>> Reactor::Create(const ReactorOptions& o
 
 Reactor::Reactor(const ReactorOptions& options, const ReactorDeps& deps,
                  std::unique_ptr<Poller> poller)
-    : options_(options),
-      deps_(deps),
-      poller_(std::move(poller)),
-      edge_(poller_->edge_triggered()),
-      engine_(poller_->engine()),
-      io_(engine_ != nullptr ? *engine_ : deps.io),
-      scratch_(options.buffer_bytes),
-      echo_{io_, pool_, deps.counters, scratch_, options.turn_bytes, options.transform},
+    : context_(options, deps, std::move(poller)),
       events_(options.events_max),
       spin_(options.spin.count()),
-      time_(deps.counters, deps.clock, engine_ != nullptr) {}
+      time_(deps.counters, deps.clock, context_.engine != nullptr),
+      lister_(context_),
+      sessions_(context_, *this, lister_),
+      limits_(context_, *this, sessions_),
+      mover_(context_, *this, limits_),
+      closer_(context_, *this, lister_, limits_),
+      acceptor_(context_, *this) {}
 
 Reactor::~Reactor() = default;
+
+// ---- the loop ----
 
 void Reactor::Enter() {
   loop_.Bind();
   loop_.Assert();
-  now_ = deps_.clock.Now();
-  time_.Begin(now_);
-  TakeLimits(options_.limits);
+  context_.now = context_.deps.clock.Now();
+  time_.Begin(context_.now);
+  ApplyLimits(context_.options.limits);
 }
 
 void Reactor::Run() {
@@ -56,86 +68,78 @@ bool Reactor::Turn(Nanos wait_max) {
   loop_.Assert();
   if (stopped_) return false;
   const std::size_t n = Wait(wait_max);
-  const Nanos woke_at = now_;
+  const Nanos woke_at = context_.now;
   ++turn_;
   turn_events_ = static_cast<std::uint32_t>(n);
-  Counters& counters = deps_.counters;
+  Counters& counters = context_.deps.counters;
   counters.wakeups.Add(1);
   counters.ready_events.Add(n);
 
   counters.wakeup_events.Record(n);
-  // Of many events one is timed, another one every turn; a single one by the end of the turn.
+  // Of several events one is timed, each turn another; a single one by the end of the turn.
   const std::size_t timed = n > 1 ? turn_ % n : n;
   for (std::size_t i = 0; i < n; ++i) {
     Dispatch(events_[i]);
     if (i == timed && IsConnection(events_[i])) {
-      counters.echo_ns.Record(static_cast<std::uint64_t>(deps_.clock.Now() - woke_at));
+      counters.echo_ns.Record(static_cast<std::uint64_t>(context_.deps.clock.Now() - woke_at));
     }
   }
-  if (now_ >= next_timer_at_) [[unlikely]]
-    RunTimers();
+  if (woke_at >= limits_.next_at()) [[unlikely]]
+    limits_.RunTimers();
   if (!queue_.empty()) RunQueue();
   if (mail_) ReadMail();
-  if (move_job_) RunMoveJob();
-  if (close_job_) RunCloseJob();
-  if (now_ >= resume_accepting_at_) ResumeAccepting();
-  if (now_ >= retry_unwatched_at_) RetryUnwatched();
-  if (now_ >= next_handshake_at_) EndHandshakes();
+  if (woke_at >= mover_.next_at()) mover_.Run();
+  if (closer_.active()) closer_.Run();
+  if (woke_at >= acceptor_.next_at()) acceptor_.Resume();
   if (stopped_) CloseAll();
 
-  now_ = deps_.clock.Now();
-  CountTurn(woke_at, now_);
+  context_.now = context_.deps.clock.Now();
+  CountTurn(woke_at, context_.now);
   if (n == 1 && IsConnection(events_[0])) {
-    counters.echo_ns.Record(static_cast<std::uint64_t>(now_ - woke_at));
+    counters.echo_ns.Record(static_cast<std::uint64_t>(context_.now - woke_at));
   }
   return !stopped_;
 }
 
 std::size_t Reactor::Wait(Nanos wait_max) {
-  const Nanos began = now_;
+  const Nanos began = context_.now;
   const Nanos timeout = WaitTime(wait_max);
   SpinningWait::Result result;
   if (!spin_.enabled()) [[likely]] {
-    result.events = poller_->Wait(events_, timeout);
+    result.events = context_.poller->Wait(events_, timeout);
   } else {
-    result = spin_.Wait(*poller_, deps_.clock, events_, began, timeout);
+    result = spin_.Wait(*context_.poller, context_.deps.clock, events_, began, timeout);
   }
-  now_ = deps_.clock.Now();
-  time_.Waited(now_ - began, result.spun, now_);
+  context_.now = context_.deps.clock.Now();
+  time_.Waited(context_.now - began, result.spun, context_.now);
   return result.events;
 }
 
 Nanos Reactor::WaitTime(Nanos wait_max) const {
   if (!queue_.empty()) return 0;
-  Nanos until = std::min(std::min(resume_accepting_at_, retry_unwatched_at_),
-                         std::min(next_timer_at_, next_handshake_at_));
-  if (move_job_) until = std::min(until, move_job_->next_slice_at);
-  if (close_job_) until = std::min(until, close_job_->next_at);
+  const Nanos until = std::min(std::min(limits_.next_at(), acceptor_.next_at()),
+                               std::min(mover_.next_at(), closer_.next_at()));
   if (until == kNever) return wait_max;
-  return std::min(wait_max, std::max<Nanos>(until - now_, 0));
+  return std::min(wait_max, std::max<Nanos>(until - context_.now, 0));
 }
 
 void Reactor::CountTurn(Nanos begun, Nanos ended) {
   const auto busy = static_cast<std::uint64_t>(ended - begun);
-  Counters& counters = deps_.counters;
+  Counters& counters = context_.deps.counters;
   time_.Handled(ended - begun);
   counters.turn_ns.Record(busy);
   if (busy > counters.loop_longest_ns.value()) [[unlikely]]
     counters.loop_longest_ns.Set(busy);
-  if (ended - begun <= options_.stall_threshold.count()) [[likely]]
+  if (ended - begun <= context_.options.stall_threshold.count()) [[likely]]
     return;
   counters.loop_stalls.Add(1);
-  if (deps_.log.Enabled(LogLevel::kWarning)) {
-    deps_.log.Write(LogLevel::kWarning,
-                    absl::StrCat("reactor ", options_.id, " stalled: one turn of its loop took ",
-                                 busy / 1'000'000, " ms"));
-  }
+  context_.Log(LogLevel::kWarning, "stalled: one turn of its loop took ", busy / 1'000'000, " ms");
 }
 
 void Reactor::Dispatch(const epoll_event& event) {
   const Token token = Token::Unpack(event.data.u64);
   if (token.generation != 0) [[likely]] {
-    Connection* c = table_.Find(token);
+    Connection* c = context_.table.Find(token);
     if (c == nullptr) return;  // stale: closed earlier in this batch
     OnConnection(*c, token, event.events);
     return;
@@ -144,23 +148,38 @@ void Reactor::Dispatch(const epoll_event& event) {
     mail_ = true;
     return;
   }
-  WatchedListener& w = listeners_[token.index];
-  if (!w.watched) return;
-  if (w.listener.datagrams) return OnDatagrams(w);
-  OnListener(w, token.index);
+  const Listener* listener = acceptor_.Find(token.index);
+  if (listener == nullptr) return;
+  if (listener->datagrams) return OnDatagrams(*listener);
+  acceptor_.Accept(*listener, turn_events_);
 }
 
+// A UDP socket is level-triggered: what one batch leaves is reported again in the next turn, after
+// connections have had theirs.
+void Reactor::OnDatagrams(const Listener& listener) {
+  const ReactorOptions& options = context_.options;
+  if (udp_ == nullptr) {
+    udp_ = std::make_unique<UdpEcho>(UdpEchoOptions{.batch_max = options.datagram_batch_max,
+                                                    .turn_bytes = options.turn_bytes,
+                                                    .transform = options.transform},
+                                     datagram_io_, context_.deps.counters.udp);
+  }
+  udp_->Turn(listener.fd, !acceptor_.drops_datagrams());
+}
+
+// ---- connections ----
+
 void Reactor::OnConnection(Connection& c, Token token, std::uint32_t events) {
-  // A short read does not mean that nothing is left: the end follows, or bytes behind urgent data.
+  // After a short read more may follow: the end, or bytes behind urgent data.
   constexpr std::uint32_t kMoreFollows = EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI;
   if ((events & kEventPrefetched) != 0) [[unlikely]]
-    HoldPrefetched(c, *engine_, echo_);
+    HoldPrefetched(c, *context_.engine, context_.echo);
   const bool blocked = c.has_pending();
-  // While the client takes nothing, nothing is read: what arrives waits in the kernel.
+  // While the client takes nothing, nothing is read: input waits in the kernel.
   if (blocked && (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) == 0) return;
-  c.active_at_ms = static_cast<std::uint32_t>(now_ / kNanosPerMilli);
+  c.active_at_ms = context_.now_ms();
   if (c.fin_sent) [[unlikely]] {
-    Settle(c, token, DiscardTurn(c, echo_));
+    Settle(c, token, DiscardTurn(c, context_.echo));
     return;
   }
   // Edges that came while it was blocked are used up: read until the kernel has no more.
@@ -169,24 +188,24 @@ void Reactor::OnConnection(Connection& c, Token token, std::uint32_t events) {
 
 EchoResult Reactor::TurnOf(Connection& c, Token token, bool to_the_end, std::uint32_t events) {
   if (c.has_cold) [[unlikely]]
-    return LimitedTurn(c, token, to_the_end, events);
-  return EchoTurn(c, to_the_end, echo_);
+    return limits_.LimitedTurn(c, token, to_the_end, events);
+  return EchoTurn(c, to_the_end, context_.echo);
 }
 
 void Reactor::Settle(Connection& c, Token token, EchoResult result) {
   switch (result.outcome) {
     case EchoOutcome::kIdle:
       if (c.closing && !c.fin_sent) [[unlikely]] {
-        if (engine_ == nullptr || engine_->Flush(c.fd)) {
-          io_.ShutdownWrite(c.fd);
+        if (context_.engine == nullptr || context_.engine->Flush(c.fd)) {
+          context_.io.ShutdownWrite(c.fd);
           c.fin_sent = true;
         }
-        Enqueue(c, token);  // its own FIN may have come already
+        Enqueue(c, token);  // the client's FIN may have come already
       }
-      if (!edge_) WatchFor(c, token, true, false);
+      if (!context_.edge) WatchFor(c, token, true, false);
       return;
     case EchoOutcome::kBlocked:
-      WatchFor(c, token, edge_, true);
+      WatchFor(c, token, context_.edge, true);
       return;
     case EchoOutcome::kStalled:
       WatchFor(c, token, true, true);
@@ -195,10 +214,10 @@ void Reactor::Settle(Connection& c, Token token, EchoResult result) {
       Enqueue(c, token);
       return;
     case EchoOutcome::kPaused:
-      if (!edge_) WatchFor(c, token, false, false);
+      if (!context_.edge) WatchFor(c, token, false, false);
       return;
     case EchoOutcome::kClose:
-      CloseConnection(c, token, result.reason);
+      Close(c, token, result.reason, false);
       return;
   }
 }
@@ -208,9 +227,9 @@ void Reactor::WatchFor(Connection& c, Token token, bool read, bool write) {
   c.watch_read = read;
   c.watch_write = write;
   if (c.unwatched) return;  // watched for this as soon as the poller has room
-  const std::uint32_t interest = InterestOf(c);
-  const int error = poller_->SetInterest(c.fd, token.Pack(), interest, edge_);
-  CHECK(error == 0);  // a change of a watched descriptor needs no memory
+  const int error =
+      context_.poller->SetInterest(c.fd, token.Pack(), LoopContext::InterestOf(c), context_.edge);
+  CHECK(error == 0);  // changing the interest in a watched descriptor needs no memory
 }
 
 void Reactor::Enqueue(Connection& c, Token token) {
@@ -223,83 +242,132 @@ void Reactor::RunQueue() {
   queue_turn_.swap(queue_);
   for (const std::uint64_t packed : queue_turn_) {
     const Token token = Token::Unpack(packed);
-    Connection* c = table_.Find(token);
+    Connection* c = context_.table.Find(token);
     if (c == nullptr) continue;
     c->queued = false;
-    // No event need lead to its turns: what it has to do may be to send.
-    c->active_at_ms = static_cast<std::uint32_t>(now_ / kNanosPerMilli);
-    Settle(*c, token, c->fin_sent ? DiscardTurn(*c, echo_) : TurnOf(*c, token, true, 0));
+    // A connection may only have to send, so that no event leads to its turns.
+    c->active_at_ms = context_.now_ms();
+    Settle(*c, token, c->fin_sent ? DiscardTurn(*c, context_.echo) : TurnOf(*c, token, true, 0));
   }
   queue_turn_.clear();
 }
 
-void Reactor::CloseConnection(Connection& c, Token token, CloseReason reason, bool reset) {
-  if (c.has_cold) reason = EndLimits(c, token.index, reason);
-  timers_.Cancel(token.index);
-  if (deps_.log.Enabled(LogLevel::kDebug)) [[unlikely]] {
-    deps_.log.Write(
-        LogLevel::kDebug,
-        absl::StrCat("reactor ", options_.id, " closes fd ", c.fd, ": ", CloseReasonName(reason),
-                     ", received ", c.received_bytes, " bytes, sent ", c.sent_bytes));
+void Reactor::RunTurn(Connection& c, Token token) { Settle(c, token, TurnOf(c, token, true, 0)); }
+
+void Reactor::OnAccepted(Connection& c, Token token, const Listener& listener) {
+  if (listener.service.plain()) [[likely]] {
+    lister_.TellOpened(c, token.index);
+  } else if (!sessions_.Begin(c, token, listener.service)) {
+    return;
   }
-  if (deps_.events.watched()) [[unlikely]] {
-    if (c.has_cold) TellOpened(c, token.index);
-    Tell(c, token.index, false, reason);
-  }
-  DropPending(c, echo_);
-  if (!c.unwatched) poller_->Closing(c.fd);
-  if (reset || reason == CloseReason::kDrainForced || reason == CloseReason::kAdminReset) {
-    io_.Reset(c.fd);
-  } else {
-    io_.Close(c.fd);
-  }
-  deps_.counters.lifetime_ms.Record(
-      std::uint64_t{Elapsed(static_cast<std::uint32_t>(now_ / kNanosPerCenti), c.opened_at_cs)} *
-      10);
-  table_.Erase(token);
-  deps_.counters.connections_closed[static_cast<std::size_t>(reason)].Add(1);
-  deps_.counters.connections_active.Subtract(1);
-  // There is a descriptor again.
-  if (accepting_paused_ && !AwaitsAcceptToken()) resume_accepting_at_ = now_;
+  OnArrived(c, token);
+  if (!listener.shared) [[likely]]
+    return;
+  Mailbox* target = round_robin_.Next();
+  if (target != nullptr && target != &context_.deps.mailbox) mover_.Move(c, token, *target);
 }
 
-void Reactor::RetryUnwatched() {
-  std::vector<std::uint64_t> again;
-  again.swap(unwatched_);
-  retry_unwatched_at_ = kNever;
-  for (const std::uint64_t packed : again) {
-    Connection* c = table_.Find(Token::Unpack(packed));
-    if (c == nullptr) continue;
-    if (poller_->Add(c->fd, packed, InterestOf(*c), edge_) == 0) {
-      c->unwatched = false;
-      continue;
-    }
-    unwatched_.push_back(packed);
-    retry_unwatched_at_ = now_ + kRetryPause;
+void Reactor::OnArrived(Connection& c, Token token) {
+  limits_.Apply(c, token);
+  closer_.OnArrived(token);
+}
+
+void Reactor::BeginClose(Connection& c, Token token) {
+  if (c.closing) return;
+  c.closing = true;
+  if (context_.engine != nullptr) context_.engine->CatchUp(c.fd);
+  if (!c.has_pending()) RunTurn(c, token);
+}
+
+void Reactor::Close(Connection& c, Token token, CloseReason reason, bool reset) {
+  reason = limits_.OnClose(c, token.index, reason);
+  context_.Log(LogLevel::kDebug, "closes fd ", c.fd, ": ",
+               kCloseReasonNames[static_cast<std::size_t>(reason)], ", received ", c.received_bytes,
+               " bytes, sent ", c.sent_bytes);
+  lister_.TellClosed(c, token.index, reason);
+  DropPending(c, context_.echo);
+  if (!c.unwatched) context_.poller->Closing(c.fd);
+  if (reset || reason == CloseReason::kDrainForced || reason == CloseReason::kAdminReset) {
+    context_.io.Reset(c.fd);
+  } else {
+    context_.io.Close(c.fd);
   }
+  Counters& counters = context_.deps.counters;
+  counters.lifetime_ms.Record(static_cast<std::uint64_t>(context_.AgeOf(c) / kNanosPerMilli));
+  context_.table.Erase(token);
+  counters.connections_closed[static_cast<std::size_t>(reason)].Add(1);
+  counters.connections_active.Subtract(1);
+  acceptor_.OnClosed();
+}
+
+// ---- commands ----
+
+void Reactor::ReadMail() {
+  mail_ = false;
+  for (Command& command : context_.deps.mailbox.Take()) {
+    std::visit(
+        [this](auto& c) {
+          loop_.Assert();
+          Handle(c);
+        },
+        command);
+  }
+}
+
+// Each command goes to the part that has a Handle for it.
+template <typename C>
+void Reactor::Handle(C& command) {
+  if constexpr (std::is_same_v<C, Stop>) {
+    stopped_ = true;
+  } else if constexpr (std::is_same_v<C, SetLimits>) {
+    ApplyLimits(command.limits);
+    command.reply->Push({.id = command.id});
+  } else if constexpr (std::is_same_v<C, AssignConnections>) {
+    round_robin_.Set(command);
+    Answer({.id = command.id});
+  } else if constexpr (requires { acceptor_.Handle(command); }) {
+    acceptor_.Handle(command);
+  } else if constexpr (requires { mover_.Handle(command); }) {
+    mover_.Handle(command);
+  } else if constexpr (requires { closer_.Handle(command); }) {
+    closer_.Handle(command);
+  } else {
+    lister_.Handle(command);
+  }
+}
+
+void Reactor::ApplyLimits(const Limits& limits) {
+  acceptor_.SetLimits(limits);
+  limits_.SetLimits(limits);
+}
+
+void Reactor::Answer(Report report) {
+  report.slot = context_.options.id;
+  report.connections_left = context_.table.size();
+  report.listeners_left = acceptor_.size();
+  context_.deps.reports.Push(report);
 }
 
 void Reactor::CloseAll() {
-  for (WatchedListener& w : listeners_) UnwatchListener(w);
-  for (std::uint32_t i = 0; i < table_.capacity(); ++i) {
-    Connection* c = table_.InSlot(i);
-    if (c == nullptr) continue;
-    CloseConnection(*c, {i, c->generation}, CloseReason::kDrainForced);
-  }
+  acceptor_.UnwatchAll();
+  closer_.ResetAll();
   // An engine closes in its wait.
-  (void)poller_->Wait(events_, 0);
-  // Connections that were on their way here count as arrived, and end here.
-  for (Command& command : deps_.mailbox.Close()) {
-    if (auto* limits = std::get_if<SetLimits>(&command)) limits->reply->Push({.id = limits->id});
+  (void)context_.poller->Wait(events_, 0);
+  // Connections in transit count as arrived, and end here.
+  for (Command& command : context_.deps.mailbox.Close()) {
+    if (auto* limits = std::get_if<SetLimits>(&command)) {
+      limits->reply->Push({.id = limits->id});
+    }
     auto* adopt = std::get_if<AdoptConnections>(&command);
     if (adopt == nullptr) continue;
     for (MovedConnection& moved : adopt->connections) {
-      const auto extra = moved.TakeCold();
-      if (extra != nullptr && extra->counted) deps_.limiter.Leave(extra->client);
+      const auto cold = moved.TakeCold();
+      if (cold != nullptr && cold->counted) context_.deps.limiter.Leave(cold->client);
     }
     const std::size_t n = adopt->connections.size();
-    deps_.counters.connections_moved_in.Add(n);
-    deps_.counters.connections_closed[static_cast<std::size_t>(CloseReason::kDrainForced)].Add(n);
+    Counters& counters = context_.deps.counters;
+    counters.connections_moved_in.Add(n);
+    counters.connections_closed[static_cast<std::size_t>(CloseReason::kDrainForced)].Add(n);
   }
 }
 

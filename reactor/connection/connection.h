@@ -49,4 +49,12 @@ struct alignas(64) Connection {
 
 static_assert(sizeof(Connection) == 64);
 
+// From `then` to `now`, in the unit of both, modulo 2^32. Reactors read the clock once a turn, so
+// that `then` of a connection that moved here may be slightly later than `now`: 0.
+inline std::uint32_t Elapsed(std::uint32_t now, std::uint32_t then) {
+  constexpr std::uint32_t kSkewMax = UINT32_MAX / 256;
+  const std::uint32_t passed = now - then;
+  return passed > UINT32_MAX - kSkewMax ? 0 : passed;
+}
+
 }  // namespace echogw

@@ -68,17 +68,23 @@ class SlotTable {
     --size_;
   }
 
-  // Gives the connection of a token its extra, which must not have one yet. Erase frees it.
-  ColdState& SetCold(Token token, std::unique_ptr<ColdState> extra) {
+  // Gives a connection its cold state; it must have none. Erase frees it.
+  ColdState& SetCold(Token token, std::unique_ptr<ColdState> cold) {
     Connection* c = Find(token);
-    CHECK(c != nullptr && !c->has_cold && extra != nullptr);
+    CHECK(c != nullptr && !c->has_cold && cold != nullptr);
     if (cold_states_.size() <= token.index) cold_states_.resize(capacity());
     c->has_cold = true;
-    cold_states_[token.index] = std::move(extra);
+    cold_states_[token.index] = std::move(cold);
     return *cold_states_[token.index];
   }
 
-  // The extra of the connection in a slot, or null. index < capacity().
+  // The cold state of a connection, made if it has none.
+  ColdState& EnsureCold(Token token) {
+    ColdState* cold = ColdOf(token.index);
+    return cold != nullptr ? *cold : SetCold(token, std::make_unique<ColdState>());
+  }
+
+  // The cold state of the connection in a slot, or null. index < capacity().
   [[nodiscard]] ColdState* ColdOf(std::uint32_t index) noexcept {
     return At(index).has_cold ? cold_states_[index].get() : nullptr;
   }
@@ -99,6 +105,14 @@ class SlotTable {
   [[nodiscard]] Connection* InSlot(std::uint32_t index) noexcept {
     Connection& c = At(index);
     return c.fd >= 0 ? &c : nullptr;
+  }
+
+  // Calls `visit(connection, token)` for each, which may erase the connection it is given.
+  template <typename Visit>
+  void ForEach(const Visit& visit) {
+    for (std::uint32_t i = 0; i < capacity(); ++i) {
+      if (Connection* c = InSlot(i); c != nullptr) visit(*c, Token{i, c->generation});
+    }
   }
 
  private:

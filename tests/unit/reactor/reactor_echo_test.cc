@@ -337,7 +337,7 @@ TEST_P(ReactorEchoTest, LogsConnectionsOnlyWhenAskedTo) {
     EXPECT_TRUE(reactor.TurnUntil([&] { return reactor.counters().connections_active == 0; }));
     if (level == LogLevel::kDebug) {
       EXPECT_EQ(log.Count("reactor 5 accepts " + peer), 1U);
-      EXPECT_EQ(log.Count("closed by the peer, received 3 bytes, sent 3"), 1U);
+      EXPECT_EQ(log.Count("peer_closed, received 3 bytes, sent 3"), 1U);
     } else {
       EXPECT_TRUE(log.lines().empty());
     }

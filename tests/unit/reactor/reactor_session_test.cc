@@ -118,7 +118,7 @@ TEST_P(ReactorSessionTest, AHeaderThatDoesNotComeInTime) {
   const auto quick = reactor.Connect();
   quick->Send(kLine);
   for (int i = 0; i < 20; ++i) reactor.Turn();
-  clock.Advance(kNanosPerSecond);
+  clock.Advance(kNanosPerSecond + TimerWheel::kTick);
   EXPECT_EQ(ReadOut({&reactor}, *silent), "");
   EXPECT_EQ(reactor.closed(CloseReason::kHandshakeTimeout), 1U);
   clock.Advance(4 * kNanosPerSecond);
@@ -137,7 +137,7 @@ TEST_P(ReactorSessionTest, TimeLetsAnUndecidedClientIn) {
   const auto client = reactor.Connect();
   client->Send("PRO");
   for (int i = 0; i < 10; ++i) reactor.Turn();
-  clock.Advance(5 * kNanosPerSecond);
+  clock.Advance(5 * kNanosPerSecond + TimerWheel::kTick);
   EXPECT_EQ(Take({&reactor}, *client, 3), "PRO");
   std::vector<ConnectionEvent> events;
   reactor.events().Take(events);
@@ -162,7 +162,7 @@ TEST_P(ReactorSessionTest, ItMovesInTheMiddleOfAHeader) {
   client->Send(kLine.substr(30) + "hello");
   EXPECT_EQ(Take({&a, &b}, *client, 5), "hello");
   EXPECT_EQ(b.counters().connections_active, 2U);
-  clock.Advance(5 * kNanosPerSecond);
+  clock.Advance(5 * kNanosPerSecond + TimerWheel::kTick);
   EXPECT_EQ(ReadOut({&a, &b}, *never), "") << "its deadline moved with it";
   EXPECT_EQ(b.closed(CloseReason::kHandshakeTimeout), 1U);
 }

@@ -258,7 +258,7 @@ TEST_P(ReactorTlsTest, FailuresAreCountedByReason) {
   (void)ReadOut({&reactor}, *gone);
   EXPECT_EQ(Failures(reactor, TlsFailure::kClosed), 1U);
   const auto silent = reactor.Connect();
-  clock.Advance(5 * kNanosPerSecond);
+  clock.Advance(5 * kNanosPerSecond + TimerWheel::kTick);
   (void)ReadOut({&reactor}, *silent);
   EXPECT_EQ(Failures(reactor, TlsFailure::kTimedOut), 1U);
   EXPECT_EQ(reactor.closed(CloseReason::kHandshakeTimeout), 1U);
@@ -273,7 +273,7 @@ TEST_P(ReactorTlsTest, AnOptionalHeaderGivesTheHandshakeNoMoreTime) {
   TestReactor reactor(options);
   const auto silent = reactor.Connect();
   for (int i = 0; i < 5; ++i) reactor.Turn();
-  clock.Advance(5 * kNanosPerSecond);
+  clock.Advance(5 * kNanosPerSecond + TimerWheel::kTick);
   for (int i = 0; i < 5; ++i) reactor.Turn();
   EXPECT_EQ(reactor.closed(CloseReason::kHandshakeTimeout), 1U);
   EXPECT_EQ(Failures(reactor, TlsFailure::kTimedOut), 1U);

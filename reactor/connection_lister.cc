@@ -1,5 +1,4 @@
-// What others may ask of single connections: to read them in slices, to look at one closely, and to
-// close some.
+#include "reactor/connection_lister.h"
 
 #include <linux/sockios.h>
 #include <linux/tcp.h>
@@ -9,14 +8,10 @@
 
 #include <utility>
 
-#include "reactor/connection/connection_record.h"
-#include "reactor/reactor.h"
-#include "reactor/reactor_internal.h"
-
 namespace echogw {
 namespace {
 
-// Older kernels fill in less; what they do not know stays 0.
+// Fields that an older kernel does not fill in stay 0.
 TcpInfo ReadTcpInfo(int fd) {
   tcp_info info{};
   socklen_t length = sizeof(info);
@@ -45,15 +40,13 @@ TcpInfo ReadTcpInfo(int fd) {
 
 }  // namespace
 
-ConnectionRecord Reactor::RecordOf(const Connection& c, std::uint32_t index) {
-  const auto now_ms = static_cast<std::uint32_t>(now_ / kNanosPerMilli);
-  const auto now_cs = static_cast<std::uint32_t>(now_ / kNanosPerCenti);
-  const ColdState* extra = table_.ColdOf(index);
-  const Session* session = extra == nullptr ? nullptr : extra->session.get();
+ConnectionRecord ConnectionLister::RecordOf(const Connection& c, std::uint32_t index) {
+  const ColdState* cold = context_.table.ColdOf(index);
+  const Session* session = cold == nullptr ? nullptr : cold->session.get();
   const bool proxied = session != nullptr && session->client().family != 0;
   const TlsStream* tls = session == nullptr ? nullptr : session->tls();
   const Endpoint peer = PeerOf(c.fd);
-  return {.ref = {.id = c.id, .slot = options_.id, .index = index},
+  return {.ref = {.id = c.id, .slot = context_.options.id, .index = index},
           .peer = proxied ? session->client() : peer,
           .proxied_by = proxied ? peer : Endpoint{},
           .local = LocalOf(c.fd),
@@ -61,65 +54,64 @@ ConnectionRecord Reactor::RecordOf(const Connection& c, std::uint32_t index) {
           .mode = session == nullptr ? ServiceMode::kEcho : session->service().mode,
           .tls_version = tls == nullptr ? "" : tls->version(),
           .tls_cipher = tls == nullptr ? "" : tls->cipher(),
-          .age = Nanos{Elapsed(now_cs, c.opened_at_cs)} * kNanosPerCenti,
-          .idle = Nanos{Elapsed(now_ms, c.active_at_ms)} * kNanosPerMilli,
+          .age = context_.AgeOf(c),
+          .idle = context_.IdleTimeOf(c),
           .received_bytes = c.received_bytes,
           .sent_bytes = c.sent_bytes,
           .pending_bytes = c.pending_bytes(),
           .closing = c.closing};
 }
 
-// Looks at no more slots than the limit, whether they are taken or not: that bounds the turn.
-void Reactor::Do(ReadConnections& command) {
-  ConnectionSlice slice{.id = command.id};
-  std::uint32_t index = command.from_index;
-  for (std::uint32_t looked = 0; looked < command.slots_max && index < table_.capacity();
-       ++looked, ++index) {
-    if (const Connection* c = table_.InSlot(index); c != nullptr) {
-      slice.records.push_back(RecordOf(*c, index));
-    }
-  }
-  if (index < table_.capacity()) slice.next_index = index;
-  command.reply->Push(std::move(slice));
-}
-
-Connection* Reactor::FindRef(const ConnectionRef& ref) {
-  if (ref.index >= table_.capacity()) return nullptr;
-  Connection* c = table_.InSlot(ref.index);
+Connection* ConnectionLister::Find(const ConnectionRef& ref) {
+  if (ref.index >= context_.table.capacity()) return nullptr;
+  Connection* c = context_.table.InSlot(ref.index);
   return c != nullptr && c->id == ref.id ? c : nullptr;
 }
 
-void Reactor::Do(InspectConnection& command) {
+// Free slots count towards the limit, which bounds the turn.
+void ConnectionLister::Handle(const ReadConnections& command) {
   ConnectionSlice slice{.id = command.id};
-  if (const Connection* c = FindRef(command.ref); c != nullptr) {
+  const std::uint32_t capacity = context_.table.capacity();
+  std::uint32_t index = command.from_index;
+  for (std::uint32_t n = 0; n < command.slots_max && index < capacity; ++n, ++index) {
+    if (const Connection* c = context_.table.InSlot(index); c != nullptr) {
+      slice.records.push_back(RecordOf(*c, index));
+    }
+  }
+  if (index < capacity) slice.next_index = index;
+  command.reply->Push(std::move(slice));
+}
+
+void ConnectionLister::Handle(const InspectConnection& command) {
+  ConnectionSlice slice{.id = command.id};
+  if (const Connection* c = Find(command.ref); c != nullptr) {
     slice.records.push_back(RecordOf(*c, command.ref.index));
     slice.tcp = ReadTcpInfo(c->fd);
   }
   command.reply->Push(std::move(slice));
 }
 
-void Reactor::Do(CloseSome& command) {
-  ConnectionSlice slice{.id = command.id};
-  for (const ConnectionRef& ref : command.refs) {
-    Connection* c = FindRef(ref);
-    if (c == nullptr) continue;
-    slice.records.push_back({.ref = ref});
-    const Token token{ref.index, c->generation};
-    if (command.reset) {
-      CloseConnection(*c, token, CloseReason::kAdminReset);
-    } else if (!c->closing) {
-      c->admin_closed = true;
-      BeginCloseOf(*c, token);
-    }
-  }
-  command.reply->Push(std::move(slice));
+void ConnectionLister::TellOpened(const Connection& c, std::uint32_t index) {
+  const ColdState* cold = context_.table.ColdOf(index);
+  Session* session = cold == nullptr ? nullptr : cold->session.get();
+  if (session != nullptr && std::exchange(session->told, true)) return;
+  Tell(c, index, true, CloseReason::kPeerClosed);
 }
 
-void Reactor::Tell(const Connection& c, std::uint32_t index, bool opened, CloseReason reason) {
-  deps_.events.Push({.record = RecordOf(c, index),
-                     .opened = opened,
-                     .reason = reason,
-                     .time = std::chrono::system_clock::now()});
+void ConnectionLister::TellClosed(const Connection& c, std::uint32_t index, CloseReason reason) {
+  const ColdState* cold = context_.table.ColdOf(index);
+  if (cold != nullptr && cold->session != nullptr) TellOpened(c, index);
+  Tell(c, index, false, reason);
+}
+
+void ConnectionLister::Tell(const Connection& c, std::uint32_t index, bool opened,
+                            CloseReason reason) {
+  if (!context_.deps.events.watched()) [[likely]]
+    return;
+  context_.deps.events.Push({.record = RecordOf(c, index),
+                             .opened = opened,
+                             .reason = reason,
+                             .time = std::chrono::system_clock::now()});
 }
 
 }  // namespace echogw

@@ -1,0 +1,67 @@
+// Closes connections by command: all of them for a drain, in slices spread over time and by reset
+// at a deadline; or some that an operator names. Reactor's thread.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "reactor/base/clock.h"
+#include "reactor/command.h"
+#include "reactor/connection_host.h"
+#include "reactor/connection_lister.h"
+#include "reactor/limit_enforcer.h"
+#include "reactor/loop_context.h"
+
+namespace echogw {
+
+class ConnectionCloser {
+ public:
+  ConnectionCloser(LoopContext& context, ConnectionHost& host, ConnectionLister& lister,
+                   LimitEnforcer& limits)
+      : context_(context), host_(host), lister_(lister), limits_(limits) {}
+
+  void Handle(const CloseConnections& command);
+  void Handle(const CancelClose& command);
+  void Handle(const CloseSome& command);
+  // Closes every connection with RST.
+  void ResetAll();
+
+  // A connection came while others are being closed: it is closed after them.
+  void OnArrived(Token token) {
+    if (!job_) [[likely]]
+      return;
+    job_->order.push_back(token);
+    job_->next_at = context_.now;
+  }
+
+  // Whether all are being closed; then Run is called each turn of the loop.
+  [[nodiscard]] bool active() const noexcept { return job_.has_value(); }
+  [[nodiscard]] Nanos next_at() const noexcept { return job_ ? job_->next_at : kNever; }
+  void Run();
+
+ private:
+  struct Job {
+    CloseConnections command;
+    Nanos begun_at = 0;
+    Nanos next_at = 0;
+    std::vector<Token> order;  // longest idle first, then those that came later
+    std::size_t spread = 0;    // how many of these are spread over time
+    std::size_t begun = 0;     // of order
+    // Counters at the beginning.
+    std::uint64_t closed_before = 0;
+    std::uint64_t reset_before = 0;
+  };
+
+  [[nodiscard]] std::uint64_t Closed(CloseReason reason) const;
+  void EndJob();
+
+  LoopContext& context_;
+  ConnectionHost& host_;
+  ConnectionLister& lister_;
+  LimitEnforcer& limits_;
+  std::optional<Job> job_;
+};
+
+}  // namespace echogw
