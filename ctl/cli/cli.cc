@@ -100,7 +100,6 @@ std::string ParseFault(const CLI::ParseError& error, const CLI::App& app, const 
 // Runs the verb that was parsed with a client for the parsed target.
 ExitCode RunCommand(CliTree& tree, const std::vector<std::unique_ptr<Command>>& commands,
                     CliEnvironment& environment) {
-  const CliModel model = DescribeCli(tree.app(), commands);
   auto access = LoadAccess(tree.globals().access, tree.globals().target);
   if (!access.ok()) return Usage(environment, std::string(access.status().message()), "");
   Client client(tree.globals().target, tree.globals().timeout, *std::move(access));
@@ -114,7 +113,7 @@ ExitCode RunCommand(CliTree& tree, const std::vector<std::unique_ptr<Command>>& 
                          .colour = environment.colour,
                          .in = environment.in,
                          .in_is_terminal = environment.in_is_terminal,
-                         .cli = &model};
+                         .describe = [&] { return DescribeCli(tree.app(), commands); }};
   return tree.CommandOf(tree.app().get_subcommands().front()).Run(context);
 }
 

@@ -127,7 +127,9 @@ void CliTree::AddAccess(OptionSet& options) {
   options.Flag("--tls", &access.tls, "Talk to the gateway by TLS; the system's CAs vouch for it")
       .Env("ECHOGW_TLS");
   const auto file = [&options](const char* name, const char* variable, std::string* path,
-                               const char* help) { options.File(name, path, help).Env(variable); };
+                               const char* help) {
+    options.Text(name, path, help, "FILE").Env(variable);
+  };
   file("--ca-cert", "ECHOGW_CA_CERT", &access.ca_cert, "By TLS; the CAs in this file vouch for it");
   file("--client-cert", "ECHOGW_CLIENT_CERT", &access.client_cert,
        "By TLS; show this certificate (PEM)");
@@ -148,7 +150,8 @@ void CliTree::AddVerb(Command& command) {
   CLI::App* verb = app_.add_subcommand(names_.back(), std::string(help.summary));
   verb->fallthrough();
   verb->group("Commands");
-  verb->footer(VerbFooter(help));
+  // Only made for the help.
+  verb->footer([help] { return VerbFooter(help); });
   OptionSet options(*verb);
   command.AddOptions(options);
   command_of_[verb] = &command;

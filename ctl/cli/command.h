@@ -4,6 +4,7 @@
 // its context, so that tests need neither a terminal nor a process.
 #pragma once
 
+#include <functional>
 #include <istream>
 #include <memory>
 #include <ostream>
@@ -39,8 +40,8 @@ struct CommandContext {
   // Where a question on the error stream gets its answer; null when nobody can be asked.
   std::istream* in = nullptr;
   bool in_is_terminal = false;
-  // The whole command line, for the verbs that describe it.
-  const CliModel* cli = nullptr;
+  // Describes the whole command line, for the verbs that print it.
+  std::function<CliModel()> describe;
 };
 
 // What an exit code of one verb means; no full stop.

@@ -1,4 +1,4 @@
-// The factories of all verbs; each is defined in the file of its verb.
+// The factories of all verbs, each defined in the file of its verb: see verbs.inc.
 #pragma once
 
 #include <memory>
@@ -8,26 +8,14 @@
 
 namespace echogw::ctl {
 
-std::unique_ptr<Command> MakeStatsCommand();
-std::unique_ptr<Command> MakeReactorsCommand();
-std::unique_ptr<Command> MakeInfoCommand();
-std::unique_ptr<Command> MakeHealthCommand();
-std::unique_ptr<Command> MakeVersionCommand();
-std::unique_ptr<Command> MakeResizeCommand();
-std::unique_ptr<Command> MakeMoveCommand();
-std::unique_ptr<Command> MakeRebalanceCommand();
-std::unique_ptr<Command> MakeSteerCommand();
-std::unique_ptr<Command> MakeDrainCommand();
-std::unique_ptr<Command> MakeUndrainCommand();
-std::unique_ptr<Command> MakeOperationCommand();
-std::unique_ptr<Command> MakeConnsCommand();
-std::unique_ptr<Command> MakeCloseCommand();
-std::unique_ptr<Command> MakeEventsCommand();
-std::unique_ptr<Command> MakeLimitsCommand();
-std::unique_ptr<Command> MakeLogLevelCommand();
-std::unique_ptr<Command> MakeWaitCommand();
-std::unique_ptr<Command> MakeCompletionCommand();
-std::unique_ptr<Command> MakeManCommand();
+#define VERB(file, Name) std::unique_ptr<Command> Make##Name##Command();
+#define OTHER(part, Name)                         \
+  namespace part {                                \
+  std::unique_ptr<Command> Make##Name##Command(); \
+  }
+#include "ctl/verbs/verbs.inc"
+#undef VERB
+#undef OTHER
 
 // Every verb, in the order of the help.
 std::vector<std::unique_ptr<Command>> MakeCommands();

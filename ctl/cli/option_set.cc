@@ -43,48 +43,6 @@ absl::StatusOr<std::uint64_t> ParseCount(const std::string& text, OptionSet::Ran
   return CheckRange(number, text, range);
 }
 
-absl::StatusOr<Duration> ParseTime(const std::string& text, Duration min) {
-  auto duration = ParseDuration(text);
-  if (duration.ok() && *duration < min) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("'", text, "' is too short; use at least ", FormatDuration(min)));
-  }
-  return duration;
-}
-
-// A setter that parses with `parse` and stores into `*value`, whatever width it has.
-template <typename T, typename Parse>
-OptionSet::Setter Store(T* value, Parse parse) {
-  return [value, parse](const std::string& text) {
-    auto parsed = parse(text);
-    if (!parsed.ok()) return parsed.status();
-    if constexpr (requires { typename T::value_type; }) {
-      *value = static_cast<typename T::value_type>(*parsed);
-    } else {
-      *value = static_cast<T>(*parsed);
-    }
-    return absl::OkStatus();
-  };
-}
-
-auto CountParser(OptionSet::Range range) {
-  return [range](const std::string& text) { return ParseCount(text, range); };
-}
-
-OptionSet::Range Narrow(OptionSet::Range range) {
-  range.max = std::min<std::uint64_t>(range.max, std::numeric_limits<std::uint32_t>::max());
-  return range;
-}
-
-// A setter that takes any text as it is.
-template <typename Value>
-auto Keep(Value* value) {
-  return [value](const std::string& text) {
-    *value = text;
-    return absl::OkStatus();
-  };
-}
-
 }  // namespace
 
 OptionHandle& OptionHandle::Required() {
@@ -122,21 +80,6 @@ OptionHandle OptionSet::Flag(const std::string& names, bool* value, const std::s
   return OptionHandle(app_.add_flag(names, *value, help));
 }
 
-OptionHandle OptionSet::Text(const std::string& names, std::string* value,
-                             const std::string& help) {
-  return Custom(names, "TEXT", Keep(value), help);
-}
-
-OptionHandle OptionSet::Text(const std::string& names, std::optional<std::string>* value,
-                             const std::string& help) {
-  return Custom(names, "TEXT", Keep(value), help);
-}
-
-OptionHandle OptionSet::File(const std::string& names, std::string* value,
-                             const std::string& help) {
-  return Custom(names, "FILE", Keep(value), help);
-}
-
 OptionHandle OptionSet::Choice(const std::string& names, std::string* value,
                                std::vector<std::string> choices, const std::string& help) {
   const std::string type = absl::StrJoin(choices, "|");
@@ -153,24 +96,16 @@ OptionHandle OptionSet::Choice(const std::string& names, std::string* value,
       help);
 }
 
-OptionHandle OptionSet::Count(const std::string& names, std::uint64_t* value, Range range,
-                              const std::string& help) {
-  return Custom(names, "N", Store(value, CountParser(range)), help);
-}
-
-OptionHandle OptionSet::Count(const std::string& names, std::uint32_t* value, Range range,
-                              const std::string& help) {
-  return Custom(names, "N", Store(value, CountParser(Narrow(range))), help);
-}
-
-OptionHandle OptionSet::Count(const std::string& names, std::optional<std::uint32_t>* value,
-                              Range range, const std::string& help) {
-  return Custom(names, "N", Store(value, CountParser(Narrow(range))), help);
-}
-
-OptionHandle OptionSet::Count(const std::string& names, std::optional<std::uint64_t>* value,
-                              Range range, const std::string& help) {
-  return Custom(names, "N", Store(value, CountParser(range)), help);
+OptionHandle OptionSet::Number(const std::string& names, std::function<void(std::uint64_t)> set,
+                               Range range, const std::string& help) {
+  return Custom(
+      names, "N",
+      [set = std::move(set), range](const std::string& text) {
+        const auto number = ParseCount(text, range);
+        if (number.ok()) set(*number);
+        return number.status();
+      },
+      help);
 }
 
 OptionHandle OptionSet::Counts(const std::string& names, std::vector<std::uint64_t>* values,
@@ -191,42 +126,39 @@ OptionHandle OptionSet::Counts(const std::string& names, std::vector<std::uint64
 
 OptionHandle OptionSet::Size(const std::string& names, std::uint64_t* value, Range range,
                              const std::string& help) {
-  return Custom(names, "BYTES",
-                Store(value,
-                      [range](const std::string& text) {
-                        auto size = ParseSize(text);
-                        return size.ok() ? CheckRange(*size, text, range) : size;
-                      }),
-                help);
+  return Custom(
+      names, "BYTES",
+      [value, range](const std::string& text) {
+        auto size = ParseSize(text);
+        if (size.ok()) size = CheckRange(*size, text, range);
+        if (size.ok()) *value = *size;
+        return size.status();
+      },
+      help);
 }
 
 OptionHandle OptionSet::Real(const std::string& names, double* value, const std::string& help) {
   return Custom(
       names, "NUMBER",
-      Store(value,
-            [](const std::string& text) -> absl::StatusOr<double> {
-              double number = 0;
-              if (!absl::SimpleAtod(text, &number) || !std::isfinite(number) || number < 0) {
-                return absl::InvalidArgumentError(absl::StrCat(
-                    "'", text, "' is not a number of zero or more, as in 0.5 or 2000"));
-              }
-              return number;
-            }),
+      [value](const std::string& text) {
+        double number = 0;
+        if (!absl::SimpleAtod(text, &number) || !std::isfinite(number) || number < 0) {
+          return absl::InvalidArgumentError(
+              absl::StrCat("'", text, "' is not a number of zero or more, as in 0.5 or 2000"));
+        }
+        *value = number;
+        return absl::OkStatus();
+      },
       help);
 }
 
-OptionHandle OptionSet::Time(const std::string& names, Duration* value, const std::string& help,
-                             Duration min) {
-  return Custom(names, "DURATION",
-                Store(value, [min](const std::string& text) { return ParseTime(text, min); }),
-                help);
-}
-
-OptionHandle OptionSet::Time(const std::string& names, std::optional<Duration>* value,
-                             const std::string& help, Duration min) {
-  return Custom(names, "DURATION",
-                Store(value, [min](const std::string& text) { return ParseTime(text, min); }),
-                help);
+absl::StatusOr<Duration> OptionSet::ParseTime(const std::string& text, Duration min) {
+  auto duration = ParseDuration(text);
+  if (duration.ok() && *duration < min) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("'", text, "' is too short; use at least ", FormatDuration(min)));
+  }
+  return duration;
 }
 
 OptionHandle OptionSet::List(const std::string& names, std::vector<std::string>* values,

@@ -2,15 +2,18 @@
 // files rather than in each verb, and so that every bad value reads the same. Not thread-safe.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "ctl/cli/duration.h"
 
 namespace CLI {
@@ -52,22 +55,31 @@ class OptionSet {
   explicit OptionSet(CLI::App& app) : app_(app) {}
 
   OptionHandle Flag(const std::string& names, bool* value, const std::string& help);
-  OptionHandle Text(const std::string& names, std::string* value, const std::string& help);
-  OptionHandle Text(const std::string& names, std::optional<std::string>* value,
-                    const std::string& help);
-  // As Text, for the path of a file.
-  OptionHandle File(const std::string& names, std::string* value, const std::string& help);
+  // Into a string or an optional one. `type` is FILE or DIR for a path.
+  template <typename T>
+  OptionHandle Text(const std::string& names, T* value, const std::string& help,
+                    const std::string& type = "TEXT") {
+    return Custom(
+        names, type,
+        [value](const std::string& text) {
+          *value = text;
+          return absl::OkStatus();
+        },
+        help);
+  }
   // One of `choices`, exactly.
   OptionHandle Choice(const std::string& names, std::string* value,
                       std::vector<std::string> choices, const std::string& help);
-  OptionHandle Count(const std::string& names, std::uint64_t* value, Range range,
-                     const std::string& help);
-  OptionHandle Count(const std::string& names, std::uint32_t* value, Range range,
-                     const std::string& help);
-  OptionHandle Count(const std::string& names, std::optional<std::uint32_t>* value, Range range,
-                     const std::string& help);
-  OptionHandle Count(const std::string& names, std::optional<std::uint64_t>* value, Range range,
-                     const std::string& help);
+  // Into a std::uint32_t, a std::uint64_t or an optional one.
+  template <typename T>
+  OptionHandle Count(const std::string& names, T* value, Range range, const std::string& help) {
+    if constexpr (std::is_same_v<T, std::uint32_t> ||
+                  std::is_same_v<T, std::optional<std::uint32_t>>) {
+      range.max = std::min<std::uint64_t>(range.max, std::numeric_limits<std::uint32_t>::max());
+    }
+    return Number(
+        names, [value](std::uint64_t number) { *value = Narrowed<T>(number); }, range, help);
+  }
   // Several numbers, as in `1 2`, `1,2` or a repeated option, in order.
   OptionHandle Counts(const std::string& names, std::vector<std::uint64_t>* values, Range range,
                       const std::string& help);
@@ -76,11 +88,19 @@ class OptionSet {
                     const std::string& help);
   // Not negative and finite, as in 0.5 or 2000.
   OptionHandle Real(const std::string& names, double* value, const std::string& help);
-  // 500ms, 1s, 2m, 1h; at least `min`.
-  OptionHandle Time(const std::string& names, Duration* value, const std::string& help,
-                    Duration min = Duration::zero());
-  OptionHandle Time(const std::string& names, std::optional<Duration>* value,
-                    const std::string& help, Duration min = Duration::zero());
+  // 500ms, 1s, 2m, 1h; at least `min`. Into a Duration or an optional one.
+  template <typename T>
+  OptionHandle Time(const std::string& names, T* value, const std::string& help,
+                    Duration min = Duration::zero()) {
+    return Custom(
+        names, "DURATION",
+        [value, min](const std::string& text) {
+          const auto time = ParseTime(text, min);
+          if (time.ok()) *value = *time;
+          return time.status();
+        },
+        help);
+  }
   // One or more values, in order.
   OptionHandle List(const std::string& names, std::vector<std::string>* values,
                     const std::string& help);
@@ -92,6 +112,18 @@ class OptionSet {
                       const std::string& help);
 
  private:
+  template <typename T>
+  static auto Narrowed(std::uint64_t number) {
+    if constexpr (std::is_integral_v<T>) {
+      return static_cast<T>(number);
+    } else {
+      return static_cast<typename T::value_type>(number);
+    }
+  }
+  static absl::StatusOr<Duration> ParseTime(const std::string& text, Duration min);
+  OptionHandle Number(const std::string& names, std::function<void(std::uint64_t)> set, Range range,
+                      const std::string& help);
+
   CLI::App& app_;
 };
 

@@ -7,6 +7,7 @@
 
 #include <memory>
 #include <string>
+#include <type_traits>
 
 #include "ctl/cli/duration.h"
 #include "ctl/gateway/access.h"
@@ -28,6 +29,15 @@ class Client {
 
   Admin& admin();
   Health& health();
+  // The one of the two.
+  template <typename Stub>
+  Stub& stub() {
+    if constexpr (std::is_same_v<Stub, Health>) {
+      return health();
+    } else {
+      return admin();
+    }
+  }
 
   // Of one unary call; streams live as long as they are wanted.
   void SetDeadline(grpc::ClientContext& context) const;

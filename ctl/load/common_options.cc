@@ -57,7 +57,8 @@ void CommonLoadOptions::AddTo(OptionSet& options) {
       "ports of its own (1; more only for a target in 127.0.0.0/8)");
   options.Count("--seed", &seed_, {}, "Seed of the bytes that are sent (1)");
   options.Flag("--tls", &tls_, "Connect by TLS; a connection is open after its handshake");
-  options.File("--tls-ca", &tls_ca_, "Trust these CAs (PEM) with --tls (those of the machine)");
+  options.Text("--tls-ca", &tls_ca_, "Trust these CAs (PEM) with --tls (those of the machine)",
+               "FILE");
   options.Flag("--tls-insecure", &tls_insecure_, "With --tls trust any certificate");
   options.Flag("--banner", &banner_,
                "The endpoint sends a line first, as echogw's banner@ does: it is skipped");

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <string_view>
 
+#include "ctl/output/proto_document.h"
 #include "ctl/output/table.h"
 
 namespace echogw::ctl {
@@ -37,6 +38,17 @@ void EmitDocument(CommandContext& context, const Document& document, bool one_of
     context.out << '\n';
   }
   context.out.flush();
+}
+
+ExitCode Emit(CommandContext& context, const google::protobuf::Message& message,
+              const std::function<void()>& print, bool one_of_many) {
+  if (context.format == OutputFormat::kTable) {
+    print();
+    context.out.flush();
+  } else {
+    EmitDocument(context, ToDocument(message), one_of_many);
+  }
+  return ExitCode::kOk;
 }
 
 void PrintFacts(std::ostream& out, const Facts& facts) {

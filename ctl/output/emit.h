@@ -1,6 +1,7 @@
 // How verbs put their results on the output stream. Call on the thread that runs the verb.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -8,11 +9,19 @@
 #include "ctl/cli/command.h"
 #include "ctl/output/document.h"
 
+namespace google::protobuf {
+class Message;
+}  // namespace google::protobuf
+
 namespace echogw::ctl {
 
 // One document in the context's format, which is not kTable. `one_of_many` writes it as a part of
 // a stream: JSON on one line, YAML with "---" before it. Flushes.
 void EmitDocument(CommandContext& context, const Document& document, bool one_of_many = false);
+
+// `message` as a document, or in the format kTable what `print` writes. Flushes; returns kOk.
+ExitCode Emit(CommandContext& context, const google::protobuf::Message& message,
+              const std::function<void()>& print, bool one_of_many = false);
 
 // Lines of "Title  value", values in one column. Pairs with an empty value are left out.
 using Facts = std::vector<std::pair<std::string, std::string>>;

@@ -7,16 +7,14 @@
 #include "absl/strings/str_join.h"
 #include "ctl/cli/commands.h"
 #include "ctl/cli/option_set.h"
-#include "ctl/gateway/client.h"
-#include "ctl/gateway/rpc_error.h"
+#include "ctl/gateway/call.h"
 #include "ctl/output/emit.h"
-#include "ctl/output/proto_document.h"
 #include "ctl/verbs/connection_filter.h"
+#include "ctl/verbs/shared_options.h"
 
 namespace echogw::ctl {
 namespace {
 
-using admin::v1::CloseConnectionsRequest;
 using admin::v1::CloseConnectionsResponse;
 
 std::string Connections(std::uint64_t count) {
@@ -52,7 +50,7 @@ class CloseCommand : public Command {
     }
     const auto fin = options.Flag("--fin", &fin_, "Echo what came in, then FIN (the default)");
     options.Flag("--rst", &rst_, "RST at once; what is held or in flight is lost").Excludes(fin);
-    options.Flag("--dry-run", &dry_run_, "Only say how many it would be");
+    AddDryRun(options, &dry_run_);
     options.Flag("-y,--yes", &yes_, "Do not ask");
   }
 
@@ -62,32 +60,25 @@ class CloseCommand : public Command {
                   "close: nothing is chosen; give IDs, as in 'close 4711', or conditions, as in "
                   "'close --idle-min 10m'");
     }
-    CloseConnectionsResponse response;
     // One id is one connection at most: nothing to ask.
-    if (dry_run_ || (!yes_ && ids_.size() != 1)) {
-      const grpc::Status status = Call(context, true, response);
-      if (!status.ok()) return FailRpc(context, status);
-      if (dry_run_) return Report(context, response);
-      if (const ExitCode code = Confirm(context, response.closed()); code != ExitCode::kOk) {
-        return code;
-      }
+    if (!dry_run_ && !yes_ && ids_.size() != 1) {
+      const auto reply = Call<&Admin::CloseConnections>(context, Request(true));
+      if (!reply.status.ok()) return FailRpc(context, reply.status);
+      const ExitCode code = Confirm(context, reply.message.closed());
+      if (code != ExitCode::kOk) return code;
     }
-    const grpc::Status status = Call(context, false, response);
-    if (!status.ok()) return FailRpc(context, status);
-    return Report(context, response);
+    const auto reply = Call<&Admin::CloseConnections>(context, Request(dry_run_));
+    return reply.status.ok() ? Report(context, reply.message) : FailRpc(context, reply.status);
   }
 
  private:
-  grpc::Status Call(CommandContext& context, bool dry_run,
-                    CloseConnectionsResponse& response) const {
-    CloseConnectionsRequest request;
+  [[nodiscard]] admin::v1::CloseConnectionsRequest Request(bool dry_run) const {
+    admin::v1::CloseConnectionsRequest request;
     request.mutable_ids()->Add(ids_.begin(), ids_.end());
     if (ids_.empty()) *request.mutable_filter() = conditions_.Filter();
     request.set_mode(rst_ ? admin::v1::CLOSE_MODE_RST : admin::v1::CLOSE_MODE_FIN);
     request.set_dry_run(dry_run);
-    grpc::ClientContext call;
-    context.client.SetDeadline(call);
-    return context.client.admin().CloseConnections(&call, request, &response);
+    return request;
   }
 
   // kOk to go on.
@@ -107,16 +98,13 @@ class CloseCommand : public Command {
   }
 
   ExitCode Report(CommandContext& context, const CloseConnectionsResponse& response) const {
-    if (context.format == OutputFormat::kTable) {
+    Emit(context, response, [&] {
       context.out << Connections(response.closed())
                   << (dry_run_ ? absl::StrCat(" would be closed with ", Means(),
                                               " (dry run, nothing was changed)")
                                : absl::StrCat(" closed with ", Means()))
-                  << '\n'
-                  << std::flush;
-    } else {
-      EmitDocument(context, ToDocument(response));
-    }
+                  << '\n';
+    });
     if (response.not_found().empty()) return ExitCode::kOk;
     return Fail(context, response.closed() > 0 ? ExitCode::kPartial : ExitCode::kRefused,
                 absl::StrCat("not there: ", absl::StrJoin(response.not_found(), ", "),

@@ -8,14 +8,13 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "ctl/output/proto_document.h"
+#include "ctl/verbs/shared_options.h"
+#include "ctl/views/enum_text.h"
 
 namespace echogw::ctl {
 namespace {
 
-constexpr std::uint64_t kMaxReactor = 255;
 constexpr std::uint64_t kMaxPort = 65535;
-// Of a condition on time: zero would be no condition.
-constexpr Duration kMinTime = std::chrono::milliseconds(1);
 
 }  // namespace
 
@@ -53,8 +52,9 @@ ConnectionConditions::Handles ConnectionConditions::AddTo(OptionSet& options) {
           "From this network, as in 10.0.0.0/8, or this address"),
       options.Count("--port", &port_, {.min = 1, .max = kMaxPort}, "To this port of the gateway")};
   handles.momentary = {
-      options.Time("--age-min", &age_, "Accepted at least this long ago", kMinTime),
-      options.Time("--idle-min", &idle_, "Not ready for anything for at least this long", kMinTime),
+      options.Time("--age-min", &age_, "Accepted at least this long ago", kLeastTime),
+      options.Time("--idle-min", &idle_, "Not ready for anything for at least this long",
+                   kLeastTime),
       options.Size("--bytes-min", &bytes_, {.min = 1},
                    "At least so many bytes received and sent together, as in 64 or 1MiB"),
       options.Choice("--state", &state_, {"open", "blocked", "closing"},
@@ -77,9 +77,7 @@ admin::v1::ConnectionFilter ConnectionConditions::Filter() const {
   if (age_) ToProto(*age_, filter.mutable_age_at_least());
   if (idle_) ToProto(*idle_, filter.mutable_idle_at_least());
   filter.set_bytes_at_least(bytes_);
-  if (state_ == "open") filter.set_state(admin::v1::CONNECTION_STATE_OPEN);
-  if (state_ == "blocked") filter.set_state(admin::v1::CONNECTION_STATE_BLOCKED);
-  if (state_ == "closing") filter.set_state(admin::v1::CONNECTION_STATE_CLOSING);
+  filter.set_state(EnumOf<admin::v1::ConnectionState>(state_));
   return filter;
 }
 

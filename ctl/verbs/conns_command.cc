@@ -8,14 +8,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "ctl/cli/commands.h"
-#include "ctl/cli/interrupt.h"
 #include "ctl/cli/option_set.h"
-#include "ctl/gateway/client.h"
-#include "ctl/gateway/rpc_error.h"
+#include "ctl/gateway/call.h"
 #include "ctl/output/emit.h"
 #include "ctl/output/proto_document.h"
 #include "ctl/verbs/connection_filter.h"
 #include "ctl/views/connection_view.h"
+#include "ctl/views/enum_text.h"
 
 namespace echogw::ctl {
 namespace {
@@ -31,14 +30,6 @@ constexpr std::uint64_t kPage = 1000;
 // The largest page that the API takes, so the most that the gateway sorts.
 constexpr std::uint64_t kPageMax = 10'000;
 constexpr std::uint64_t kAll = std::numeric_limits<std::uint64_t>::max();
-
-admin::v1::ConnectionSort SortOf(const std::string& name) {
-  if (name == "age") return admin::v1::CONNECTION_SORT_AGE;
-  if (name == "idle") return admin::v1::CONNECTION_SORT_IDLE;
-  if (name == "bytes") return admin::v1::CONNECTION_SORT_BYTES;
-  if (name == "pending") return admin::v1::CONNECTION_SORT_PENDING;
-  return admin::v1::CONNECTION_SORT_UNSPECIFIED;
-}
 
 std::uint64_t SortKey(const Connection& c, admin::v1::ConnectionSort sort) {
   switch (sort) {
@@ -103,24 +94,15 @@ class ConnsCommand : public Command {
 
  private:
   ExitCode One(CommandContext& context) const {
-    grpc::ClientContext call;
-    context.client.SetDeadline(call);
     admin::v1::GetConnectionRequest request;
     request.set_id(*id_);
-    admin::v1::GetConnectionResponse response;
-    const grpc::Status status = context.client.admin().GetConnection(&call, request, &response);
-    if (!status.ok()) return FailRpc(context, status);
-    if (context.format == OutputFormat::kTable) {
-      PrintConnection(context.out, response);
-    } else {
-      EmitDocument(context, ToDocument(response));
-    }
-    return ExitCode::kOk;
+    return CallAndEmit<&Admin::GetConnection>(
+        context, request, [&](const auto& response) { PrintConnection(context.out, response); });
   }
 
   ExitCode List(CommandContext& context) const {
     const std::uint64_t want = all_ ? kAll : limit_.value_or(kDefaultLimit);
-    const admin::v1::ConnectionSort sort = SortOf(sort_);
+    const admin::v1::ConnectionSort sort = EnumOf<admin::v1::ConnectionSort>(sort_);
     // What is past the gateway's largest page is sorted here.
     const bool sort_here = sort != admin::v1::CONNECTION_SORT_UNSPECIFIED && want > kPageMax;
     ListConnectionsRequest request;
@@ -130,12 +112,7 @@ class ConnsCommand : public Command {
     const ExitCode code = Fetch(context, std::move(request), sort_here ? kAll : want, list);
     if (code != ExitCode::kOk) return code;
     if (sort_here) SortAndCut(sort, want, list);
-    if (context.format == OutputFormat::kTable) {
-      PrintConnections(context.out, list, context.colour);
-      context.out.flush();
-    } else {
-      EmitDocument(context, ToDocument(list));
-    }
+    Emit(context, list, [&] { PrintConnections(context.out, list, context.colour); });
     SayIfCut(context, list);
     return ExitCode::kOk;
   }
@@ -149,10 +126,7 @@ class ConnsCommand : public Command {
       const bool sorted = request.sort() != admin::v1::CONNECTION_SORT_UNSPECIFIED;
       request.set_page_size(
           static_cast<std::uint32_t>(std::min(missing, sorted ? kPageMax : kPage)));
-      grpc::ClientContext call;
-      context.client.SetDeadline(call);
-      ListConnectionsResponse page;
-      const grpc::Status status = context.client.admin().ListConnections(&call, request, &page);
+      auto [status, page] = Call<&Admin::ListConnections>(context, request);
       if (!status.ok()) return FailRpc(context, status);
       if (!page.next_page_token().empty() && page.next_page_token() == request.page_token()) {
         return Fail(context, ExitCode::kRefused,
@@ -201,35 +175,27 @@ class ConnsCommand : public Command {
 
   ExitCode Watch(CommandContext& context) const {
     if (const ExitCode code = SayHowMany(context); code != ExitCode::kOk) return code;
-    grpc::ClientContext call;
-    const auto guard = context.interrupt.Arm([&call] { call.TryCancel(); });
     admin::v1::WatchConnectionsRequest request;
     *request.mutable_filter() = conditions_.Filter();
-    const auto reader = context.client.admin().WatchConnections(&call, request);
+    Stream<&Admin::WatchConnections> stream(context, request, context.client.timeout());
+    stream.AllowSilence();
     if (context.format == OutputFormat::kTable) {
       context.out << ConnectionEventHeader() << '\n' << std::flush;
     }
     admin::v1::WatchConnectionsResponse response;
-    while (reader->Read(&response)) {
-      if (context.format == OutputFormat::kTable) {
-        Show(context, response);
-      } else {
-        EmitDocument(context, ToDocument(response), true);
-      }
-      if (!context.out) call.TryCancel();
+    while (stream.Read(response)) {
+      Emit(
+          context, response, [&] { Show(context, response); }, true);
     }
-    return EndOfStream(context, reader->Finish());
+    return stream.End();
   }
 
   // Also shows in time that nobody answers: the stream itself is silent until something happens.
   static ExitCode SayHowMany(CommandContext& context) {
-    grpc::ClientContext call;
-    context.client.SetDeadline(call);
-    admin::v1::GetStatsResponse stats;
-    const grpc::Status status = context.client.admin().GetStats(&call, {}, &stats);
-    if (!status.ok()) return FailRpc(context, status);
+    const auto reply = Call<&Admin::GetStats>(context);
+    if (!reply.status.ok()) return FailRpc(context, reply.status);
     if (context.err_is_terminal) {
-      context.err << "echogwctl: " << stats.total().connections_active()
+      context.err << "echogwctl: " << reply.message.total().connections_active()
                   << " connections are open in all; Ctrl-C ends the watch\n"
                   << std::flush;
     }
@@ -243,7 +209,6 @@ class ConnsCommand : public Command {
                   << std::flush;
     }
     for (const auto& event : response.events()) context.out << ConnectionEventRow(event) << '\n';
-    context.out.flush();
   }
 
   ConnectionConditions conditions_;

@@ -3,13 +3,13 @@
 #include <optional>
 #include <string>
 
-#include "absl/strings/str_cat.h"
 #include "ctl/cli/commands.h"
 #include "ctl/cli/option_set.h"
-#include "ctl/gateway/client.h"
-#include "ctl/gateway/rpc_error.h"
+#include "ctl/gateway/call.h"
 #include "ctl/output/proto_document.h"
 #include "ctl/verbs/operation_flow.h"
+#include "ctl/verbs/shared_options.h"
+#include "ctl/views/enum_text.h"
 
 namespace echogw::ctl {
 namespace {
@@ -33,12 +33,10 @@ class DrainCommand : public Command {
   }
 
   void AddOptions(OptionSet& options) override {
-    const auto reactor =
-        options.Count("--reactor", &reactor_, {.max = 255}, "One reactor; the gateway if left out");
+    const auto reactor = AddReactor(options, &reactor_);
     options.Flag("--let-finish", &let_finish_, "Let the reactor's connections end by themselves")
         .Needs(reactor);
-    options.Time("--deadline", &deadline_, "From the start to the end of everything (30s)",
-                 std::chrono::milliseconds(1));
+    AddDeadline(options, &deadline_, "From the start to the end of everything (30s)");
     options
         .Time("--quiet-period", &quiet_period_,
               "Go on when no new connection came for this long (1s)")
@@ -51,20 +49,10 @@ class DrainCommand : public Command {
         .Excludes(reactor);
     options.Time("--spread", &spread_, "Spread the closing of connections over this time (5s)")
         .Excludes(reactor);
-    options.Flag("--wait", &wait_, "Wait for the end; exit 4 if it is cut short");
+    AddWait(options, &wait_);
   }
 
   ExitCode Run(CommandContext& context) override {
-    grpc::ClientContext call;
-    context.client.SetDeadline(call);
-    admin::v1::DrainResponse response;
-    const grpc::Status status = context.client.admin().Drain(&call, Request(), &response);
-    if (!status.ok()) return FailRpc(context, status);
-    return FinishOperation(context, response.operation(), wait_);
-  }
-
- private:
-  admin::v1::DrainRequest Request() const {
     admin::v1::DrainRequest request;
     if (reactor_) request.set_reactor(*reactor_);
     request.set_let_finish(let_finish_);
@@ -72,12 +60,11 @@ class DrainCommand : public Command {
     if (quiet_period_) ToProto(*quiet_period_, request.mutable_quiet_period());
     if (quiet_max_wait_) ToProto(*quiet_max_wait_, request.mutable_quiet_max_wait());
     if (spread_) ToProto(*spread_, request.mutable_spread());
-    if (refuse_ == "accept") request.set_refuse(admin::v1::REFUSE_MODE_ACCEPT);
-    if (refuse_ == "reset") request.set_refuse(admin::v1::REFUSE_MODE_RESET);
-    if (refuse_ == "silent") request.set_refuse(admin::v1::REFUSE_MODE_SILENT);
-    return request;
+    request.set_refuse(EnumOf<admin::v1::RefuseMode>(refuse_));
+    return BeginOperation<&Admin::Drain>(context, request, wait_);
   }
 
+ private:
   std::optional<std::uint32_t> reactor_;
   bool let_finish_ = false;
   std::optional<Duration> deadline_;

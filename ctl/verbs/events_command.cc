@@ -6,10 +6,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "ctl/cli/commands.h"
-#include "ctl/cli/interrupt.h"
 #include "ctl/cli/option_set.h"
-#include "ctl/gateway/client.h"
-#include "ctl/gateway/rpc_error.h"
+#include "ctl/gateway/call.h"
 #include "ctl/output/emit.h"
 #include "ctl/output/proto_document.h"
 #include "ctl/views/enum_text.h"
@@ -78,61 +76,48 @@ class EventsCommand : public Command {
       return Fail(context, ExitCode::kUsage,
                   "events: --limit 0 shows nothing; use at least 1, or add --watch");
     }
-    grpc::ClientContext call;
-    context.client.SetDeadline(call);
     admin::v1::ListEventsRequest request;
     request.set_after_id(after_);
     // To the API 0 is its default; one event tells where new ones begin.
     request.set_limit(limit_ == 0 ? 1 : limit_);
-    admin::v1::ListEventsResponse history;
-    const grpc::Status status = context.client.admin().ListEvents(&call, request, &history);
-    if (!status.ok()) return FailRpc(context, status);
-    return watch_ ? Watch(context, history) : List(context, history);
+    if (!watch_) {
+      return CallAndEmit<&Admin::ListEvents>(context, request, [&](const auto& history) {
+        const int width = ActorWidth(history);
+        PrintHeader(context.out, width);
+        for (const Event& event : history.events()) PrintEvent(context.out, event, width);
+      });
+    }
+    const auto reply = Call<&Admin::ListEvents>(context, request);
+    return reply.status.ok() ? Watch(context, reply.message) : FailRpc(context, reply.status);
   }
 
  private:
-  static ExitCode List(CommandContext& context, const admin::v1::ListEventsResponse& history) {
-    if (context.format == OutputFormat::kTable) {
-      const int width = ActorWidth(history);
-      PrintHeader(context.out, width);
-      for (const Event& event : history.events()) PrintEvent(context.out, event, width);
-    } else {
-      EmitDocument(context, ToDocument(history));
-    }
-    return ExitCode::kOk;
-  }
-
   ExitCode Watch(CommandContext& context, const admin::v1::ListEventsResponse& history) const {
-    grpc::ClientContext call;
-    const auto guard = context.interrupt.Arm([&call] { call.TryCancel(); });
     admin::v1::WatchEventsRequest request;
     request.set_after_id(history.events().empty() ? after_ : history.events().rbegin()->id());
-    const auto reader = context.client.admin().WatchEvents(&call, request);
+    Stream<&Admin::WatchEvents> stream(context, request, context.client.timeout());
+    stream.AllowSilence();
     const int width = ActorWidth(history);
     if (context.format == OutputFormat::kTable) PrintHeader(context.out, width);
     WatchEventsResponse response;
     if (limit_ > 0) *response.mutable_events() = history.events();
     do {
       Show(context, response, width);
-      if (!context.out) call.TryCancel();
-    } while (reader->Read(&response));
-    return EndOfStream(context, reader->Finish());
+    } while (stream.Read(response));
+    return stream.End();
   }
 
   static void Show(CommandContext& context, const WatchEventsResponse& response, int actor_width) {
-    if (context.format != OutputFormat::kTable) {
-      if (!response.events().empty() || response.dropped() > 0) {
-        EmitDocument(context, ToDocument(response), true);
+    if (response.events().empty() && response.dropped() == 0) return;
+    const auto print = [&] {
+      if (response.dropped() > 0) {
+        context.err << "echogwctl: " << response.dropped()
+                    << " events were lost here; they came faster than they were read\n"
+                    << std::flush;
       }
-      return;
-    }
-    if (response.dropped() > 0) {
-      context.err << "echogwctl: " << response.dropped()
-                  << " events were lost here; they came faster than they were read\n"
-                  << std::flush;
-    }
-    for (const Event& event : response.events()) PrintEvent(context.out, event, actor_width);
-    context.out.flush();
+      for (const Event& event : response.events()) PrintEvent(context.out, event, actor_width);
+    };
+    Emit(context, response, print, true);
   }
 
   std::uint64_t after_ = 0;

@@ -4,8 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "ctl/cli/commands.h"
 #include "ctl/cli/option_set.h"
-#include "ctl/gateway/client.h"
-#include "ctl/gateway/rpc_error.h"
+#include "ctl/gateway/call.h"
 #include "ctl/output/document.h"
 #include "ctl/output/emit.h"
 #include "ctl/views/enum_text.h"
@@ -33,23 +32,22 @@ class HealthCommand : public Command {
   }
 
   ExitCode Run(CommandContext& context) override {
-    grpc::ClientContext call;
-    context.client.SetDeadline(call);
     grpc::health::v1::HealthCheckRequest request;
     request.set_service(service_);
-    HealthCheckResponse response;
-    const grpc::Status status = context.client.health().Check(&call, request, &response);
+    const auto [status, response] = Call<&Client::Health::Check>(context, request);
     if (status.error_code() == grpc::StatusCode::NOT_FOUND) {
       return Fail(context, ExitCode::kRefused,
                   absl::StrCat("the gateway knows no service '", service_,
                                "'; leave --service out to ask for the gateway as a whole"));
     }
     if (!status.ok()) return FailRpc(context, status);
-    const std::string name = HealthCheckResponse::ServingStatus_Name(response.status());
     if (context.format == OutputFormat::kTable) {
       context.out << EnumText(response.status()) << '\n';
     } else {
-      EmitDocument(context, Document::Object({{"service", service_}, {"status", name}}));
+      EmitDocument(context,
+                   Document::Object(
+                       {{"service", service_},
+                        {"status", HealthCheckResponse::ServingStatus_Name(response.status())}}));
     }
     return response.status() == HealthCheckResponse::SERVING ? ExitCode::kOk : ExitCode::kRefused;
   }

@@ -8,8 +8,7 @@
 #include "absl/strings/str_join.h"
 #include "ctl/cli/commands.h"
 #include "ctl/cli/option_set.h"
-#include "ctl/gateway/client.h"
-#include "ctl/gateway/rpc_error.h"
+#include "ctl/gateway/call.h"
 #include "ctl/output/emit.h"
 #include "ctl/output/proto_document.h"
 #include "ctl/output/table.h"
@@ -53,17 +52,8 @@ class InfoCommand : public Command {
   void AddOptions(OptionSet&) override {}
 
   ExitCode Run(CommandContext& context) override {
-    grpc::ClientContext call;
-    context.client.SetDeadline(call);
-    admin::v1::GetInfoResponse info;
-    const grpc::Status status = context.client.admin().GetInfo(&call, {}, &info);
-    if (!status.ok()) return FailRpc(context, status);
-    if (context.format == OutputFormat::kTable) {
-      Print(context, info);
-    } else {
-      EmitDocument(context, ToDocument(info));
-    }
-    return ExitCode::kOk;
+    return CallAndEmit<&Admin::GetInfo>(context, {},
+                                        [&](const auto& info) { Print(context, info); });
   }
 };
 

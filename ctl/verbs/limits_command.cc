@@ -7,12 +7,13 @@
 #include "ctl/cli/commands.h"
 #include "ctl/cli/duration.h"
 #include "ctl/cli/option_set.h"
-#include "ctl/gateway/client.h"
-#include "ctl/gateway/rpc_error.h"
+#include "ctl/gateway/call.h"
 #include "ctl/output/emit.h"
 #include "ctl/output/proto_document.h"
 #include "ctl/output/table.h"
 #include "ctl/output/units.h"
+#include "ctl/verbs/shared_options.h"
+#include "ctl/views/enum_text.h"
 
 namespace echogw::ctl {
 namespace {
@@ -64,10 +65,8 @@ absl::Status Read(const Item& item, const std::string& text, Limits& to) {
   if (item.unit == Unit::kTime) {
     const auto time = text == "0" ? Duration::zero() : ParseDuration(text);
     if (!time.ok()) return time.status();
-    constexpr std::int64_t kSecond = 1'000'000'000;
     google::protobuf::Duration value;
-    value.set_seconds(time->count() / kSecond);
-    value.set_nanos(static_cast<std::int32_t>(time->count() % kSecond));
+    ToProto(*time, &value);
     reflection.MutableMessage(&to, FieldOf(item))->CopyFrom(value);
     return absl::OkStatus();
   }
@@ -86,8 +85,7 @@ std::string Show(const Item& item, const Limits& limits) {
   if (item.unit == Unit::kTime) {
     google::protobuf::Duration value;
     value.CopyFrom(reflection.GetMessage(limits, FieldOf(item)));
-    const Duration time =
-        std::chrono::seconds(value.seconds()) + std::chrono::nanoseconds(value.nanos());
+    const Duration time = FromProto(value);
     return time == Duration::zero() ? "none" : FormatDuration(time);
   }
   const std::uint64_t number = reflection.GetUInt64(limits, FieldOf(item));
@@ -137,14 +135,13 @@ class LimitsCommand : public Command {
         .Choice("--accept-excess", &excess_, {"wait", "reset"},
                 "What connections beyond the accept rate get: wait in the kernel's queue, or reset")
         .Needs(set);
-    options.Flag("--dry-run", &dry_run_, "Only show what would be in force").Needs(set);
+    AddDryRun(options, &dry_run_).Needs(set);
   }
 
   ExitCode Run(CommandContext& context) override {
     if (action_.empty()) return Get(context);
     if (!excess_.empty()) {
-      limits_.set_accept_excess(excess_ == "reset" ? admin::v1::ACCEPT_EXCESS_RESET
-                                                   : admin::v1::ACCEPT_EXCESS_WAIT);
+      limits_.set_accept_excess(EnumOf<admin::v1::AcceptExcess>(excess_));
     } else if (!named_) {
       return Fail(context, ExitCode::kUsage,
                   "limits: nothing to set; name a limit, as in --idle-timeout 30s");
@@ -154,45 +151,30 @@ class LimitsCommand : public Command {
 
  private:
   static ExitCode Get(CommandContext& context) {
-    grpc::ClientContext call;
-    context.client.SetDeadline(call);
-    admin::v1::GetLimitsResponse response;
-    const grpc::Status status = context.client.admin().GetLimits(&call, {}, &response);
-    if (!status.ok()) return FailRpc(context, status);
-    if (context.format != OutputFormat::kTable) {
-      EmitDocument(context, ToDocument(response));
-      return ExitCode::kOk;
-    }
-    Table table({{"LIMIT"}, {"IN FORCE", Align::kRight}});
-    for (const Item& item : Items()) {
-      table.AddRow({item.option + 2, Show(item, response.limits())});
-    }
-    table.AddRow({"accept-excess", Excess(response.limits())});
-    table.Print(context.out, context.colour);
-    return ExitCode::kOk;
+    return CallAndEmit<&Admin::GetLimits>(context, {}, [&](const auto& response) {
+      Table table({{"LIMIT"}, {"IN FORCE", Align::kRight}});
+      for (const Item& item : Items()) {
+        table.AddRow({item.option + 2, Show(item, response.limits())});
+      }
+      table.AddRow({"accept-excess", Excess(response.limits())});
+      table.Print(context.out, context.colour);
+    });
   }
 
   ExitCode Set(CommandContext& context) const {
     admin::v1::SetLimitsRequest request;
     *request.mutable_limits() = limits_;
     request.set_dry_run(dry_run_);
-    grpc::ClientContext call;
-    context.client.SetDeadline(call);
-    admin::v1::SetLimitsResponse response;
-    const grpc::Status status = context.client.admin().SetLimits(&call, request, &response);
-    if (!status.ok()) return FailRpc(context, status);
-    if (context.format != OutputFormat::kTable) {
-      EmitDocument(context, ToDocument(response));
-      return ExitCode::kOk;
-    }
-    const char* after = dry_run_ ? "WOULD BE" : "IN FORCE";
-    Table table({{"LIMIT"}, {"BEFORE", Align::kRight}, {after, Align::kRight}});
-    for (const Item& item : Items()) {
-      table.AddRow({item.option + 2, Show(item, response.before()), Show(item, response.limits())});
-    }
-    table.AddRow({"accept-excess", Excess(response.before()), Excess(response.limits())});
-    table.Print(context.out, context.colour);
-    return ExitCode::kOk;
+    return CallAndEmit<&Admin::SetLimits>(context, request, [&](const auto& response) {
+      const char* after = dry_run_ ? "WOULD BE" : "IN FORCE";
+      Table table({{"LIMIT"}, {"BEFORE", Align::kRight}, {after, Align::kRight}});
+      for (const Item& item : Items()) {
+        table.AddRow(
+            {item.option + 2, Show(item, response.before()), Show(item, response.limits())});
+      }
+      table.AddRow({"accept-excess", Excess(response.before()), Excess(response.limits())});
+      table.Print(context.out, context.colour);
+    });
   }
 
   std::string action_;

@@ -3,10 +3,9 @@
 
 #include "ctl/cli/commands.h"
 #include "ctl/cli/option_set.h"
-#include "ctl/gateway/client.h"
-#include "ctl/gateway/rpc_error.h"
+#include "ctl/gateway/call.h"
 #include "ctl/output/emit.h"
-#include "ctl/output/proto_document.h"
+#include "ctl/views/enum_text.h"
 
 namespace echogw::ctl {
 namespace {
@@ -33,21 +32,12 @@ class LogLevelCommand : public Command {
   ExitCode Run(CommandContext& context) override {
     admin::v1::SetLogLevelRequest request;
     request.set_level(level_);
-    if (log_ == "console") request.set_target(admin::v1::LOG_TARGET_CONSOLE);
-    if (log_ == "file") request.set_target(admin::v1::LOG_TARGET_FILE);
-    grpc::ClientContext call;
-    context.client.SetDeadline(call);
-    admin::v1::SetLogLevelResponse response;
-    const grpc::Status status = context.client.admin().SetLogLevel(&call, request, &response);
-    if (!status.ok()) return FailRpc(context, status);
-    if (context.format == OutputFormat::kTable) {
+    request.set_target(EnumOf<admin::v1::LogTarget>(log_));
+    return CallAndEmit<&Admin::SetLogLevel>(context, request, [&](const auto& levels) {
       PrintFacts(context.out,
-                 {{"Console", response.console_level()},
-                  {"File", response.file_level().empty() ? "no log file" : response.file_level()}});
-    } else {
-      EmitDocument(context, ToDocument(response));
-    }
-    return ExitCode::kOk;
+                 {{"Console", levels.console_level()},
+                  {"File", levels.file_level().empty() ? "no log file" : levels.file_level()}});
+    });
   }
 
  private:

@@ -4,9 +4,9 @@
 
 #include "ctl/cli/commands.h"
 #include "ctl/cli/option_set.h"
-#include "ctl/gateway/client.h"
-#include "ctl/gateway/rpc_error.h"
+#include "ctl/gateway/call.h"
 #include "ctl/verbs/operation_flow.h"
+#include "ctl/verbs/shared_options.h"
 
 namespace echogw::ctl {
 namespace {
@@ -23,10 +23,11 @@ class MoveCommand : public Command {
   }
 
   void AddOptions(OptionSet& options) override {
-    options.Count("--from", &from_, {.max = 255}, "The reactor that gives them up").Required();
-    options.Count("--to", &to_, {.max = 255}, "The reactor that takes them").Required();
+    options.Count("--from", &from_, {.max = kMaxReactor}, "The reactor that gives them up")
+        .Required();
+    options.Count("--to", &to_, {.max = kMaxReactor}, "The reactor that takes them").Required();
     options.Count("--connections", &connections_, {.min = 1}, "How many; all if left out");
-    options.Flag("--wait", &wait_, "Wait for the end; exit 4 if it is cut short");
+    AddWait(options, &wait_);
   }
 
   ExitCode Run(CommandContext& context) override {
@@ -34,16 +35,11 @@ class MoveCommand : public Command {
       return Fail(context, ExitCode::kUsage,
                   "--from and --to name the same reactor; name two different ones");
     }
-    grpc::ClientContext call;
-    context.client.SetDeadline(call);
     admin::v1::MoveRequest request;
     request.set_from_reactor(from_);
     request.set_to_reactor(to_);
     request.set_connections(connections_.value_or(0));
-    admin::v1::MoveResponse response;
-    const grpc::Status status = context.client.admin().Move(&call, request, &response);
-    if (!status.ok()) return FailRpc(context, status);
-    return FinishOperation(context, response.operation(), wait_);
+    return BeginOperation<&Admin::Move>(context, request, wait_);
   }
 
  private:

@@ -3,8 +3,7 @@
 
 #include "ctl/cli/commands.h"
 #include "ctl/cli/option_set.h"
-#include "ctl/gateway/client.h"
-#include "ctl/gateway/rpc_error.h"
+#include "ctl/gateway/call.h"
 #include "ctl/verbs/operation_flow.h"
 
 namespace echogw::ctl {
@@ -32,14 +31,11 @@ class OperationCommand : public Command {
 
   ExitCode Run(CommandContext& context) override {
     if (watch_) return FollowOperation(context, id_, OnInterrupt::kEnough);
-    grpc::ClientContext call;
-    context.client.SetDeadline(call);
     admin::v1::GetOperationRequest request;
     request.set_id(id_);
-    admin::v1::GetOperationResponse response;
-    const grpc::Status status = context.client.admin().GetOperation(&call, request, &response);
-    if (!status.ok()) return FailRpc(context, status);
-    ReportOperation(context, response.operation());
+    const auto reply = Call<&Admin::GetOperation>(context, request);
+    if (!reply.status.ok()) return FailRpc(context, reply.status);
+    ReportOperation(context, reply.message.operation());
     return ExitCode::kOk;
   }
 

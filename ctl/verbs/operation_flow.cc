@@ -3,10 +3,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "ctl/cli/interrupt.h"
-#include "ctl/cli/watchdog.h"
-#include "ctl/gateway/client.h"
-#include "ctl/gateway/rpc_error.h"
+#include "ctl/gateway/call.h"
 #include "ctl/output/emit.h"
 #include "ctl/output/proto_document.h"
 #include "ctl/output/status_line.h"
@@ -57,27 +54,21 @@ ExitCode FinishOperation(CommandContext& context, const Operation& begun, bool w
 }
 
 ExitCode FollowOperation(CommandContext& context, std::uint64_t id, OnInterrupt on_interrupt) {
-  grpc::ClientContext call;
-  const auto guard = context.interrupt.Arm([&call] { call.TryCancel(); });
-  // The server reports at once and then at every change, which may be far away: only the first
-  // report is due.
-  Watchdog watchdog(context.client.timeout(), [&call] { call.TryCancel(); });
   admin::v1::WatchOperationRequest request;
   request.set_id(id);
-  const auto reader = context.client.admin().WatchOperation(&call, request);
-
+  Stream<&Admin::WatchOperation> stream(context, request, context.client.timeout());
   admin::v1::WatchOperationResponse response;
   Operation last;
   {
     StatusLine line(context);
-    while (reader->Read(&response)) {
-      watchdog.Stop();
+    while (stream.Read(response)) {
+      // The server reports at once and then at every change.
+      stream.AllowSilence();
       last = response.operation();
       ShowProgress(line, last);
     }
   }
-  watchdog.Stop();
-  const grpc::Status status = reader->Finish();
+  const grpc::Status status = stream.Finish();
   if (IsDone(last)) {
     ReportOperation(context, last);
     return OperationExitCode(last);
@@ -88,7 +79,6 @@ ExitCode FollowOperation(CommandContext& context, std::uint64_t id, OnInterrupt 
                 absl::StrCat("stopped waiting; operation ", id,
                              " goes on, see 'echogwctl operation ", id, "'"));
   }
-  if (watchdog.has_bitten()) return FailRpc(context, {grpc::StatusCode::DEADLINE_EXCEEDED, ""});
   if (!status.ok()) return FailRpc(context, status);
   return Fail(context, ExitCode::kUnreachable,
               absl::StrCat(context.client.target(),

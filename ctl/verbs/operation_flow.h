@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "ctl/cli/command.h"
+#include "ctl/gateway/call.h"
 #include "echogw/admin/v1/admin.pb.h"
 
 namespace echogw::ctl {
@@ -16,6 +17,14 @@ std::vector<ExitMeaning> OperationExitCodes();
 // Reports an operation that has just begun. With `wait` it follows the operation to its end, with
 // progress on the error stream, and reports that. The exit code is the operation's.
 ExitCode FinishOperation(CommandContext& context, const admin::v1::Operation& begun, bool wait);
+
+// Calls kMethod, which begins an operation, and finishes it.
+template <auto kMethod>
+ExitCode BeginOperation(CommandContext& context, const RequestOf<kMethod>& request, bool wait) {
+  const auto reply = Call<kMethod>(context, request);
+  if (!reply.status.ok()) return FailRpc(context, reply.status);
+  return FinishOperation(context, reply.message.operation(), wait);
+}
 
 enum class OnInterrupt {
   // Ctrl-C ends the view: exit code 0.

@@ -1,5 +1,4 @@
 // reactors: every reactor slot with its place in the steering and its listeners, by ListReactors.
-#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -7,8 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "ctl/cli/commands.h"
 #include "ctl/cli/option_set.h"
-#include "ctl/gateway/client.h"
-#include "ctl/gateway/rpc_error.h"
+#include "ctl/gateway/call.h"
 #include "ctl/output/emit.h"
 #include "ctl/output/field_sum.h"
 #include "ctl/output/proto_document.h"
@@ -40,11 +38,6 @@ std::vector<std::string> Row(const Reactor& reactor) {
           HumanNanoseconds(c.loop_longest_nanoseconds())};
 }
 
-bool HasUdp(const admin::v1::ListReactorsResponse& response) {
-  return std::any_of(response.reactors().begin(), response.reactors().end(),
-                     [](const Reactor& reactor) { return reactor.udp_sockets_size() > 0; });
-}
-
 void PrintUdp(CommandContext& context, const admin::v1::ListReactorsResponse& response) {
   Table table({{"REACTOR", Align::kRight},
                {"UDP IN", Align::kRight},
@@ -69,6 +62,28 @@ void PrintUdp(CommandContext& context, const admin::v1::ListReactorsResponse& re
   table.Print(context.out, context.colour);
 }
 
+void Print(CommandContext& context, const admin::v1::ListReactorsResponse& response) {
+  Table table({{"REACTOR", Align::kRight},
+               {"CPU", Align::kRight},
+               {"STATE", Align::kLeft},
+               {"WEIGHT", Align::kRight},
+               {"ACTIVE", Align::kRight},
+               {"MOVED IN", Align::kRight},
+               {"MOVED OUT", Align::kRight},
+               {"ADOPTED", Align::kRight},
+               {"QUEUE", Align::kRight},
+               {"DROPS", Align::kRight},
+               {"STALLS", Align::kRight},
+               {"LONGEST", Align::kRight}});
+  bool udp = false;
+  for (const Reactor& reactor : response.reactors()) {
+    table.AddRow(Row(reactor));
+    udp = udp || reactor.udp_sockets_size() > 0;
+  }
+  table.Print(context.out, context.colour);
+  if (udp) PrintUdp(context, response);
+}
+
 class ReactorsCommand : public Command {
  public:
   CommandHelp Help() const override {
@@ -85,31 +100,8 @@ class ReactorsCommand : public Command {
   void AddOptions(OptionSet&) override {}
 
   ExitCode Run(CommandContext& context) override {
-    grpc::ClientContext call;
-    context.client.SetDeadline(call);
-    admin::v1::ListReactorsResponse response;
-    const grpc::Status status = context.client.admin().ListReactors(&call, {}, &response);
-    if (!status.ok()) return FailRpc(context, status);
-    if (context.format != OutputFormat::kTable) {
-      EmitDocument(context, ToDocument(response));
-      return ExitCode::kOk;
-    }
-    Table table({{"REACTOR", Align::kRight},
-                 {"CPU", Align::kRight},
-                 {"STATE", Align::kLeft},
-                 {"WEIGHT", Align::kRight},
-                 {"ACTIVE", Align::kRight},
-                 {"MOVED IN", Align::kRight},
-                 {"MOVED OUT", Align::kRight},
-                 {"ADOPTED", Align::kRight},
-                 {"QUEUE", Align::kRight},
-                 {"DROPS", Align::kRight},
-                 {"STALLS", Align::kRight},
-                 {"LONGEST", Align::kRight}});
-    for (const Reactor& reactor : response.reactors()) table.AddRow(Row(reactor));
-    table.Print(context.out, context.colour);
-    if (HasUdp(response)) PrintUdp(context, response);
-    return ExitCode::kOk;
+    return CallAndEmit<&Admin::ListReactors>(context, {},
+                                             [&](const auto& list) { Print(context, list); });
   }
 };
 

@@ -5,23 +5,13 @@
 
 #include "ctl/cli/commands.h"
 #include "ctl/cli/option_set.h"
-#include "ctl/gateway/client.h"
-#include "ctl/gateway/rpc_error.h"
-#include "ctl/output/emit.h"
-#include "ctl/output/proto_document.h"
+#include "ctl/gateway/call.h"
 #include "ctl/verbs/operation_flow.h"
+#include "ctl/verbs/shared_options.h"
+#include "ctl/views/enum_text.h"
 
 namespace echogw::ctl {
 namespace {
-
-using admin::v1::RebalancePolicy;
-
-RebalancePolicy PolicyOf(const std::string& name) {
-  if (name == "connections") return admin::v1::REBALANCE_POLICY_CONNECTIONS;
-  if (name == "bytes") return admin::v1::REBALANCE_POLICY_BYTES;
-  if (name == "busy") return admin::v1::REBALANCE_POLICY_BUSY;
-  return admin::v1::REBALANCE_POLICY_UNSPECIFIED;
-}
 
 class RebalanceCommand : public Command {
  public:
@@ -39,10 +29,10 @@ class RebalanceCommand : public Command {
   void AddOptions(OptionSet& options) override {
     options.Choice("--policy", &policy_, {"connections", "bytes", "busy"},
                    "What to even out; that of the automatic mode, or connections, if left out");
-    const auto dry = options.Flag("--dry-run", &dry_run_, "Say what would be done and do nothing");
+    const auto dry = AddDryRun(options, &dry_run_);
     const auto most = options.Count("--max-moves", &max_moves_, {.min = 1},
                                     "The most connections to move; no limit if left out");
-    const auto wait = options.Flag("--wait", &wait_, "Wait for the end; exit 4 if it is cut short");
+    const auto wait = AddWait(options, &wait_);
     options
         .Choice("--auto", &auto_, {"on", "off"},
                 "Turn the automatic mode on or off instead of rebalancing once")
@@ -52,27 +42,19 @@ class RebalanceCommand : public Command {
   }
 
   ExitCode Run(CommandContext& context) override {
-    grpc::ClientContext call;
-    context.client.SetDeadline(call);
     admin::v1::RebalanceRequest request;
-    request.set_policy(PolicyOf(policy_));
+    request.set_policy(EnumOf<admin::v1::RebalancePolicy>(policy_));
     request.set_dry_run(dry_run_);
     request.set_max_moves(max_moves_);
-    if (!auto_.empty()) {
-      request.set_auto_(auto_ == "on" ? admin::v1::AUTO_REBALANCE_ON
-                                      : admin::v1::AUTO_REBALANCE_OFF);
-    }
-    admin::v1::RebalanceResponse response;
-    const grpc::Status status = context.client.admin().Rebalance(&call, request, &response);
-    if (!status.ok()) return FailRpc(context, status);
+    request.set_auto_(EnumOf<admin::v1::AutoRebalance>(auto_));
+    const auto reply = Call<&Admin::Rebalance>(context, request);
+    if (!reply.status.ok()) return FailRpc(context, reply.status);
+    const auto& response = reply.message;
     if (response.has_operation()) return FinishOperation(context, response.operation(), wait_);
-    if (context.format != OutputFormat::kTable) {
-      EmitDocument(context, ToDocument(response));
-    } else {
+    return Emit(context, response, [&] {
       context.out << "Automatic rebalancing is " << (response.auto_enabled() ? "on" : "off")
                   << '\n';
-    }
-    return ExitCode::kOk;
+    });
   }
 
  private:

@@ -4,10 +4,10 @@
 
 #include "ctl/cli/commands.h"
 #include "ctl/cli/option_set.h"
-#include "ctl/gateway/client.h"
-#include "ctl/gateway/rpc_error.h"
+#include "ctl/gateway/call.h"
 #include "ctl/output/proto_document.h"
 #include "ctl/verbs/operation_flow.h"
+#include "ctl/verbs/shared_options.h"
 
 namespace echogw::ctl {
 namespace {
@@ -28,23 +28,17 @@ class ResizeCommand : public Command {
   void AddOptions(OptionSet& options) override {
     options.Count("N", &target_, {.min = 1, .max = 256}, "Serving reactors to have, 1 to 256")
         .Required();
-    options.Flag("--wait", &wait_, "Wait for the end; exit 4 if it is cut short");
-    options.Time("--deadline", &deadline_, "How long connections may take to move (30s)",
-                 std::chrono::milliseconds(1));
-    options.Flag("--dry-run", &dry_run_, "Say what would be done and do nothing");
+    AddWait(options, &wait_);
+    AddDeadline(options, &deadline_, "How long connections may take to move (30s)");
+    AddDryRun(options, &dry_run_);
   }
 
   ExitCode Run(CommandContext& context) override {
-    grpc::ClientContext call;
-    context.client.SetDeadline(call);
     admin::v1::ResizeRequest request;
     request.set_target(target_);
     if (deadline_) ToProto(*deadline_, request.mutable_deadline());
     request.set_dry_run(dry_run_);
-    admin::v1::ResizeResponse response;
-    const grpc::Status status = context.client.admin().Resize(&call, request, &response);
-    if (!status.ok()) return FailRpc(context, status);
-    return FinishOperation(context, response.operation(), wait_);
+    return BeginOperation<&Admin::Resize>(context, request, wait_);
   }
 
  private:

@@ -3,19 +3,14 @@
 #include <string>
 
 #include "ctl/cli/commands.h"
-#include "ctl/cli/interrupt.h"
 #include "ctl/cli/option_set.h"
-#include "ctl/cli/watchdog.h"
-#include "ctl/gateway/client.h"
-#include "ctl/gateway/rpc_error.h"
+#include "ctl/gateway/call.h"
 #include "ctl/output/emit.h"
 #include "ctl/output/proto_document.h"
 #include "ctl/views/stats_view.h"
 
 namespace echogw::ctl {
 namespace {
-
-using admin::v1::GetStatsResponse;
 
 // The bounds that the API puts on WatchStatsRequest.interval.
 constexpr Duration kMinInterval = std::chrono::milliseconds(10);
@@ -56,48 +51,27 @@ class StatsCommand : public Command {
 
  private:
   static ExitCode Once(CommandContext& context) {
-    grpc::ClientContext call;
-    context.client.SetDeadline(call);
-    GetStatsResponse stats;
-    const grpc::Status status = context.client.admin().GetStats(&call, {}, &stats);
-    if (!status.ok()) return FailRpc(context, status);
-    if (context.format == OutputFormat::kTable) {
+    return CallAndEmit<&Admin::GetStats>(context, {}, [&](const auto& stats) {
       context.out << RenderStats(stats, context.client.target(), context.colour);
-    } else {
-      EmitDocument(context, ToDocument(stats));
-    }
-    return ExitCode::kOk;
+    });
   }
 
   ExitCode Watch(CommandContext& context) const {
-    grpc::ClientContext call;
-    const auto guard = context.interrupt.Arm([&call] { call.TryCancel(); });
-    Watchdog watchdog(*interval_ + context.client.timeout(), [&call] { call.TryCancel(); });
     admin::v1::WatchStatsRequest request;
     ToProto(*interval_, request.mutable_interval());
-    const auto reader = context.client.admin().WatchStats(&call, request);
-
+    Stream<&Admin::WatchStats> stream(context, request, *interval_ + context.client.timeout());
     Screen screen(context);
     admin::v1::WatchStatsResponse response;
-    std::optional<GetStatsResponse> before;
-    while (reader->Read(&response)) {
-      watchdog.Feed();
-      if (context.format == OutputFormat::kTable) {
+    std::optional<admin::v1::GetStatsResponse> before;
+    while (stream.Read(response)) {
+      const auto draw = [&] {
         screen.Draw(RenderStatsRates(before ? &*before : nullptr, response.stats(),
                                      context.client.target(), context.colour));
-      } else {
-        EmitDocument(context, ToDocument(response.stats()), true);
-      }
+      };
+      Emit(context, response.stats(), draw, true);
       before = response.stats();
-      // Nobody reads any more.
-      if (!context.out) call.TryCancel();
     }
-    watchdog.Stop();
-    const grpc::Status status = reader->Finish();
-    if (watchdog.has_bitten() && !context.interrupt.requested() && context.out) {
-      return FailRpc(context, {grpc::StatusCode::DEADLINE_EXCEEDED, ""});
-    }
-    return EndOfStream(context, status);
+    return stream.End();
   }
 
   std::optional<Duration> interval_;

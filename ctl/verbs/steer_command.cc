@@ -12,16 +12,13 @@
 #include "absl/strings/str_split.h"
 #include "ctl/cli/commands.h"
 #include "ctl/cli/option_set.h"
-#include "ctl/gateway/client.h"
-#include "ctl/gateway/rpc_error.h"
-#include "ctl/output/emit.h"
-#include "ctl/output/proto_document.h"
+#include "ctl/gateway/call.h"
 #include "ctl/output/table.h"
+#include "ctl/verbs/shared_options.h"
 
 namespace echogw::ctl {
 namespace {
 
-constexpr std::uint32_t kMaxReactor = 255;
 constexpr std::uint32_t kMaxWeight = 1000;
 
 // Digits only: SimpleAtoi alone would take a sign and blanks.
@@ -56,17 +53,8 @@ class SteerCommand : public Command {
     admin::v1::SetSteeringRequest request;
     const std::string fault = Fill(request);
     if (!fault.empty()) return Fail(context, ExitCode::kUsage, fault);
-    grpc::ClientContext call;
-    context.client.SetDeadline(call);
-    admin::v1::SetSteeringResponse response;
-    const grpc::Status status = context.client.admin().SetSteering(&call, request, &response);
-    if (!status.ok()) return FailRpc(context, status);
-    if (context.format == OutputFormat::kTable) {
-      Print(context, response);
-    } else {
-      EmitDocument(context, ToDocument(response));
-    }
-    return ExitCode::kOk;
+    return CallAndEmit<&Admin::SetSteering>(
+        context, request, [&](const auto& response) { Print(context, response); });
   }
 
  private:

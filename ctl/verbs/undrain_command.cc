@@ -4,10 +4,8 @@
 
 #include "ctl/cli/commands.h"
 #include "ctl/cli/option_set.h"
-#include "ctl/gateway/client.h"
-#include "ctl/gateway/rpc_error.h"
-#include "ctl/output/emit.h"
-#include "ctl/output/proto_document.h"
+#include "ctl/gateway/call.h"
+#include "ctl/verbs/shared_options.h"
 #include "ctl/views/enum_text.h"
 
 namespace echogw::ctl {
@@ -23,25 +21,15 @@ class UndrainCommand : public Command {
             "closed."};
   }
 
-  void AddOptions(OptionSet& options) override {
-    options.Count("--reactor", &reactor_, {.max = 255}, "One reactor; the gateway if left out");
-  }
+  void AddOptions(OptionSet& options) override { AddReactor(options, &reactor_); }
 
   ExitCode Run(CommandContext& context) override {
-    grpc::ClientContext call;
-    context.client.SetDeadline(call);
     admin::v1::UndrainRequest request;
     if (reactor_) request.set_reactor(*reactor_);
-    admin::v1::UndrainResponse response;
-    const grpc::Status status = context.client.admin().Undrain(&call, request, &response);
-    if (!status.ok()) return FailRpc(context, status);
-    if (context.format != OutputFormat::kTable) {
-      EmitDocument(context, ToDocument(response));
-      return ExitCode::kOk;
-    }
-    if (reactor_) context.out << "Reactor " << *reactor_ << " is back in service\n";
-    context.out << "The gateway is " << EnumText(response.state()) << '\n';
-    return ExitCode::kOk;
+    return CallAndEmit<&Admin::Undrain>(context, request, [&](const auto& response) {
+      if (reactor_) context.out << "Reactor " << *reactor_ << " is back in service\n";
+      context.out << "The gateway is " << EnumText(response.state()) << '\n';
+    });
   }
 
  private:

@@ -5,8 +5,7 @@
 #include "ctl/cli/commands.h"
 #include "ctl/cli/option_set.h"
 #include "ctl/cli/version.h"
-#include "ctl/gateway/client.h"
-#include "ctl/gateway/rpc_error.h"
+#include "ctl/gateway/call.h"
 #include "ctl/output/document.h"
 #include "ctl/output/emit.h"
 
@@ -28,14 +27,10 @@ class VersionCommand : public Command {
   }
 
   ExitCode Run(CommandContext& context) override {
-    admin::v1::GetInfoResponse info;
-    grpc::Status status;
-    if (!client_only_) {
-      grpc::ClientContext call;
-      context.client.SetDeadline(call);
-      status = context.client.admin().GetInfo(&call, {}, &info);
-    }
-    const bool asked = !client_only_ && status.ok();
+    Reply<admin::v1::GetInfoResponse> reply;
+    if (!client_only_) reply = Call<&Admin::GetInfo>(context);
+    const auto& info = reply.message;
+    const bool asked = !client_only_ && reply.status.ok();
     if (context.format == OutputFormat::kTable) {
       Print(context, asked ? &info : nullptr);
     } else {
@@ -50,7 +45,7 @@ class VersionCommand : public Command {
                    Document::Object({{"client", Document::Object({{"version", kCtlVersion}})},
                                      {"gateway", gateway}}));
     }
-    return status.ok() ? ExitCode::kOk : FailRpc(context, status);
+    return reply.status.ok() ? ExitCode::kOk : FailRpc(context, reply.status);
   }
 
  private:

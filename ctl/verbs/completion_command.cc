@@ -29,7 +29,7 @@ class CompletionCommand : public Command {
   }
 
   ExitCode Run(CommandContext& context) override {
-    const CliModel& model = *context.cli;
+    const CliModel model = context.describe();
     context.out << (shell_ == "bash"  ? BashCompletion(model)
                     : shell_ == "zsh" ? ZshCompletion(model)
                                       : FishCompletion(model));

@@ -40,26 +40,15 @@ class ManCommand : public Command {
   }
 
   void AddOptions(OptionSet& options) override {
-    const auto verb = options.Custom(
-        "COMMAND", "COMMAND",
-        [this](const std::string& text) {
-          verb_ = text;
-          return absl::OkStatus();
-        },
-        "The command; the overview if left out");
+    const auto verb =
+        options.Text("COMMAND", &verb_, "The command; the overview if left out", "COMMAND");
     options
-        .Custom(
-            "--dir", "DIR",
-            [this](const std::string& text) {
-              folder_ = text;
-              return absl::OkStatus();
-            },
-            "Write every page into this folder, which is there already")
+        .Text("--dir", &folder_, "Write every page into this folder, which is there already", "DIR")
         .Excludes(verb);
   }
 
   ExitCode Run(CommandContext& context) override {
-    const CliModel& model = *context.cli;
+    const CliModel model = context.describe();
     const std::string date = PageDate();
     if (!folder_.empty()) return WriteAll(context, model, date);
     if (verb_.empty()) {

@@ -1,0 +1,35 @@
+// Options that several verbs have, each defined once.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "ctl/cli/option_set.h"
+
+namespace echogw::ctl {
+
+// The least of a condition or a bound on time: zero would be none.
+inline constexpr Duration kLeastTime = std::chrono::milliseconds(1);
+inline constexpr std::uint64_t kMaxReactor = 255;
+
+inline OptionHandle AddWait(OptionSet& options, bool* wait) {
+  return options.Flag("--wait", wait, "Wait for the end; exit 4 if it is cut short");
+}
+
+inline OptionHandle AddDryRun(OptionSet& options, bool* dry_run) {
+  return options.Flag("--dry-run", dry_run, "Say what would be done and do nothing");
+}
+
+// Into a Duration or an optional one.
+template <typename T>
+OptionHandle AddDeadline(OptionSet& options, T* deadline, const std::string& help) {
+  return options.Time("--deadline", deadline, help, kLeastTime);
+}
+
+// Of a verb that acts on one reactor or on the gateway as a whole.
+inline OptionHandle AddReactor(OptionSet& options, std::optional<std::uint32_t>* reactor) {
+  return options.Count("--reactor", reactor, {.max = kMaxReactor},
+                       "One reactor; the gateway if left out");
+}
+
+}  // namespace echogw::ctl
