@@ -5,7 +5,7 @@
 
 #include "reactor/net/inherited_listener.h"
 #include "server/config/config_loader.h"
-#include "server/pool/slot.h"
+#include "server/pool/options.h"
 
 namespace echogw::server {
 

@@ -12,7 +12,7 @@ namespace echogw::server {
 namespace {
 
 // A reactor answers between two batches of events.
-constexpr std::chrono::seconds kSlicePatience{5};
+constexpr std::chrono::seconds kReplyTimeout{5};
 // Connections closed by one command; each may cost some system calls.
 constexpr std::size_t kCloseSlice = 64;
 // Events that wait for one slow watcher.
@@ -57,31 +57,31 @@ std::uint64_t SortKey(const ConnectionRecord& record, ConnectionSort sort) {
 
 class ConnectionInspector::Watch final : public ConnectionWatch {
  public:
-  Watch(ConnectionInspector& desk, ConnectionFilter filter)
-      : desk_(desk), filter_(std::move(filter)) {
+  Watch(ConnectionInspector& inspector, ConnectionFilter filter)
+      : inspector_(inspector), filter_(std::move(filter)) {
     // A record of an opening has no age or bytes yet: those conditions would hide it.
     filter_.age_min = {};
     filter_.idle_min = {};
     filter_.bytes_min = 0;
     filter_.state.reset();
-    const std::scoped_lock lock(desk_.watches_mutex_);
-    desk_.watches_.push_back(this);
-    desk_.Pump();
+    const MutexLock lock(inspector_.watches_mutex_);
+    inspector_.watches_.push_back(this);
+    inspector_.Pump();
   }
 
   ~Watch() override {
-    const std::scoped_lock lock(desk_.watches_mutex_);
-    std::erase(desk_.watches_, this);
-    desk_.Pump();
+    const MutexLock lock(inspector_.watches_mutex_);
+    std::erase(inspector_.watches_, this);
+    inspector_.Pump();
   }
 
   [[nodiscard]] Batch Take() override {
-    const std::scoped_lock lock(desk_.watches_mutex_);
-    desk_.Pump();
+    const MutexLock lock(inspector_.watches_mutex_);
+    inspector_.Pump();
     return std::exchange(batch_, Batch{});
   }
 
-  // Requires the desk's watches_mutex_.
+  // Requires the inspector's watches_mutex_.
   void Offer(const std::vector<ConnectionEvent>& events, std::uint64_t dropped) {
     batch_.dropped += dropped;
     for (const ConnectionEvent& event : events) {
@@ -95,15 +95,15 @@ class ConnectionInspector::Watch final : public ConnectionWatch {
   }
 
  private:
-  ConnectionInspector& desk_;
+  ConnectionInspector& inspector_;
   ConnectionFilter filter_;
-  Batch batch_;  // under the desk's watches_mutex_
+  Batch batch_;  // under the inspector's watches_mutex_
 };
 
 void ConnectionInspector::Pump() {
   std::vector<ConnectionEvent> events;
-  for (std::uint32_t slot = 0; slot < slots_.count(); ++slot) {
-    EventRing& ring = slots_.events(slot);
+  for (std::uint32_t slot = 0; slot < reactors_.count(); ++slot) {
+    EventRing& ring = reactors_.events(slot);
     if (ring.watched() == watches_.empty()) ring.SetWatched(!watches_.empty());
     events.clear();
     const std::uint64_t dropped = ring.Take(events);
@@ -118,7 +118,7 @@ std::unique_ptr<ConnectionWatch> ConnectionInspector::WatchConnections(
 
 // ---- questions ----
 
-ConnectionInspector::ConnectionInspector(SlotSet& slots) : slots_(slots) {}
+ConnectionInspector::ConnectionInspector(ReactorSet& reactors) : reactors_(reactors) {}
 
 ConnectionInspector::~ConnectionInspector() { CHECK(watches_.empty()); }
 
@@ -126,13 +126,13 @@ ConnectionInspector::~ConnectionInspector() { CHECK(watches_.empty()); }
 template <typename MakeCommand>
 absl::StatusOr<std::optional<ConnectionSlice>> ConnectionInspector::Ask(std::uint32_t slot,
                                                                         MakeCommand make) {
-  const std::uint64_t id = slots_.NextCommandId();
+  const std::uint64_t id = reactors_.NextCommandId();
   slices_.Expect(id);
-  const bool posted = slots_.Post(slot, make(id));
+  const bool posted = reactors_.Post(slot, make(id));
   auto slice = slices_.WaitFor(
-      id, posted ? std::chrono::nanoseconds(kSlicePatience) : std::chrono::nanoseconds(0));
+      id, posted ? std::chrono::nanoseconds(kReplyTimeout) : std::chrono::nanoseconds(0));
   // A reactor that ends closes its mailbox first: its connections are elsewhere by then.
-  if (!slice && posted && slots_.state(slot) != ReactorState::kParked) {
+  if (!slice && posted && reactors_.state(slot) != ReactorState::kParked) {
     return absl::DeadlineExceededError(absl::StrCat("reactor ", slot, " does not answer"));
   }
   return slice;
@@ -140,7 +140,7 @@ absl::StatusOr<std::optional<ConnectionSlice>> ConnectionInspector::Ask(std::uin
 
 absl::StatusOr<bool> ConnectionInspector::VisitAll(const ConnectionFilter& filter,
                                                    ConnectionCursor from, const Visitor& visit) {
-  for (const std::uint32_t slot : slots_.Running()) {
+  for (const std::uint32_t slot : reactors_.Running()) {
     if (slot < from.reactor) continue;
     if (!filter.reactors.empty() &&
         std::find(filter.reactors.begin(), filter.reactors.end(), slot) == filter.reactors.end()) {

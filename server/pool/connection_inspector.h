@@ -1,21 +1,21 @@
-// ConnectionControl over the slots of a pool. Any thread; calls of several threads run side by
+// ConnectionControl over the reactors of a pool. Any thread; calls of several threads run side by
 // side. Each slice that a reactor reads is bounded, so that its other connections hardly notice.
 #pragma once
 
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <vector>
 
+#include "reactor/base/mutex.h"
 #include "server/pool/connection_control.h"
-#include "server/pool/slot.h"
+#include "server/pool/reactor_set.h"
 
 namespace echogw::server {
 
 class ConnectionInspector final : public ConnectionControl {
  public:
-  // `slots` outlives the desk.
-  explicit ConnectionInspector(SlotSet& slots);
+  // `reactors` outlives it.
+  explicit ConnectionInspector(ReactorSet& reactors);
   // All watches must be gone.
   ~ConnectionInspector() override;
 
@@ -42,13 +42,13 @@ class ConnectionInspector final : public ConnectionControl {
   [[nodiscard]] absl::StatusOr<ConnectionPage> ListSorted(const ConnectionQuery& query);
   [[nodiscard]] absl::StatusOr<std::vector<ConnectionRef>> Find(const CloseRequest& request,
                                                                 std::vector<std::uint64_t> ids);
-  // Moves what the reactors recorded into the queues of all watches. Requires watches_mutex_.
-  void Pump();
+  // Moves what the reactors recorded into the queues of all watches.
+  void Pump() ECHOGW_REQUIRES(watches_mutex_);
 
-  SlotSet& slots_;
+  ReactorSet& reactors_;
   PendingReplies slices_;
-  std::mutex watches_mutex_;
-  std::vector<Watch*> watches_;  // under watches_mutex_
+  Mutex watches_mutex_;
+  std::vector<Watch*> watches_ ECHOGW_GUARDED_BY(watches_mutex_);
 };
 
 }  // namespace echogw::server

@@ -14,7 +14,7 @@ Operation OperationLog::Begin(Operation operation) {
   operation.start_time = std::chrono::system_clock::now();
   operation.result = OperationResult::kRunning;
   const SteadyTime now = std::chrono::steady_clock::now();
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   operation.id = next_id_++;
   operation.version = 1;
   entries_.push_back({operation, now, now});
@@ -36,7 +36,7 @@ void OperationLog::EndPhase(Entry& entry, SteadyTime now) {
 
 void OperationLog::BeginPhase(std::uint64_t id, const std::string& name) {
   const SteadyTime now = std::chrono::steady_clock::now();
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   Entry& entry = Find(id);
   EndPhase(entry, now);
   entry.operation.phase = name;
@@ -48,7 +48,7 @@ Operation OperationLog::Finish(std::uint64_t id, OperationResult result,
                                const std::string& message) {
   const KernelCounters kernel = ReadKernelCounters();
   const SteadyTime now = std::chrono::steady_clock::now();
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   Entry& entry = Find(id);
   EndPhase(entry, now);
   entry.operation.result = result;
@@ -60,7 +60,7 @@ Operation OperationLog::Finish(std::uint64_t id, OperationResult result,
 }
 
 absl::StatusOr<Operation> OperationLog::Get(std::uint64_t id) const {
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   if (entries_.empty()) return absl::NotFoundError("there has been no operation yet");
   const auto found = id == 0 ? entries_.rbegin()
                              : std::find_if(entries_.rbegin(), entries_.rend(),

@@ -5,10 +5,10 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
-#include <mutex>
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "reactor/base/mutex.h"
 #include "server/pool/control.h"
 
 namespace echogw::server {
@@ -27,7 +27,7 @@ class OperationLog {
   // Applies `change` to the operation, which must be running.
   template <typename Change>
   void Update(std::uint64_t id, Change change) {
-    const std::scoped_lock lock(mutex_);
+    const MutexLock lock(mutex_);
     Entry& entry = Find(id);
     change(entry.operation);
     ++entry.operation.version;
@@ -47,13 +47,13 @@ class OperationLog {
     SteadyTime phase_begun;
   };
 
-  // Requires mutex_. The id must be of an operation in entries_.
-  Entry& Find(std::uint64_t id);
+  // The id must be of an operation in entries_.
+  Entry& Find(std::uint64_t id) ECHOGW_REQUIRES(mutex_);
   static void EndPhase(Entry& entry, SteadyTime now);
 
-  mutable std::mutex mutex_;
-  std::deque<Entry> entries_;  // under mutex_, oldest first
-  std::uint64_t next_id_ = 1;  // under mutex_
+  mutable Mutex mutex_;
+  std::deque<Entry> entries_ ECHOGW_GUARDED_BY(mutex_);  // oldest first
+  std::uint64_t next_id_ ECHOGW_GUARDED_BY(mutex_) = 1;
 };
 
 }  // namespace echogw::server

@@ -1,0 +1,166 @@
+#include "server/pool/task_queue.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace echogw::server {
+namespace {
+
+constexpr std::chrono::seconds kUndrainTimeout{10};
+
+// Whether the task drains the reactor, or the gateway if that is unset.
+bool Drains(const Task& task, std::optional<std::uint32_t> reactor) {
+  const auto* drain = std::get_if<DrainRequest>(&task.request);
+  return drain != nullptr && drain->reactor == reactor;
+}
+
+}  // namespace
+
+absl::Status TaskQueue::MayBegin() const {
+  const GatewayState state = pool_.state.load();
+  if (pool_.stopping.load() || state == GatewayState::kStopped) {
+    return absl::UnavailableError("the gateway is stopping");
+  }
+  if (state == GatewayState::kStarting) {
+    return absl::FailedPreconditionError("the gateway is starting; try again");
+  }
+  if (running_ || !tasks_.empty()) {
+    return absl::FailedPreconditionError(
+        "another operation is under way; wait for it (operation --watch) and try again");
+  }
+  if (state != GatewayState::kServing) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the gateway is ", Name(state), "; undrain it first"));
+  }
+  return absl::OkStatus();
+}
+
+std::uint64_t TaskQueue::Push(Request request, std::uint64_t operation) {
+  tasks_.push_back({std::move(request), operation, ++last_task_});
+  pool_.reactors.reports().Interrupt();
+  return last_task_;
+}
+
+absl::StatusOr<Operation> TaskQueue::Enter(Request request, Operation operation) {
+  const MutexLock lock(mutex_);
+  if (absl::Status s = MayBegin(); !s.ok()) return s;
+  if (absl::Status s = CheckReactors(pool_, request); !s.ok()) return s;
+  pool_.cancelled.store(false);
+  if (operation.kind == OperationKind::kResize) {
+    operation.reactors_before = static_cast<std::uint32_t>(pool_.reactors.Running().size());
+  }
+  Operation begun = pool_.operations.Begin(std::move(operation));
+  Push(std::move(request), begun.id);
+  return begun;
+}
+
+absl::StatusOr<Operation> TaskQueue::EnterGatewayDrain(const DrainRequest& request) {
+  const MutexLock lock(mutex_);
+  const GatewayState state = pool_.state.load();
+  if (pool_.stopping.load() || state == GatewayState::kStarting) return MayBegin();
+  if (state != GatewayState::kServing || (running_ && Drains(*running_, std::nullopt)) ||
+      std::any_of(tasks_.begin(), tasks_.end(),
+                  [](const Task& task) { return Drains(task, std::nullopt); })) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the gateway drains already; it is ", Name(state)));
+  }
+  pool_.cancelled.store(running_.has_value() || !tasks_.empty());
+  Operation begun = pool_.operations.Begin({.kind = OperationKind::kDrainGateway});
+  Push(request, begun.id);
+  return begun;
+}
+
+absl::Status TaskQueue::WhenIdle(const std::function<absl::Status()>& change) {
+  const MutexLock lock(mutex_);
+  if (absl::Status s = MayBegin(); !s.ok()) return s;
+  return change();
+}
+
+absl::StatusOr<std::optional<std::uint64_t>> TaskQueue::BeginUndrain(
+    std::optional<std::uint32_t> reactor, bool& cancelled) {
+  const MutexLock lock(mutex_);
+  if (pool_.stopping.load() || pool_.state.load() == GatewayState::kStarting) return MayBegin();
+  if (reactor) {
+    if (absl::Status s = CheckReactor(pool_, *reactor); !s.ok()) return s;
+  }
+  const auto queued = std::find_if(tasks_.begin(), tasks_.end(),
+                                   [&](const Task& task) { return Drains(task, reactor); });
+  if (queued != tasks_.end()) {
+    (void)pool_.operations.Finish(queued->operation, OperationResult::kCancelled,
+                                  "undrained before it began");
+    tasks_.erase(queued);
+    // The reactor may have been drained before, wholly or in part.
+    if (!reactor || pool_.reactors.state(*reactor) == ReactorState::kServing) return std::nullopt;
+  }
+  cancelled = running_ && Drains(*running_, reactor);
+  if (cancelled) {
+    pool_.cancelled.store(true);  // the drain undoes itself
+    pool_.reactors.reports().Interrupt();
+    return running_->number;
+  }
+  if (running_ || !tasks_.empty()) {
+    return absl::FailedPreconditionError("another operation is under way; try again after it");
+  }
+  return Push(UndrainRequest{reactor}, 0);
+}
+
+absl::StatusOr<GatewayState> TaskQueue::Undrain(std::optional<std::uint32_t> reactor) {
+  bool cancelled = false;
+  const auto task = BeginUndrain(reactor, cancelled);
+  if (!task.ok()) return task.status();
+  if (*task) {
+    if (absl::Status s = AwaitEnd(**task); !s.ok()) return s;
+  }
+  // The drain may have ended before it saw the cancellation.
+  const bool drained = reactor ? pool_.reactors.state(*reactor) != ReactorState::kServing
+                               : pool_.state.load() == GatewayState::kDrained;
+  if (cancelled && drained) return Undrain(reactor);
+  return pool_.state.load();
+}
+
+absl::Status TaskQueue::AwaitEnd(std::uint64_t task) {
+  const SteadyTime deadline = std::chrono::steady_clock::now() + kUndrainTimeout;
+  const MutexLock lock(mutex_);
+  while (ended_task_ < task && !pool_.stopping.load()) {
+    if (ended_.WaitUntil(mutex_, deadline) || ended_task_ >= task) continue;
+    return absl::DeadlineExceededError("the gateway takes long to come back; see its state");
+  }
+  if (ended_task_ >= task) return absl::OkStatus();
+  return absl::UnavailableError("the gateway is stopping");
+}
+
+void TaskQueue::Stop() {
+  const MutexLock lock(mutex_);
+  pool_.stopping.store(true);
+  pool_.cancelled.store(true);
+  for (const Task& task : tasks_) {
+    if (task.operation == 0) continue;
+    (void)pool_.operations.Finish(task.operation, OperationResult::kCancelled, kStoppedFirst);
+  }
+  tasks_.clear();
+  ended_.NotifyAll();
+  pool_.reactors.reports().Interrupt();
+}
+
+std::optional<Task> TaskQueue::Next() {
+  const MutexLock lock(mutex_);
+  if (tasks_.empty()) return std::nullopt;
+  running_ = std::move(tasks_.front());
+  tasks_.erase(tasks_.begin());
+  return running_;
+}
+
+void TaskQueue::End(const Task& task, const Outcome& outcome) {
+  const MutexLock lock(mutex_);
+  if (task.operation != 0) {
+    (void)pool_.operations.Finish(task.operation, outcome.result, outcome.message);
+  }
+  running_.reset();
+  ended_task_ = task.number;
+  pool_.cancelled.store(pool_.stopping.load());  // a cancellation was for the task that ended
+  ended_.NotifyAll();
+}
+
+}  // namespace echogw::server
