@@ -1,10 +1,10 @@
 #!/usr/bin/python3
-"""Two or more builds of echogw, option sets or peers against each other, for one change at a time.
+"""Compares builds of echogw, sets of options or peers in detail, for one change at a time.
 
-All servers stay up while short runs go round them, so that a machine that is slower for a while is
-so for all of them: with 20 rounds, differences of one per cent show. The first is the measure of
-the others. Each server is NAME=COMMAND; a command named echogw gets what it needs to serve one
-reactor here, any other is run as a peer, with its port.
+All servers keep running and are measured in short runs in turn, so that a change in the machine's
+speed affects all of them: 20 rounds show differences of one per cent. Ratios are to the first
+server. Each server is NAME=COMMAND. A command named echogw gets the options for one reactor, any
+other is run as a peer with its port.
 
   tests/bench/alternate.py now=build/release/echogw 'spin=build/release/echogw --spin-us=50'
   tests/bench/alternate.py --loads c50,depth16 raw=build/release/tests/bench/raw_epoll_echo \\
@@ -39,7 +39,7 @@ class _Servers(argparse.Action):
 
 
 def add_servers(parser):
-    """What every comparison of servers given as NAME=COMMAND takes."""
+    """Adds the arguments of comparisons of servers given as NAME=COMMAND."""
     parser.add_argument("servers", nargs="+", metavar="NAME=COMMAND", action=_Servers)
     parser.add_argument("--build", default=BUILD, help="where echogwctl is (default: build/release)")
     parser.add_argument("--server-cpu", type=int, default=0)
@@ -80,7 +80,7 @@ def start(name, command, cpu):
 
 
 def measure(load, servers, client, arguments):
-    """name -> runs, one a round; each round begins with another server."""
+    """name -> runs, one per round; each round starts with another server."""
     runs = {server.name: [] for server in servers}
     for number in range(arguments.rounds):
         first = number % len(servers)

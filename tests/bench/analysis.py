@@ -4,7 +4,7 @@ import statistics
 
 import targets
 
-# Who is compared with whom: kinds and titles, which do not depend on what is built here.
+# Which servers are compared: kinds and titles, independent of what is built.
 KNOWN = {each.name: each for each in targets.everything("")}
 
 
@@ -21,7 +21,7 @@ def is_gateway(server):
 
 
 class Figures:
-    """One figure of the runs of a load: by server, then by round."""
+    """One figure of the runs of a load, by server and round."""
 
     def __init__(self, data, load_name, key="nanoseconds_per_message"):
         self.rounds = {}
@@ -43,10 +43,10 @@ class Figures:
         return statistics.median(self.rounds[server].values())
 
     def level(self, server):
-        """Median of its figures, each as a share of the median of all servers in that round.
+        """Median of its figures, each relative to the median of all servers in that round.
 
-        A machine that is slower for some rounds moves all servers of a round alike, but medians of
-        each server by itself may come from different rounds.
+        A slower machine affects all servers of a round alike, but the medians of single servers may
+        come from different rounds.
         """
         return statistics.median(value / self._typical(number)
                                  for number, value in self.rounds[server].items())
@@ -60,20 +60,20 @@ class Figures:
         return min(values), max(values)
 
     def ratio(self, server, base):
-        """Median of the rounds' own ratios; without a common round, of the levels."""
+        """Median of the ratios of each round; without a common round, of the levels."""
         pairs = self.pair_ratio(server, base)
         return pairs[0] if pairs else self.level(server) / self.level(base)
 
     def pair_ratio(self, server, base):
-        """Median, lowest and highest of the rounds' own ratios; None without a common round."""
+        """Median, lowest and highest ratio of the rounds; None without a common round."""
         common = sorted(set(self.rounds[server]) & set(self.rounds[base]))
         ratios = [self.rounds[server][number] / self.rounds[base][number] for number in common]
         return (statistics.median(ratios), min(ratios), max(ratios)) if ratios else None
 
     def best(self, accept):
-        """The server with the best level among those that `accept` takes; None if there is none.
+        """The server with the best level among those that `accept` selects; None if there is none.
 
-        Only one that has all rounds: with fewer it may have been spared the worst.
+        It must have all rounds: with fewer it may have missed the slowest.
         """
         candidates = [name for name in self.servers()
                       if accept(name) and len(self.rounds[name]) == self.count()]
@@ -81,7 +81,7 @@ class Figures:
 
 
 def best_engine(figures):
-    """Of echogw as it comes, not with options of somebody's choice."""
+    """The best of echogw's engines with default options."""
     return figures.best(lambda name: name in KNOWN and is_gateway(name))
 
 

@@ -1,10 +1,10 @@
 #!/usr/bin/python3
-"""Runs echogw and a bare epoll loop in turn under the same loads and compares what they cost.
+"""Compares the cost of echogw and a bare epoll loop, run in turn under the same loads.
 
-For each load it prints the server's CPU nanoseconds per message (median and spread over the
-rounds), the ratio of the medians and the median of the rounds' own ratios; then the resident
-memory of idle connections and of the bare processes. The server has one CPU for itself and the
-client another one, so at least two are needed, and nothing else should run.
+For each load it prints the server's CPU nanoseconds per message (median and range over the
+rounds), the ratio of the medians and the median of the ratios of each round, then the resident
+memory of idle connections and of the processes. Server and client have a CPU each, so it needs two
+CPUs that nothing else uses.
 
   tests/bench/compare.py                            everything, 5 rounds (about 5 minutes)
   tests/bench/compare.py --loads c50,churn --rounds 9 --duration 3
@@ -100,8 +100,7 @@ def compare_loads(arguments, start_gateway, start_raw, client):
         rounds = []
         for number in range(arguments.rounds):
             pair = {}
-            # In turn, and the first of the two in turn as well, so that a drift of the machine
-            # favours neither.
+            # In turn, with alternating order, so that drift of the machine favours neither.
             order = [("echogw", start_gateway), ("raw", start_raw)]
             for which, start in (order if number % 2 == 0 else reversed(order)):
                 with start() as server:
@@ -119,7 +118,7 @@ def compare_loads(arguments, start_gateway, start_raw, client):
 
 
 def verdict(arguments, results, figures):
-    """Prints every limit that was broken; True when none was."""
+    """Prints every exceeded limit; True if there is none."""
     fine = True
     if arguments.max_ratio is not None:
         for load in results.values():

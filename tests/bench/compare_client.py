@@ -1,7 +1,7 @@
 #!/usr/bin/python3
-"""Runs `echogwctl bench` and a bare epoll client in turn against the same bare epoll server, and
-compares what each spends of its own CPU on a message. echogwctl verifies every byte and keeps every
-latency; the bare client does neither.
+"""Compares the CPU time per message of `echogwctl bench` and a bare epoll client, run in turn
+against the same bare epoll server. echogwctl verifies every byte and records every latency; the
+bare client does neither.
 
   tests/bench/compare_client.py                              5 rounds of every load (4 minutes)
   tests/bench/compare_client.py --loads c50 --rounds 9 --max-ratio 1.05
@@ -59,7 +59,7 @@ def parse_arguments():
 
 
 def run(command, arguments):
-    """CPU nanoseconds of the client for a message."""
+    """CPU nanoseconds of the client per message."""
     command = ["taskset", "-c", str(arguments.client_cpu)] + command
     limit = arguments.duration + arguments.warmup + GRACE_SECONDS
     try:

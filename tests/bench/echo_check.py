@@ -1,4 +1,4 @@
-"""Whether a server echoes byte-exactly: what a peer must do before its figures mean anything."""
+"""Checks that a server echoes every byte; only then are its figures comparable."""
 
 import random
 import socket
@@ -39,7 +39,7 @@ def _read_exactly(connection, size):
 
 
 def _stream(address):
-    """More than fits is sent before anything is read; then a half-close, and the end after all."""
+    """Sends more than buffers hold before it reads, then half-closes and reads to the end."""
     data = random.Random(SEED).randbytes(STREAM_BYTES)
     with _connect(address, SMALL_BUFFER_BYTES) as connection:
         sent = threading.Event()
@@ -55,7 +55,7 @@ def _stream(address):
 
         thread = threading.Thread(target=send, daemon=True)
         thread.start()
-        # With nobody reading the sender stops: the server meets a kernel that takes no more.
+        # The sender stops because nothing reads: the server's sends fail with EAGAIN.
         stuck = not sent.wait(0.2)
         for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
             connection.setsockopt(socket.SOL_SOCKET, option, STREAM_BYTES)  # quicker now
@@ -72,7 +72,7 @@ def _stream(address):
 
 
 def _in_turn(address):
-    """Many connections at once, one message each, in another order than they were opened."""
+    """Many connections, one message each, in another order than they were opened."""
     connections = [_connect(address) for _ in range(CONNECTIONS)]
     try:
         order = list(range(CONNECTIONS))
@@ -102,7 +102,7 @@ def _churn(address):
 
 
 def problem_of(address, at_once=True):
-    """What is wrong with the server there, in one line; "" when nothing is."""
+    """The fault of the server, in one line; "" if there is none."""
     try:
         return (_churn(address) or (_in_turn(address) if at_once else "") or _stream(address) or
                 _churn(address))

@@ -1,6 +1,6 @@
-"""The report's plots as SVG text: no library, the same bytes from the same data.
+"""The plots of the report as SVG, without a library; the same data give the same bytes.
 
-Colours come from a style sheet inside, which follows the reader's light or dark scheme.
+The embedded style sheet follows the reader's light or dark colour scheme.
 """
 
 import html
@@ -9,7 +9,7 @@ import math
 import analysis
 
 FONT = "font: 12px system-ui, sans-serif"
-# Seven hues that keep apart on both grounds; light, dark.
+# Seven hues that are distinct on both backgrounds: light, dark.
 HUES = [("#0b62c4", "#6cb2ff"), ("#c2410c", "#ff9d66"), ("#15803d", "#5fd38a"),
         ("#7e3fb8", "#c79bff"), ("#a8155b", "#ff86b7"), ("#8a6100", "#e8c14a"),
         ("#0f766e", "#55d0c5")]
@@ -149,7 +149,7 @@ def curves(heading, x_label, y_label, series, x_text):
             drawing.dot(x, y, f"h{hue % len(HUES)}")
         ends.append((title, hue, *placed[-1]))
     edge = width - right
-    # A line that ends early has its name there, the others beside the plot, apart from each other.
+    # A line that ends early is labelled there, the others beside the plot, without overlap.
     early = [end for end in ends if end[2] < edge - 1]
     late = [end for end in ends if end[2] >= edge - 1]
     above = _spread_labels([y - 26 for _, _, _, y in early], 15, top, height - bottom)
@@ -163,7 +163,7 @@ def curves(heading, x_label, y_label, series, x_text):
 
 
 def mechanism_series(points):
-    """A hue for each mechanism; echogw's lines are drawn through, those of bare loops dashed."""
+    """A hue per mechanism; lines of echogw are solid, those of bare loops dashed."""
     hues = {"epoll": 0, "epoll-level": 5, "io_uring": 2, "poll": 1, "select": 3, "threads": 4}
     series = []
     for server, of_server in points.items():

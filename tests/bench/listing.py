@@ -1,11 +1,10 @@
 #!/usr/bin/python3
-"""What listing many connections costs those who only want their echo.
+"""Measures the effect of listing many connections on echo latency.
 
-A gateway holds idle connections; one more plays ping-pong. In each round its p99.9 is measured
-without and with an operator who lists all the connections again and again, page by page and sorted
-in turn, in the same gateway. The gateway has one CPU for all its threads, the worst case; the
-clients have another, where the operator's only gets what the ping-pong leaves, or its delay would
-count as the gateway's.
+A gateway holds idle connections, and one more runs a ping-pong. Each round measures its p99.9
+without and with an operator that lists all connections in a loop, by page and sorted in turn. The
+gateway has one CPU for all its threads, the worst case. The clients have another, where the
+operator has the lowest priority; otherwise its delay would count as the gateway's.
 
   tests/bench/listing.py                       19,000 connections, 5 rounds (about a minute)
   tests/bench/listing.py --max-rise-ms 2       exit with 1 when the median rises by more
@@ -48,7 +47,7 @@ def parse_arguments():
 
 
 class Operator:
-    """Lists everything again and again, on a thread, while it is entered."""
+    """A context in which a thread lists all connections in a loop."""
 
     def __init__(self, ctl, admin, connections):
         self._command = [ctl, "--target", admin, "conns", "-o", "json"]
@@ -59,7 +58,7 @@ class Operator:
         self.problem = None
 
     def _run(self):
-        # This thread and what it starts run when nobody else wants to.
+        # This thread and its children run at the lowest priority.
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
         while not self._stop.is_set():
             listing = LISTINGS[self.listings % len(LISTINGS)]
@@ -104,7 +103,7 @@ def measure(arguments):
                "--cpus", "none", "--admin", "127.0.0.1:0", "--metrics", "off",
                "--drain-quiet-period", "0s", "--drain-spread", "0s", "--drain-deadline", "5s"]
     rounds = []
-    # Of this process and all that it starts, but for the server.
+    # For this process and its children, except the server.
     os.sched_setaffinity(0, {arguments.client_cpu})
     with Server("echogw", command, arguments.server_cpu, r"^ready$") as server:
         clients = IdleClients(server.address)

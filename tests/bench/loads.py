@@ -1,4 +1,4 @@
-"""The loads: what the client does, and how many connections lie idle meanwhile."""
+"""The loads: the client's options and the number of idle connections."""
 
 import dataclasses
 
@@ -42,7 +42,7 @@ LOADS = [
     _ping_pong("c10000", "10,000 connections, 64 B", 10000, "-s", "64"),
     _ping_pong("depth16", "50 connections, 64 B, depth 16", 50, "-s", "64", "-p", "16"),
     _ping_pong("bulk", "50 connections, 64 KiB", 50, "-s", "65536"),
-    # From many addresses: one has some 28,000 ports, and each is taken for a while after its use.
+    # From many addresses: one has about 28,000 ports, each unusable for a while after use.
     _ping_pong("churn", "50 clients, connect-echo-close", 50, "-s", "64", "--churn",
                "--source-addresses", "250"),
 ]
@@ -65,7 +65,7 @@ CURVES = [
 
 
 def select_loads(text):
-    """Loads by names and groups, in the order of the lists. Raises ValueError with the reason."""
+    """Loads by names and groups, in the order of the lists. Raises ValueError."""
     everything = LOADS + CURVES
     wanted = text.split(",")
     known = {load.name for load in everything} | {load.group for load in everything}

@@ -1,4 +1,4 @@
-"""One run: a client against a server, each on its CPU, and what the server spent on it."""
+"""One run of a client against a server, each on its own CPU, and the server's cost."""
 
 import json
 import os
@@ -18,21 +18,21 @@ QUIET_WINDOW_SECONDS = 0.5
 
 
 def host_servers():
-    """What a script that starts servers does first."""
-    # The servers inherit it. 10,000 connections are more than many a default allows.
+    """Prepares a script to start servers."""
+    # Inherited by the servers. Many default limits are below 10,000 connections.
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    # So that a server does not outlive a bench that `timeout` ends.
+    # A server must not outlive a benchmark ended by `timeout`.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
 
 def keep_off_the_server(arguments):
-    """The watcher shares the client's CPU, so that the server's is the server's alone."""
+    """Moves this process to the client's CPU, so that the server has its own."""
     os.sched_setaffinity(0, {arguments.client_cpu})
 
 
 def prepare(arguments):
-    """All that a script does before it measures."""
+    """Everything a script does before it measures."""
     check_machine(arguments)
     host_servers()
     keep_off_the_server(arguments)
@@ -52,7 +52,7 @@ def check_machine(arguments):
 
 
 def _busy_nanoseconds(cpu):
-    """What a CPU did for anybody, from /proc/stat; resolution 10 ms."""
+    """Busy time of a CPU, from /proc/stat, with a resolution of 10 ms."""
     with open("/proc/stat") as file:
         for line in file:
             if line.startswith(f"cpu{cpu} "):
@@ -63,7 +63,7 @@ def _busy_nanoseconds(cpu):
 
 
 def _others_nanoseconds(server, cpus):
-    """What the CPUs did for others than server, client and this watcher, up to a constant."""
+    """Busy time of the CPUs without server, client and this process, up to a constant."""
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     ours = sum(usage.ru_utime + usage.ru_stime for usage in used)
     return (sum(_busy_nanoseconds(cpu) for cpu in cpus) - server.cpu_nanoseconds() -
@@ -71,7 +71,7 @@ def _others_nanoseconds(server, cpus):
 
 
 def wait_until_quiet(cpus, share, limit_seconds):
-    """Returns when others use less than `share` of a CPU, or after the limit."""
+    """Returns when other processes use less than `share` of a CPU, or after the limit."""
     deadline = time.monotonic() + limit_seconds
     while time.monotonic() < deadline:
         before = sum(_busy_nanoseconds(cpu) for cpu in cpus)
@@ -82,7 +82,7 @@ def wait_until_quiet(cpus, share, limit_seconds):
 
 
 def why_it_failed(output, errors):
-    """In a line: what the client's report says of errors, or else what it printed."""
+    """The errors in the client's report, or its output, in one line."""
     try:
         kinds = json.loads(output)["errors"]["kinds"]
         return ", ".join(f"{kind['count']} x {kind['kind']}" for kind in kinds)
@@ -91,7 +91,7 @@ def why_it_failed(output, errors):
 
 
 def run_once(server, client, load_options, arguments, client_cpus=None):
-    """One client against one server. Returns a dictionary of what was seen.
+    """Runs a client against a server. Returns a dictionary of the results.
 
     `client_cpus`: a list in taskset's words instead of the one CPU of the arguments.
     """
@@ -127,7 +127,7 @@ def run_once(server, client, load_options, arguments, client_cpus=None):
         "nanoseconds_per_message": spent / messages,
         "messages_per_second": messages * 1e9 / (end - start),
         "server_cpu_share": spent / (end - start),
-        # What others did on the two CPUs: interrupts, and whoever should not have run. Of one CPU.
+        # Use of the two CPUs by interrupts and other processes, as a share of one CPU.
         "others_cpu_share": max(0, others) / whole,
         "client": report,
     }

@@ -1,4 +1,4 @@
-"""Resident memory: of idle connections, and of the processes with none."""
+"""Resident memory of idle connections, and of processes without connections."""
 
 import multiprocessing
 import resource
@@ -10,12 +10,12 @@ from servers import BenchError, Server
 IDLE_COUNTS = (10_000, 19_000)
 MESSAGE = b"x" * 64
 SETTLE_SECONDS = 30
-# What gRPC brings with it, by the names of its shared libraries.
+# The shared libraries that gRPC needs.
 GRPC_LIBRARIES = ("libgrpc", "libgpr", "libprotobuf", "libabsl", "libupb", "libaddress_sorting",
                   "libre2", "libcares", "libssl", "libcrypto")
 
 
-# Few of a source address's ports are taken then: the kernel searches long for one of the last.
+# Uses few ports per source address: the kernel takes long to find one of the last.
 SOURCE_ADDRESSES = ("127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.5", "127.0.0.6", "127.0.0.7")
 IP_BIND_ADDRESS_NO_PORT = 24  # of <linux/in.h>: the port is chosen when the peer is known
 
@@ -31,7 +31,7 @@ def _open(address, number):
 
 
 def _hold(pipe, address):
-    """A child process: opens connections and holds them, as the parent says."""
+    """A child process that opens and holds connections on the parent's commands."""
     held = []
     try:
         while True:
@@ -52,7 +52,7 @@ def _hold(pipe, address):
 
 
 class IdleClients:
-    """Two processes that hold connections; two, because of the limit of open files of each."""
+    """Two processes that hold connections; two because of the limit of open files."""
 
     PROCESSES = 2
 

@@ -1,17 +1,16 @@
 #!/usr/bin/python3
-"""Measures echogw side by side with its peers, and reports it.
+"""Measures echogw and its peers, and generates the report.
 
   tests/bench/peers.py build                       the peers that are not part of every build
-  tests/bench/peers.py list                        servers and loads, and what cannot take part
-  tests/bench/peers.py check                       every server returns every byte
-  tests/bench/peers.py measure --budget 140        some rounds; again until it exits with 0
+  tests/bench/peers.py list                        servers and loads, and why some are left out
+  tests/bench/peers.py check                       every server echoes every byte
+  tests/bench/peers.py measure --budget 140        some rounds; repeat until it exits with 0
   tests/bench/peers.py measure --loads c50,churn --rounds 9
   tests/bench/peers.py report                      README.md and its plots, from the data file alone
 
-A round of a load runs every server once, in turn. Complete rounds go to the data file at once; a
-measurement that is cut off loses the round it was in. `measure` goes on where the file ends: it
-exits with 0 when every load has its rounds, with 75 when the budget of time was used up before.
-"""
+A round of a load runs every server once. Complete rounds are written to the data file at once; an
+interrupted measurement loses its current round. `measure` continues where the file ends. It exits
+with 0 when every load has its rounds, with 75 if the time budget ran out before. """
 
 import argparse
 import math
@@ -36,7 +35,7 @@ from servers import BenchError, find_binary, run_script  # noqa: E402
 EXIT_MORE = 75  # EX_TEMPFAIL
 ATTEMPTS = 3    # of a run that fails, or that others disturb
 QUIET_WAIT_SECONDS = 10
-# A run takes this long beside its load: to start the server, to connect, to stop.
+# The time a run takes besides its load, to start the server, connect and stop.
 RUN_OVERHEAD_SECONDS = 0.3
 IDLE_OVERHEAD_SECONDS = 0.0004  # for each idle connection
 
@@ -86,7 +85,7 @@ def parse_arguments():
 
 
 def choose(arguments):
-    """The servers that can be started here, of those asked for; says which cannot."""
+    """The requested servers that can be started; prints those that cannot."""
     everything = targets.everything(arguments.build, arguments.variant)
     if arguments.servers:
         wanted = arguments.servers.split(",")
@@ -131,7 +130,7 @@ def run_target(target, load, client, arguments):
 
 
 class Patience:
-    """Seconds that may go into repeating runs, so that a round still ends within the budget."""
+    """Seconds left for repeating runs, so that a round ends within the budget."""
 
     def __init__(self, seconds):
         self._left = seconds
@@ -149,7 +148,7 @@ class Patience:
 
 
 def run_until_quiet(target, load, client, arguments, patience):
-    """The least disturbed of up to ATTEMPTS runs; raises the reason when none succeeded."""
+    """The least disturbed of up to ATTEMPTS runs; raises the reason if all failed."""
     best, problem = None, None
 
     def attempt():
@@ -181,7 +180,7 @@ def run_until_quiet(target, load, client, arguments, patience):
 
 
 def run_round(load, servers, builds, number, piece, client, arguments, patience):
-    """Every server once, in an order of its own, so that a drift of the machine favours none."""
+    """Runs every server once, in a varying order, so that drift of the machine favours none."""
     runs, failures = [], []
     for target in random.Random(f"{load.name} {number}").sample(servers, len(servers)):
         try:
@@ -199,7 +198,7 @@ def run_round(load, servers, builds, number, piece, client, arguments, patience)
 
 
 def revision():
-    """The last commit that changed what is measured, whatever became of tests and pages since."""
+    """The last commit that changed the measured code, ignoring tests and documents."""
     def git(*words):
         done = subprocess.run(["git", "-C", ROOT, *words, "--", "reactor", "server", "proto", "ctl",
                                "CMakeLists.txt"], capture_output=True, text=True)

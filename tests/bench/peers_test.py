@@ -1,4 +1,4 @@
-"""The peers that are built with everything else echo byte-exactly, and the check can fail."""
+"""The peers of every build echo every byte, and the check detects faulty ones."""
 
 import os
 import socket
@@ -40,7 +40,7 @@ class Peers(unittest.TestCase):
 
 
 class Check(unittest.TestCase):
-    """A server that is wrong in one way each."""
+    """A server with one fault."""
 
     def problem(self, serve):
         with socket.create_server(("127.0.0.1", 0), backlog=256) as listener:

@@ -1,12 +1,12 @@
 #!/usr/bin/python3
-"""Where the CPU time of a message goes: what the kernel does for it, and what the server does.
+"""Shows where the CPU time of a message goes, in the kernel and in the server.
 
-Each server is NAME=COMMAND, as of alternate.py. Under the load it is sampled by perf, by the CPU
-clock, because a virtual machine may have no counters, and the shares of the symbols are summed by
-area. Shares can be compared where the machine is slower for one server than for the next; the
-nanoseconds in the last line cannot. The areas go by the names of the kernel's functions, of which
-there are a few hundred: a line is a guide and no account. What runs with interrupts off is sampled
-where they come on again, which is mostly the release of a lock.
+Each server is NAME=COMMAND, as for alternate.py. perf samples it under load by the CPU clock,
+because a virtual machine may have no hardware counters, and the shares of symbols are summed by
+area. Shares can be compared even if the speed of the machine changes between servers; the
+nanoseconds in the last line cannot. Areas are matched by the names of a few hundred kernel
+functions, so they are approximate. Code with interrupts disabled is sampled where they are enabled
+again, usually at the release of a lock.
 
   tests/bench/profile_servers.py echogw=build/release/echogw \\
       raw=build/release/tests/bench/raw_epoll_echo
@@ -25,7 +25,7 @@ from loads import select_loads  # noqa: E402
 from measure import prepare, run_once  # noqa: E402
 from servers import BenchError, find_binary, run_script  # noqa: E402
 
-# The first that matches a kernel symbol has it.
+# The first match of a kernel symbol counts.
 AREAS = [
     ("descriptor look-up", r"^_*(fdget|fput|fget|get_file)"),
     ("asking what is ready (epoll, poll)",
@@ -88,7 +88,7 @@ def area_of(kind, symbol):
 
 
 def shares(text):
-    """symbol -> (area, share of 1) from what perf report prints."""
+    """symbol -> (area, share of 1), from the output of perf report."""
     found = {}
     for percent, kind, symbol in re.findall(r"^\s*([\d.]+)%\s+\[(.)\]\s+(\S+)", text, re.M):
         area, share = found.get(symbol, (area_of(kind, symbol), 0.0))
@@ -97,7 +97,7 @@ def shares(text):
 
 
 def profile(server, client, arguments):
-    """(CPU nanoseconds a message, symbol -> (area, share))."""
+    """(CPU nanoseconds per message, symbol -> (area, share))."""
     with tempfile.TemporaryDirectory() as folder:
         data = os.path.join(folder, "perf.data")
         seconds = str(arguments.duration + arguments.warmup)

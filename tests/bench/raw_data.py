@@ -1,12 +1,11 @@
-"""The file of raw data: every single run, and what is needed to judge it.
+"""The raw data file: every run, with what is needed to evaluate it.
 
-One JSON document, a line a run, so that a new measurement is a readable change:
-  machine   what it ran on
-  versions  of the peers' libraries and runtimes, by server
-  pieces    one for each time that peers.py measured into the file: command, begin, revision
-  unfit     load -> server -> why it does not take part
-  runs      load, server, round, piece, build (of the binary), figures; servers of a round ran in turn
-  failures  load, server, round, reason: a run that failed, repeated and all
+One JSON document with a line per run, so that diffs are readable:
+  machine   the machine it ran on versions  of the peers' libraries and runtimes, by server pieces
+  one for each time that peers.py measured into the file: command, begin, revision unfit     load
+  -> server -> why it does not take part runs      load, server, round, piece, build (of the
+  binary), figures; servers of a round ran in turn failures  load, server, round, reason: a run
+  that failed, repeated and all
 """
 
 import json
@@ -15,9 +14,9 @@ import os
 from servers import BenchError
 
 FORMAT = 1
-# A run is disturbed when others used more than this part of a CPU meanwhile.
+# A run is disturbed if other processes used more than this share of a CPU.
 DISTURBED_SHARE = 0.08
-# What a run keeps of the client's report; times in nanoseconds.
+# The parts of the client's report that are kept; times in nanoseconds.
 LATENCIES = {"p50": "p50_nanoseconds", "p99": "p99_nanoseconds", "p99_9": "p99_9_nanoseconds"}
 
 
@@ -40,7 +39,7 @@ def load(path):
 
 
 def save(path, data):
-    """All or nothing: a measurement that is cut off leaves the file as it was."""
+    """Atomic: an interrupted measurement leaves the file unchanged."""
     text = ["{"]
     for key in empty():
         value = data[key]
@@ -77,7 +76,7 @@ def run_record(load, target, build, number, piece, seen):
 
 
 def rounds_done(data, load):
-    """How many complete rounds the file has of a load."""
+    """The number of complete rounds of a load in the file."""
     numbers = {run["round"] for run in data["runs"] + data["failures"] if run["load"] == load.name}
     return max(numbers) + 1 if numbers else 0
 
@@ -90,7 +89,7 @@ def drop(data, loads):
 
 
 def check_same(data, load, builds, machine):
-    """Rounds of one load are comparable: the same machine, servers and builds."""
+    """Checks that the rounds of a load are comparable: same machine, servers and builds."""
     if data["machine"] and data["machine"] != machine:
         raise BenchError("the data file is of another machine or kernel; use a new one with --data")
     seen = {run["server"]: run["build"] for run in data["runs"] if run["load"] == load.name}

@@ -1,10 +1,9 @@
-// raw_epoll_client HOST PORT CONNECTIONS BYTES DEPTH WARMUP_MS MEASURE_MS: the yardstick of
-// compare_client.py. One thread keeps DEPTH messages of BYTES bytes on their way on each of
-// CONNECTIONS connections to an echo server, and sends the next one when one is back. It looks at
-// no byte, reads no clock in the loop but once a turn, and keeps no latency: what it costs a
-// message is about what the kernel costs a client.
+// raw_epoll_client HOST PORT CONNECTIONS BYTES DEPTH WARMUP_MS MEASURE_MS: the baseline of
+// compare_client.py. One thread keeps DEPTH messages of BYTES bytes in flight on each of
+// CONNECTIONS connections to an echo server. It does not verify data, reads the clock once per
+// turn, and records no latency: its cost is roughly that of the kernel.
 //
-// Prints one line of JSON for the measured time: messages, its own CPU nanoseconds, its length.
+// Prints one line of JSON for the measured time: messages, its CPU nanoseconds, the duration.
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -62,7 +61,7 @@ void Send(Stream& stream) {
   }
 }
 
-// A read that is shorter than the buffer has emptied the socket.
+// A short read has emptied the socket.
 void Receive(Stream& stream, std::uint64_t message_bytes) {
   for (;;) {
     const ssize_t got = recv(stream.fd, buffer.data(), buffer.size(), MSG_DONTWAIT);

@@ -1,8 +1,8 @@
-// raw_epoll_echo PORT: the yardstick of compare.py. One thread, one edge-triggered epoll, one
-// buffer, and no system call that an echo can do without: no counters, no limits, no log, no
-// drain. What it costs a message is about what the kernel costs.
+// raw_epoll_echo PORT: the baseline of compare.py. One thread, one edge-triggered epoll instance,
+// one buffer and only the necessary system calls: no counters, limits, log or drain. Its cost per
+// message is roughly that of the kernel.
 //
-// Prints "listening on 127.0.0.1:PORT" and serves until it is killed. Port 0 takes a free one.
+// Prints "listening on 127.0.0.1:PORT" and serves until it is killed. Port 0 selects a free port.
 #include <sys/epoll.h>
 
 #include "tests/bench/peers/echo_table.h"
@@ -13,8 +13,8 @@ namespace {
 
 constexpr int kEventBatch = 512;
 
-// Echoes until the socket is empty. A read that is shorter than the buffer has emptied it, unless
-// the peer's FIN is behind it, which `hang_up` tells and which a new edge tells later on.
+// Echoes until the socket is empty. A short read has emptied it, except for the peer's FIN, which
+// `hang_up` or a later edge reports.
 void Echo(EchoTable& table, int fd, bool hang_up) {
   auto& buffer = table.buffer();
   bool gone = false;
@@ -31,8 +31,8 @@ void Echo(EchoTable& table, int fd, bool hang_up) {
   table.Close(fd);
 }
 
-// One a turn: the listener is level-triggered, so a longer queue shows again in the next wait,
-// which is due anyway; to accept until EAGAIN costs a system call more per connection.
+// One per turn: the listener is level-triggered, so the next wait reports the rest of the queue.
+// Accepting until EAGAIN takes one more system call per connection.
 void Accept(int poller, int listener) {
   const int fd = accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
   if (fd < 0) return;

@@ -1,4 +1,4 @@
-"""README.md and its plots, from the file of raw data alone: the same data give the same bytes."""
+"""Generates README.md and its plots from the raw data alone; the same data give the same bytes."""
 
 import os
 
@@ -16,7 +16,7 @@ NONE = "–"
 
 
 def table(heading, rows):
-    """Markdown; the first column to the left, numbers to the right."""
+    """A Markdown table; the first column is left-aligned, numbers are right-aligned."""
     lines = ["| " + " | ".join(heading) + " |",
              "|---" + "|--:" * (len(heading) - 1) + "|"]
     return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows]) + "\n"
@@ -85,7 +85,7 @@ def load_section(data, load):
                      f"{of.ratio(ours, server):.2f}" if ours else NONE,
                      number(rate.median(server)), f"{share.median(server):.0%}",
                      *(micro(data, load, key, server) for key in raw_data.LATENCIES)])
-    heading = ["server", "CPU ns a message", "echogw epoll / it", "best engine / it",
+    heading = ["server", "CPU ns per message", "echogw epoll / it", "best engine / it",
                "connects/s" if load.churn else "messages/s", "CPU busy", "p50 µs", "p99 µs",
                "p99.9 µs"]
     return f"### {load.title[0].upper()}{load.title[1:]}\n\n" + table(heading, rows) + _absent(
@@ -102,7 +102,7 @@ def _absent(data, load):
     failures = [f"{title_of(server)}, {len(reasons)} ({reasons[0]})"
                 for server, reasons in failed.items()]
     return ("".join(f"\n{heading}: {'; '.join(each)}.\n"
-                    for heading, each in (("Not in it", lines), ("Rounds that failed", failures))
+                    for heading, each in (("Not measured", lines), ("Failed rounds", failures))
                     if each))
 
 
@@ -119,7 +119,7 @@ def curve_section(data, loads, x_heading, x_text):
                     data["unfit"].get(load.name, {}).items()]
     reasons = list(dict.fromkeys(reasons))
     return table([x_heading, *(x_text(x) for x in xs)], rows) + (
-        "\nWhere a figure is missing: " + "; ".join(reasons) + ".\n" if reasons else "")
+        "\nMissing figures: " + "; ".join(reasons) + ".\n" if reasons else "")
 
 
 def reactors_section(data, loads):
@@ -132,12 +132,12 @@ def reactors_section(data, loads):
                          number(rate.median(server)),
                          number(load.reactors * 1e9 / of.median(server))])
     rows.sort(key=lambda row: (row[0], int(row[1])))
-    return table(["server", "reactors", "CPU ns a message", "messages/s, client included",
-                  "messages/s that they could carry"], rows)
+    return table(["server", "reactors", "CPU ns per message", "messages/s, with the client",
+                  "messages/s with a CPU each"], rows)
 
 
 def origin(data):
-    """What was measured where, when and by which commands."""
+    """Where, when and with which commands it was measured."""
     machine = data["machine"]
     used = {run["piece"] for run in data["runs"]}
     pieces = [piece for index, piece in enumerate(data["pieces"]) if index in used]
@@ -179,7 +179,7 @@ def _measured(data, group):
 
 
 def render(data):
-    """File name -> text, of everything that the report consists of."""
+    """File name -> text, for all files of the report."""
     if not data["runs"]:
         raise BenchError("the data file has no runs; measure first")
     files, parts = {}, [words.HEAD]
@@ -190,17 +190,17 @@ def render(data):
     connections = _measured(data, "connections")
     if connections:
         files["results/connections.svg"] = figures.curves(
-            "CPU per message, at most 100 connections active", "connections", "ns a message",
+            "CPU per message, at most 100 connections active", "connections", "ns per message",
             figures.mechanism_series(analysis.curve(data, connections)), lambda x: f"{x:,}")
         parts.append(words.CONNECTIONS.format(
-            table=curve_section(data, connections, "ns a message at", lambda x: f"{x:,}")))
+            table=curve_section(data, connections, "ns per message at", lambda x: f"{x:,}")))
     sizes = _measured(data, "sizes")
     if sizes:
         files["results/sizes.svg"] = figures.curves(
-            "CPU per message by its size, 50 connections", "message", "ns a message",
+            "CPU per message by its size, 50 connections", "message", "ns per message",
             figures.server_series(analysis.curve(data, sizes)), known_loads.size_text)
         parts.append(words.SIZES.format(
-            table=curve_section(data, sizes, "ns a message of", known_loads.size_text)))
+            table=curve_section(data, sizes, "ns per message of", known_loads.size_text)))
     reactors = _measured(data, "reactors")
     if reactors:
         parts.append(words.REACTORS.format(table=reactors_section(data, reactors)))

@@ -1,4 +1,4 @@
-"""The report comes from the raw data alone, its arithmetic is right, and builds are not mixed."""
+"""The report depends on the raw data only, its arithmetic is correct, and builds are not mixed."""
 
 import os
 import re
@@ -69,7 +69,7 @@ class Arithmetic(unittest.TestCase):
         self.assertAlmostEqual(high, 1.1)
 
     def test_a_machine_that_is_slower_for_a_while_changes_no_rank(self):
-        # The medians come from different rounds: epoll's from a slow one.
+        # The medians come from different rounds: that of epoll from a slow one.
         data = sample([run("epoll", 0, 100), run("echogw", 0, 101), run("epoll", 1, 200),
                        run("echogw", 1, 202), run("epoll", 2, 200), run("echogw", 3, 101)])
         of = analysis.Figures(data, "c50")
@@ -104,8 +104,8 @@ class Arithmetic(unittest.TestCase):
         data["unfit"] = {"c50": {"blocking": "one at a time"}}
         data["failures"] = [{"load": "c50", "server": "node", "round": 0, "reason": "it fell"}]
         text = report.render(data)["README.md"]
-        self.assertIn("Not in it: one client at a time: one at a time.", text)
-        self.assertIn("Rounds that failed: Node net, 1 (it fell).", text)
+        self.assertIn("Not measured: one client at a time: one at a time.", text)
+        self.assertIn("Failed rounds: Node net, 1 (it fell).", text)
 
     def test_nothing_measured(self):
         with self.assertRaisesRegex(BenchError, "no runs"):

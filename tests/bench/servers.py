@@ -1,4 +1,4 @@
-"""The servers that are measured: how they start and stop, and what /proc says of them."""
+"""The measured servers: starting, stopping, and their figures in /proc."""
 
 import os
 import re
@@ -15,17 +15,17 @@ CPUCLOCK_SCHED = 2  # of the kernel's clock numbers: a process's clock is ~PID <
 
 
 class BenchError(Exception):
-    """Something that a person must put right; its text says what."""
+    """An error for the user to fix, with its description."""
 
 
 class Server:
-    """One server process, pinned to one CPU. Use as a context manager; stopped by its own PID."""
+    """A server process pinned to one CPU, as a context manager."""
 
     def __init__(self, name, command, cpu, ready_line):
         self.name = name
-        # A file rather than a pipe: nobody reads it while the server runs.
+        # A file, not a pipe, because nothing reads it while the server runs.
         self._errors = tempfile.TemporaryFile()
-        # taskset rather than a setting of the server: all its threads count, and all stay there.
+        # taskset, not an option of the server, so that all of its threads stay there.
         self.process = subprocess.Popen(
             ["taskset", "-c", str(cpu)] + command,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self._errors)
@@ -74,10 +74,9 @@ class Server:
         self.stop()
 
     def cpu_nanoseconds(self):
-        """CPU time of the process, user and system, as the scheduler counts it.
+        """CPU time of the process, user and system, as counted by the scheduler.
 
-        The same count as in /proc/PID/task/*/schedstat, but in one call whatever the number of
-        threads, and with those that have ended.
+        The sum of /proc/PID/task/*/schedstat in one call, including threads that have ended.
         """
         clock = (~self.pid << 3) | CPUCLOCK_SCHED
         try:
@@ -114,10 +113,9 @@ class Server:
 
 
 class CpuSampler:
-    """Reads a server's CPU time every few milliseconds, so that it can be told for any moment.
+    """Samples a server's CPU time every few milliseconds, to interpolate it for any moment.
 
-    The client says when its measured time began and ended; a sample before, one after and a
-    straight line between them give the CPU time at that moment.
+    The client reports when its measured time began and ended.
     """
 
     PERIOD_SECONDS = 0.02
@@ -148,10 +146,10 @@ class CpuSampler:
             while not self._stop.wait(self.PERIOD_SECONDS):
                 self._sample()
         except BenchError:
-            pass  # the server is gone: the client says so, and the last sample below
+            pass  # the server has ended; the client reports it, and so does the last sample below
 
     def at(self, moment):
-        """CPU nanoseconds at `moment` of CLOCK_MONOTONIC. Call after the sampling ended."""
+        """CPU nanoseconds at `moment` of CLOCK_MONOTONIC. Call after sampling has ended."""
         earlier = None
         for later in self._samples:
             if later[0] >= moment and earlier is not None:
@@ -162,7 +160,7 @@ class CpuSampler:
 
 
 def run_script(main):
-    """Ends the process as `main` says; what a person must put right ends it with a line and 2."""
+    """Exits with the result of `main`; a BenchError exits with 2 and one line."""
     try:
         sys.exit(main())
     except (BenchError, FileNotFoundError) as error:

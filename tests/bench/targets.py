@@ -1,4 +1,4 @@
-"""The servers by name: what they are, how they are started, and what they cannot do."""
+"""The servers by name: description, command, and what they cannot do."""
 
 import dataclasses
 import hashlib
@@ -35,7 +35,7 @@ class Target:
         return peer_server(list(self.command), cpus, self.name)
 
     def unfit_for(self, load):
-        """Why this server cannot take this load; "" when it can."""
+        """Why this server cannot take this load; "" if it can."""
         if self.descriptors_max and load.connections + self.own_descriptors > self.descriptors_max:
             return f"an fd_set has {self.descriptors_max:,} places (FD_SETSIZE)"
         if self.clients_at_a_time and load.connections > self.clients_at_a_time and not load.churn:
@@ -45,20 +45,20 @@ class Target:
         return ""
 
     def missing(self):
-        """Why it cannot be started here; "" when it can."""
+        """Why it cannot be started here; "" if it can."""
         for file in self.command:
             if not os.path.exists(file):
                 how = "cmake --build --preset release" if self.kind == GATEWAY else "peers.py build"
                 return f"{os.path.relpath(file)} is missing; build it: {how}"
         if self.kind != GATEWAY:
             return ""
-        # An option or a mechanism that this build or this system does not have.
+        # An option or mechanism that this build or system lacks.
         done = subprocess.run([self.command[0], *self.options, "--print-config"],
                               capture_output=True, text=True, timeout=20)
         return "" if done.returncode == 0 else done.stderr.strip().split("\n")[0]
 
     def identity(self):
-        """Twelve hex digits that change with what is run."""
+        """Twelve hex digits that identify the binary."""
         digest = hashlib.sha256(" ".join(self.options).encode())
         with open(self.command[-1], "rb") as file:
             digest.update(file.read())
@@ -107,7 +107,7 @@ def _peers(build):
     ]
 
 
-# What the gateway may have open besides connections: gRPC, exporter, listeners.
+# Descriptors of the gateway besides connections: gRPC, exporter, listeners.
 GATEWAY_DESCRIPTORS = 24
 
 
@@ -117,7 +117,7 @@ def _gateway(build, name, options, title=None, **more):
 
 
 def gateways(build, variants=()):
-    """echogw with each mechanism, and what the command line adds as NAME=OPTIONS."""
+    """echogw with each mechanism, and variants given as NAME=OPTIONS."""
     known = [
         _gateway(build, "echogw", ["--poller=epoll"], "echogw, epoll"),
         _gateway(build, "echogw-io_uring", ["--poller=io_uring"], "echogw, io_uring"),
@@ -138,7 +138,7 @@ def everything(build, variants=()):
     return gateways(build, variants) + _peers(build)
 
 
-# Who takes part where nothing else is said, by the group of the load; variants come on top.
+# The default servers by group of loads; variants are added.
 CLASSIC = {"echogw-poll", "echogw-select"}
 IN_CONNECTIONS = {"echogw", "echogw-io_uring", "echogw-poll", "echogw-select", "epoll",
                   "epoll-level", "poll", "select", "io_uring", "threads"}

@@ -1,4 +1,4 @@
-"""What alternate.py and profile_servers.py make of their input; no server runs."""
+"""alternate.py and profile_servers.py parse their input; no server runs."""
 
 import argparse
 import contextlib

@@ -1,9 +1,9 @@
-// What one datagram costs UdpEcho in CPU time, by the size of a batch and by whether the kernel may
-// coalesce (UDP_GRO in, UDP_SEGMENT out). The client fills the socket's queue, then turns empty it;
-// only the turns are timed, by the clock of this thread's CPU time. On loopback sending includes
-// the delivery to the client, so these are upper bounds.
+// CPU time of UdpEcho per datagram, by batch size and with and without coalescing (UDP_GRO in,
+// UDP_SEGMENT out). The client fills the socket's queue, then turns empty it; only the turns are
+// measured, by the CPU clock of the thread. On loopback, sending includes delivery to the client,
+// so the results are upper bounds.
 //
-// Run it alone on the machine: build/release/tests/bench/udp_bench
+// Run it on an otherwise idle machine: build/release/tests/bench/udp_bench
 #include <netinet/in.h>
 #include <netinet/udp.h>
 #include <sys/socket.h>
@@ -70,7 +70,7 @@ UniqueFd Client(int server, const Case& c) {
   return fd;
 }
 
-// CPU nanoseconds of a datagram.
+// CPU nanoseconds per datagram.
 double Round(const Case& c, std::uint32_t batch, bool coalesce) {
   auto server =
       BindUdp({.host = "127.0.0.1"}, {.receive_buffer_bytes = 16 << 20, .coalesce = coalesce});
@@ -123,7 +123,7 @@ int Main() {
                                             {"1400 bytes", 1400, 1},
                                             {"64 bytes, in bursts", 64, 32},
                                             {"1400 bytes, in bursts", 1400, 32}})) {
-    // Rounds of all variants in turn, so that a disturbance meets them all.
+    // Rounds of all variants in turn, so that a disturbance affects all of them.
     std::array<std::vector<double>, variants.size()> nanos;
     for (int round = 0; round < kRounds; ++round) {
       for (std::size_t v = 0; v < variants.size(); ++v) {

@@ -1,8 +1,8 @@
-"""A container engine of the test's own: podman, buildah and runc over a storage in a temporary
-folder, so that nothing on the machine is used or left behind.
+"""A separate container engine: podman, buildah and runc with storage in a temporary directory, so
+that nothing on the machine is used or left behind.
 
-Unavailable is raised where this machine cannot run containers or fetch a Debian; the tests skip
-then. Everything else that goes wrong is a fault of the image.
+Raises Unavailable if this machine cannot run containers or download Debian; the tests are then
+skipped. All other errors are faults of the image.
 """
 
 import json
@@ -18,15 +18,15 @@ import time
 BASE = "docker.io/library/debian:bookworm-slim"
 SUITE = "bookworm"
 TOOLS = ("buildah", "podman", "runc", "mmdebstrap")
-# A base is fetched again after this long, for its security updates.
+# A base image older than this is rebuilt, for security updates.
 BASE_AGE_SECONDS = 24 * 3600
 FETCH_SECONDS = 500
 COMMAND_SECONDS = 180
-# What apt says when the mirror, not the list of packages, is at fault.
+# Messages of apt that blame the mirror, not the list of packages.
 _MIRROR_FAULT = re.compile(r"Failed to fetch|Could not resolve|Temporary failure|Unable to connect"
                            r"|Could not connect|Connection (failed|timed out)|Hash Sum mismatch"
                            r"|not valid yet|is expired")
-# As the official slim image has it: no documents, no caches of apt's, no fsync by dpkg.
+# Like the official slim image: no documentation, no apt caches, no fsync by dpkg.
 _SLIM = ["--dpkgopt=force-unsafe-io",
          "--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-exclude=/usr/share/man/*",
          "--dpkgopt=path-exclude=/usr/share/locale/*",
@@ -35,7 +35,7 @@ _SLIM = ["--dpkgopt=force-unsafe-io",
 
 
 class Unavailable(Exception):
-    """Why there can be no container here."""
+    """The reason why containers cannot run here."""
 
 
 def _run(command, timeout=COMMAND_SECONDS, env=None, **options):
@@ -48,7 +48,7 @@ def _tail(text, lines=15):
 
 
 def _debian_sources():
-    """What this machine's own apt knows of Debian 12, as lines of a sources.list."""
+    """The Debian 12 sources of this machine's apt, as lines of a sources.list."""
     listed = _run(["apt-get", "indextargets", "--format",
                    "deb $(REPO_URI) $(CODENAME) $(COMPONENT)", "IDENTIFIER: Packages",
                    "ORIGIN: Debian"]).stdout if shutil.which("apt-get") else ""
@@ -60,14 +60,14 @@ def _debian_sources():
 
 
 def _proxy_options():
-    """The proxies of this machine's apt, for the apt inside the base as well."""
+    """The proxy options of this machine's apt, for apt in the base image."""
     dumped = _run(["apt-config", "dump"]).stdout
     return ["--aptopt=" + line.rstrip(";") for line in dumped.splitlines()
             if re.fullmatch(r'Acquire::https?::Proxy(::\S+)? ".+";', line)]
 
 
 class Engine:
-    """One storage with its images and containers. close() ends and removes all of it."""
+    """Storage with its images and containers. close() ends and removes all of it."""
 
     def __init__(self):
         missing = [tool for tool in TOOLS if shutil.which(tool) is None]
@@ -77,7 +77,7 @@ class Engine:
         if os.geteuid() != 0:
             raise Unavailable("only root may give containers limits here")
         self.folder = tempfile.mkdtemp(prefix="echogw-image-")
-        # Under the default limits, which ask for more than the machine may have, nothing starts.
+        # The default limits may exceed those of the machine; then no container starts.
         files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         self.env = {k: v for k, v in os.environ.items() if not k.startswith("ECHOGW_")}
         self.env["CONTAINERS_CONF"] = self.path("containers.conf")
@@ -97,12 +97,12 @@ class Engine:
     # ---- images ----
 
     def prepare(self, cache):
-        """Makes the base image, from `cache` if that is fresh, and runs a container of it."""
+        """Creates the base image, from `cache` if it is recent, and runs a container of it."""
         base = os.path.join(cache, "base.tar")
         if not (os.path.exists(base) and time.time() - os.path.getmtime(base) < BASE_AGE_SECONDS):
             self._fetch_base(base)
         tried = []
-        # Overlay cannot lie on every file system; plain copies can.
+        # Overlay does not work on every file system; plain copies do.
         for driver in ("overlay", "vfs"):
             self._driver = ["--storage-driver", driver]
             imported = self.podman("import", "--change", 'CMD ["bash"]', base, BASE)
@@ -131,7 +131,7 @@ class Engine:
         os.replace(part, base)
 
     def build(self, dockerfile, context, tag, *options):
-        """Builds; the output. A mirror that fails under it is Unavailable, too."""
+        """Builds and returns the output. Raises Unavailable if the mirror fails."""
         command = ["buildah", *self._storage, *self._driver, "bud", "--isolation", "chroot",
                    "--pull-never", "--network", "host", "--format", "docker", "--layers",
                    "-f", dockerfile, "-t", tag, *options, context]
@@ -152,7 +152,7 @@ class Engine:
         return json.loads(self.podman("inspect", name).stdout)[0]
 
     def _helpers(self):
-        """Processes of podman's that know this storage: nobody else's name this folder."""
+        """Processes of podman with this storage, recognized by the directory in their arguments."""
         found = []
         for pid in filter(str.isdigit, os.listdir("/proc")):
             try:

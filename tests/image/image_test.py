@@ -1,10 +1,10 @@
-"""Goal: the image is what deploy/README.md promises: small, without any privilege, as large as its
-CPUs, watched by its health check, and gone with grace at SIGTERM.
-Method: deploy/Dockerfile is built and run by podman, on a Debian made by mmdebstrap. Compiling
-inside the image takes minutes, so the binaries under test, from this Debian as well, stand in for
-its build stage; ECHOGW_IMAGE_FULL=1 compiles there after all.
+"""Goal: the image is as documented in deploy/README.md: small, unprivileged, sized by its CPUs,
+checked for health, and drained on SIGTERM.
+Method: deploy/Dockerfile is built and run by podman, on a Debian installed by mmdebstrap.
+Compiling in the image takes minutes, so the binaries under test replace its build stage;
+ECHOGW_IMAGE_FULL=1 compiles it.
 
-Each container has a network of its own with nothing but loopback, so the default ports are free.
+Each container has its own network with loopback only, so the default ports are free.
 """
 
 import json
@@ -21,11 +21,11 @@ CACHE = os.environ.get("ECHOGW_IMAGE_CACHE", "")
 FULL = os.environ.get("ECHOGW_IMAGE_FULL") == "1"
 IMAGE = "localhost/echogw:test"
 REVISION = "0123456789ab"
-# The base is 126 MB; what we add, libraries of gRPC most of all, is 44 MB.
+# The base is 126 MB, the rest 44 MB, mostly gRPC libraries.
 SIZE_MAX = 200_000_000
 HARDENED = ("--read-only", "--read-only-tmpfs=false", "--cap-drop", "ALL",
             "--security-opt", "no-new-privileges", "--memory", "256m")
-# A drain that waits for nothing.
+# A drain that does not wait.
 FAST = ("--env", "ECHOGW_DRAIN_QUIET_PERIOD=0s", "--env", "ECHOGW_DRAIN_SPREAD=0s")
 
 engine = None
@@ -46,7 +46,7 @@ def setUpModule():
 
 
 def prebuilt():
-    """A folder as the build stage leaves it."""
+    """A directory with the result of the build stage."""
     folder = engine.path("prebuilt")
     inside = os.path.join(folder, "src", "build", "release")
     os.makedirs(inside)
@@ -66,7 +66,7 @@ class ImageCase(unittest.TestCase):
         return done.stdout
 
     def start(self, *options):
-        """The name of a container whose gateway is ready."""
+        """Starts a container, waits until its gateway is ready, and returns its name."""
         name = f"gw-{self.id().rsplit('.', 1)[-1]}-{len(self.started)}"
         self.started.append(name)
         self.podman("run", "--detach", "--name", name, "--network", "none", *options, IMAGE)
@@ -98,7 +98,7 @@ class ImageCase(unittest.TestCase):
             return dict(line.rstrip("\n").split(":\t", 1) for line in file)
 
     def in_network(self, name, code):
-        """A Python program in the network of the container."""
+        """Runs a Python program in the network of the container."""
         process = Process(["nsenter", f"--net=/proc/{self.pid(name)}/ns/net",
                            sys.executable, "-c", code])
         self.addCleanup(process.end)
@@ -237,10 +237,10 @@ with socket.create_connection(("127.0.0.1", 7000), 60) as client:
 
 
 class Reactors(ImageCase):
-    """Their number and their CPUs follow the container's, not the machine's."""
+    """Number and CPUs of reactors follow the container, not the machine."""
 
     def cpus(self, *options):
-        """The CPU that each reactor is pinned to; -1 is any."""
+        """The CPU that each reactor is pinned to; -1: not pinned."""
         name = self.start(*HARDENED, *FAST, *options)
         reactors = json.loads(self.ctl(name, "reactors", "-o", "json"))["reactors"]
         return [reactor["cpu"] for reactor in reactors]
@@ -249,7 +249,7 @@ class Reactors(ImageCase):
         ours = sorted(os.sched_getaffinity(0))
         self.assertEqual(self.cpus(), ours)
         self.assertEqual(self.cpus("--cpuset-cpus", str(ours[-1])), [ours[-1]])
-        # A quota is a share of all CPUs: pinned, all containers with one would meet on the first.
+        # A quota is a share of all CPUs: pinned, all containers would use the first ones.
         shared = [-1] if len(ours) > 1 else ours
         self.assertEqual(self.cpus("--cpus", "0.5"), shared)
         self.assertEqual(self.cpus("--cpus", "1"), shared)

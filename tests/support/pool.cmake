@@ -1,4 +1,4 @@
-# What tests of server/pool/ stand on: a pool on loopback and clients that check every byte.
+# Fixtures for tests of server/pool/: a pool on loopback and clients that check every byte.
 set(here ${CMAKE_CURRENT_LIST_DIR})
 add_library(echogw_pool_test_support STATIC EXCLUDE_FROM_ALL
   ${here}/pool_fixture.cc

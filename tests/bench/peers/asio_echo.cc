@@ -1,6 +1,6 @@
-// asio_echo PORT: Boost.Asio on one thread. A read is awaited, and what came is written at once;
-// only what the kernel does not take is left to async_write. A connection has a buffer of its own,
-// as Asio's way of reading needs; of it, only what is touched takes memory.
+// asio_echo PORT: Boost.Asio on one thread. Data is written synchronously; only what the kernel
+// does not accept goes to async_write. Asio's reads need a buffer per connection, of which only the
+// used part takes memory.
 #define BOOST_ASIO_DISABLE_THREADS  // one thread: no locks, which is what favours it here
 #include <memory>
 #include <utility>  // awaitable.hpp uses it without saying so

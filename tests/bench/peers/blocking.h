@@ -1,4 +1,4 @@
-// Echo on one blocking socket, for the peers that give a client a thread for itself.
+// Echo on one blocking socket, for the peers with a thread per client.
 #pragma once
 
 #include <unistd.h>
@@ -7,8 +7,8 @@
 
 namespace echogw_bench {
 
-// Returns when the client has closed or is gone; `fd` is closed then. send() on a blocking socket
-// returns less than all only when the connection is gone.
+// Returns when the connection has ended, and closes `fd`. On a blocking socket, a short send()
+// means the connection has ended.
 inline void ServeToTheEnd(int fd, char* buffer, std::size_t size) {
   for (;;) {
     const ssize_t got = recv(fd, buffer, size, 0);

@@ -1,5 +1,4 @@
-// blocking_echo PORT: the simplest server: one thread that serves one client to its end, then the
-// next. The others wait meanwhile.
+// blocking_echo PORT: the simplest server: one thread that serves one client after the other.
 #include <unistd.h>
 
 #include <array>

@@ -1,6 +1,5 @@
-// The connections of a peer that asks the kernel which sockets are ready: bytes that the kernel did
-// not take yet, by descriptor. One thread. The mechanism above it (select, poll, epoll) only says
-// what is ready, so that nothing but the mechanism differs between these peers.
+// The connections of a readiness-based peer: unsent bytes by descriptor. One thread. The mechanism
+// (select, poll, epoll) only reports what is ready and is the only difference between these peers.
 #pragma once
 
 #include <unistd.h>
@@ -14,14 +13,14 @@ namespace echogw_bench {
 
 class EchoTable {
  public:
-  // What the mechanism has to wait for next; kOver: for nothing, the caller closes it.
+  // What to wait for next; kOver: the caller closes it.
   enum class Wait { kReadable, kWritable, kOver };
 
   explicit EchoTable(std::size_t descriptors) : pending_(descriptors) {}
 
   bool HasPending(int fd) const { return pending_[Index(fd)] != nullptr; }
 
-  // Sends `size` bytes; what does not fit is kept. False when the connection is gone.
+  // Sends `size` bytes and keeps the unsent rest. False if the connection has ended.
   bool Send(int fd, const char* data, std::size_t size) {
     ssize_t sent = send(fd, data, size, MSG_NOSIGNAL);
     if (sent == static_cast<ssize_t>(size)) return true;
@@ -33,7 +32,7 @@ class EchoTable {
     return true;
   }
 
-  // True when nothing is pending any more; sets `gone` when the connection is.
+  // True if nothing is pending; sets `gone` if the connection has ended.
   bool Flush(int fd, bool& gone) {
     Pending* pending = pending_[Index(fd)];
     if (pending == nullptr) return true;
@@ -57,8 +56,8 @@ class EchoTable {
     close(fd);
   }
 
-  // A turn of a level-triggered mechanism: one read, which shows again if it left something. While
-  // anything is pending nothing is read.
+  // A turn of a level-triggered mechanism: one read. Remaining data is reported again. Nothing is
+  // read while bytes are pending.
   Wait Turn(int fd) {
     bool gone = false;
     if (Flush(fd, gone)) {

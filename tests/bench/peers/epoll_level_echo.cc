@@ -1,5 +1,5 @@
-// epoll_level_echo PORT: one thread, epoll as it comes: level-triggered. A connection waits for
-// readability; only while the kernel does not take its bytes it waits for writability instead.
+// epoll_level_echo PORT: one thread, level-triggered epoll. A connection waits to be readable, or,
+// while it has unsent bytes, to be writable.
 #include <sys/epoll.h>
 
 #include "tests/bench/peers/echo_table.h"

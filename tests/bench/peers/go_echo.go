@@ -1,5 +1,5 @@
-// go_echo PORT: a goroutine for each connection over package net. A connection begins with a small
-// buffer and gets a large one when it fills that, since Go touches all of what it allocates.
+// go_echo PORT: a goroutine per connection, with package net. A connection starts with a small buffer and
+// gets a large one when it fills it, because Go touches all memory that it allocates.
 package main
 
 import (
@@ -36,7 +36,7 @@ func main() {
 		fmt.Fprintln(os.Stderr, "usage: go_echo PORT")
 		os.Exit(2)
 	}
-	// No keep-alive: the others set none either, and it costs system calls per connection.
+	// No keep-alive: the other peers set none, and it costs system calls per connection.
 	// TCP_NODELAY is set by default.
 	config := net.ListenConfig{KeepAlive: -1}
 	listener, err := config.Listen(context.Background(), "tcp4", "127.0.0.1:"+os.Args[1])

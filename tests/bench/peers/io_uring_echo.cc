@@ -1,9 +1,9 @@
-// io_uring_echo PORT: io_uring alone: one multishot accept, a multishot receive for each connection
-// into a ring of provided buffers, and sends straight from those buffers, all of a turn in one
-// submission. Sockets live in the ring's own file table, so that no descriptor is looked up.
+// io_uring_echo PORT: io_uring with one multishot accept, a multishot receive per connection into a
+// ring of provided buffers, and sends from those buffers, submitted once per turn. Sockets are
+// registered files, which saves descriptor look-ups.
 //
-// One send of a connection is under way at a time, the others wait in order. A connection that does
-// not take its bytes is not received from while it holds kQueuedMax buffers. Needs Linux 6.1.
+// One send per connection is in flight at a time. A connection is not received from while
+// kQueuedMax of its buffers wait to be sent. Needs Linux 6.1.
 #include <liburing.h>
 #include <sys/mman.h>
 
@@ -22,7 +22,7 @@ constexpr int kNone = -1;
 
 enum class Op : std::uint64_t { kAccept, kReceive, kSend, kIgnore };
 
-// A buffer that waits to be sent: a link of its connection's queue.
+// A buffer waiting to be sent, in the queue of its connection.
 struct Filled {
   unsigned size = 0;
   int next = kNone;
@@ -139,7 +139,7 @@ class Server {
   void SendFirst(int slot) {
     Connection& connection = At(slot);
     io_uring_sqe* entry = Next(Op::kSend, slot);
-    // MSG_WAITALL: the kernel goes on after a short send, so that one completion stands for all.
+    // MSG_WAITALL: the kernel continues after a short send, so there is one completion.
     io_uring_prep_send(entry, slot, Buffer(connection.first), FilledAt(connection.first).size,
                        MSG_NOSIGNAL | MSG_WAITALL);
     entry->flags |= IOSQE_FIXED_FILE;
@@ -192,7 +192,7 @@ class Server {
     Settle(slot);
   }
 
-  // What follows when nothing is under way: the next receive, or the end.
+  // With nothing in flight: the next receive, or the end.
   void Settle(int slot) {
     Connection& connection = At(slot);
     if (connection.sending) return;
@@ -224,7 +224,7 @@ class Server {
     connection.first = FilledAt(id).next;
     --connection.queued;
     Return(id);
-    // Somebody found no buffer: there is one.
+    // A receive had no buffer; now there is one.
     while (!starved_.empty()) {
       ArmReceive(starved_.back());
       starved_.pop_back();

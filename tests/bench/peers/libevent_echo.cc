@@ -1,6 +1,6 @@
-// libevent_echo PORT: libevent's plain events with the program's own reads and writes, as memcached
-// uses it; its bufferevents copy and call more. One persistent event waits for readability; one for
-// writability exists while the kernel does not take all.
+// libevent_echo PORT: libevent's events with direct reads and writes, as in memcached; bufferevents
+// copy more. A persistent event waits for readability; one for writability exists while there are
+// unsent bytes.
 #include <event2/event.h>
 
 #include "tests/bench/peers/echo_table.h"

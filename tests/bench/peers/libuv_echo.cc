@@ -1,5 +1,5 @@
-// libuv_echo PORT: libuv's own streams. uv_try_write sends from the buffer that was read into; only
-// what the kernel does not take is copied, and the connection is not read until that is gone.
+// libuv_echo PORT: libuv streams. uv_try_write sends from the read buffer. Unsent bytes are copied,
+// and the connection is not read until they are sent.
 #include <uv.h>
 
 #include <array>
@@ -22,7 +22,7 @@ struct Connection {
 
 void OnRead(uv_stream_t* stream, ssize_t got, const uv_buf_t* read);
 
-// One buffer for all: what is in it is sent or copied before the next read.
+// A shared buffer: its contents are sent or copied before the next read.
 void Lend(uv_handle_t*, std::size_t, uv_buf_t* out) {
   *out = uv_buf_init(buffer.data(), buffer.size());
 }

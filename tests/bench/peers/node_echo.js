@@ -1,5 +1,4 @@
-// node_echo PORT: Node's net. What came is written back; a write that is not taken at once stops the
-// reading until it drains.
+// node_echo PORT: Node's net. A write that cannot complete at once pauses reading until it drains.
 'use strict';
 
 const net = require('net');

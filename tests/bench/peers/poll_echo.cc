@@ -1,5 +1,5 @@
-// poll_echo PORT: one thread, poll(2) over all connections. The kernel looks at every one of them
-// in each call; this loop stops looking when it has found as many as the kernel said.
+// poll_echo PORT: one thread, poll(2) over all connections. The kernel examines all of them in
+// every call; this loop stops after as many as the kernel reported.
 #include <poll.h>
 
 #include "tests/bench/peers/echo_table.h"

@@ -1,5 +1,5 @@
-// select_echo PORT: one thread, select(2) over all connections. A descriptor from FD_SETSIZE on has
-// no place in an fd_set: such a connection is closed at once.
+// select_echo PORT: one thread, select(2) over all connections. Descriptors of FD_SETSIZE or more
+// do not fit into an fd_set: such connections are closed at once.
 #include <sys/select.h>
 
 #include <algorithm>

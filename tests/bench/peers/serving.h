@@ -1,8 +1,8 @@
-// What the peers of the bench that stand on sockets have in common: the command line, the listening
-// socket, the line that says where. Every peer takes PORT (0 for a free one), serves echo on
-// 127.0.0.1 and prints "listening on 127.0.0.1:PORT" once it does; it ends when it is killed.
+// Common parts of the socket-based peers: command line, listening socket and announcement. A peer
+// takes PORT (0: a free one), echoes on 127.0.0.1, prints "listening on 127.0.0.1:PORT" and runs
+// until it is killed.
 //
-// Each peer includes this once. What goes wrong before it serves ends it with one line and 1 or 2.
+// Each peer includes this once. A startup error exits with one line and 1 or 2.
 #pragma once
 
 #include <arpa/inet.h>
@@ -39,7 +39,7 @@ inline std::uint16_t PortArgument(int argc, char** argv) {
   std::exit(2);
 }
 
-// As many as the system lets this process have. Returns that number: descriptors are below it.
+// Raises the descriptor limit to its maximum and returns it.
 inline std::size_t RaiseOpenFiles() {
   rlimit files{};
   if (getrlimit(RLIMIT_NOFILE, &files) < 0) Fail("getrlimit");
@@ -48,7 +48,7 @@ inline std::size_t RaiseOpenFiles() {
   return files.rlim_cur;
 }
 
-// To be called when connections are accepted, or wait in the kernel's queue.
+// Call when connections are accepted or queued.
 inline void PrintListening(std::uint16_t port) {
   std::printf("listening on 127.0.0.1:%d\n", port);
   std::fflush(stdout);

@@ -1,5 +1,5 @@
-// thread_echo PORT: a thread for each connection, on blocking sockets. The buffer lies on the
-// thread's stack, of which only what is touched takes memory.
+// thread_echo PORT: a thread per connection, with blocking sockets. The buffer is on the thread's
+// stack, of which only the used part takes memory.
 #include <pthread.h>
 
 #include <array>

@@ -1,6 +1,5 @@
-// tokio_echo PORT: a Tokio task for each connection on the runtime of one thread, which costs least
-// where there is one CPU. A connection begins with a small buffer and gets a large one when it fills
-// that.
+// tokio_echo PORT: a Tokio task per connection on the single-threaded runtime, the cheapest for one CPU.
+// A connection starts with a small buffer and gets a large one when it fills it.
 use socket2::{Domain, Socket, Type};
 use std::io::{Error, ErrorKind};
 use std::net::SocketAddr;
