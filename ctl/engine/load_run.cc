@@ -25,13 +25,9 @@ absl::StatusOr<std::unique_ptr<LoadRun>> LoadRun::Start(LoadOptions options) {
 }
 
 absl::Status LoadRun::StartThreads() {
-  LoadShare share;
-  for (std::size_t i = 0; i < options_.threads; ++i) {
-    share.count = PartOf(options_.connections, i, options_.threads);
-    if (options_.messages > 0) share.messages = PartOf(options_.messages, i, options_.threads);
+  for (const LoadShare& share : SharesOf(options_)) {
     parts_.push_back(std::make_unique<LoadThread>(options_, pattern_, share, gate_, stop_));
     if (absl::Status status = parts_.back()->Open(); !status.ok()) return status;
-    share.first += share.count;
   }
   absl::Status status =
       threads_.Start(parts_.size(), options_.cpus, [this](std::size_t i) { parts_[i]->Run(); });

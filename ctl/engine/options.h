@@ -27,18 +27,18 @@ enum class LoadMode {
   kChurn,
 };
 
-struct LoadOptions {
+// What loads over TCP and UDP have in common.
+struct LoadBasics {
+  static constexpr std::uint64_t kDepthMax = 1 << 20;
+
   LoadTarget target;
   // From SourceAddresses(); connections take them in turn.
   std::vector<sockaddr_in> sources;
-  LoadMode mode = LoadMode::kStream;
+  // Or sockets.
   std::size_t connections = 1;
   std::uint64_t message_bytes = 64;
-  // Messages of a connection that may be unanswered at a time, at least 1. Streams only.
+  // Messages of a connection that may be unanswered at a time, at least 1. Not in churn.
   std::uint64_t depth = 1;
-  // Messages (in churn: connections) per second over all connections, sent at their time whether
-  // or not answers came; 0 sends the next when an answer came.
-  double rate = 0;
   // From the end of the warm-up; 0 for no end but Stop() and the number of messages.
   std::chrono::nanoseconds duration{0};
   // Traffic before this has passed is verified but not measured.
@@ -49,20 +49,35 @@ struct LoadOptions {
   std::size_t threads = 1;
   // Thread i is pinned to cpus[i % size]; empty for no pinning.
   std::vector<int> cpus;
-  std::chrono::nanoseconds connect_timeout = std::chrono::seconds(5);
-  // A connection without progress for this long is given up, as is, at the end of the load, an
-  // answer that is missing for this long.
-  std::chrono::nanoseconds stall_timeout = std::chrono::seconds(10);
-  // Connects, and in churn mode first echoes, that take longer are written down; 0 for none.
-  std::chrono::nanoseconds slow_threshold{0};
-  // Ends each connection with FIN and waits for the server's FIN, so that a byte too many or a
-  // lost FIN is found. Without it, a connection is closed when its last byte came.
-  bool await_fin = false;
   std::uint64_t seed = 1;
+};
+
+struct LoadOptions : LoadBasics {
+  LoadMode mode = LoadMode::kStream;
+  // Messages (in churn: connections) per second over all connections, sent on time whether or not
+  // answers came; 0 sends the next one after an answer.
+  double rate = 0;
+  std::chrono::nanoseconds connect_timeout = std::chrono::seconds(5);
+  // A connection without progress for this long fails, as does, at the end of the load, an answer
+  // that is missing for this long.
+  std::chrono::nanoseconds stall_timeout = std::chrono::seconds(10);
+  // Connects, and in churn mode first echoes, that take longer are recorded; 0 for none.
+  std::chrono::nanoseconds slow_threshold{0};
+  // Ends each connection with FIN and waits for the server's FIN, so that a surplus byte or a lost
+  // FIN is found. Otherwise a connection is closed after its last byte.
+  bool await_fin = false;
   // Null: plain TCP. A connection is open once the handshake is done.
   std::shared_ptr<const TlsSettings> tls = nullptr;
   // The first line that the server sends is its banner, and no echo.
   bool banner = false;
+};
+
+struct UdpLoadOptions : LoadBasics {
+  // The number that a datagram carries, and the most that IPv4 carries.
+  static constexpr std::uint64_t kBytesMin = 8;
+  static constexpr std::uint64_t kBytesMax = 65507;
+
+  std::chrono::nanoseconds answer_timeout = std::chrono::seconds(1);
 };
 
 }  // namespace echogw::ctl::load

@@ -4,8 +4,17 @@
 
 namespace echogw::ctl::load {
 
-void LoadResult::Merge(const LoadResult& other) {
+void MeasuredResult::Merge(const MeasuredResult& other) {
   latency.Merge(other.latency);
+  verified_bytes += other.verified_bytes;
+  measured = std::max(measured, other.measured);
+  measured_messages += other.measured_messages;
+  measured_cpu += other.measured_cpu;
+  interrupted = interrupted || other.interrupted;
+}
+
+void LoadResult::Merge(const LoadResult& other) {
+  MeasuredResult::Merge(other);
   connect_latency.Merge(other.connect_latency);
   errors.Merge(other.errors);
   slow_count += other.slow_count;
@@ -16,19 +25,26 @@ void LoadResult::Merge(const LoadResult& other) {
   connects_begun += other.connects_begun;
   connects += other.connects;
   messages += other.messages;
-  verified_bytes += other.verified_bytes;
   wrong_bytes += other.wrong_bytes;
   alive_at_end += other.alive_at_end;
   unsent += other.unsent;
   unfinished += other.unfinished;
   // The same for all threads that measured anything.
   measured_from = std::max(measured_from, other.measured_from);
-  measured = std::max(measured, other.measured);
-  measured_messages += other.measured_messages;
   measured_connects += other.measured_connects;
   connect_phase = std::max(connect_phase, other.connect_phase);
-  measured_cpu += other.measured_cpu;
-  interrupted = interrupted || other.interrupted;
+}
+
+void UdpLoadResult::Merge(const UdpLoadResult& other) {
+  MeasuredResult::Merge(other);
+  sent += other.sent;
+  answered += other.answered;
+  lost += other.lost;
+  late += other.late;
+  wrong += other.wrong;
+  refused += other.refused;
+  io_errors += other.io_errors;
+  if (first_error == 0) first_error = other.first_error;
 }
 
 }  // namespace echogw::ctl::load

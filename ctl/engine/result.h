@@ -22,43 +22,16 @@ struct SlowConnection {
   std::uint16_t local_port = 0;
 };
 
-struct LoadResult {
-  // The most slow connections of a thread that are written down; the count goes on.
-  static constexpr std::size_t kSlowDetails = 20;
-
-  // Latency of the messages that were sent, or due, after the warm-up. In a stream: from the time a
-  // message was sent (with a rate: was due) to its last byte. In churn: from connect to the last
-  // byte.
+// What the results of every load have. The measured time starts after the warm-up and ends with the
+// load, before the last answers are collected.
+struct MeasuredResult {
+  // Of the messages that were sent, or due, after the warm-up. In a stream: from the time a message
+  // was sent (with a rate: was due) to its last byte. In churn: from connect to the last byte.
   LatencyHistogram latency;
-  LatencyHistogram connect_latency;
-  ErrorLog errors;
-  std::uint64_t slow_count = 0;
-  std::vector<SlowConnection> slow;
-
-  // Of the whole load: connects begun and done, messages and bytes that came back right, wrong
-  // bytes.
-  std::uint64_t connects_begun = 0;
-  std::uint64_t connects = 0;
-  std::uint64_t messages = 0;
+  // Of the whole load.
   std::uint64_t verified_bytes = 0;
-  std::uint64_t wrong_bytes = 0;
-  // Connections that stood at the end, and had every answer, before they were closed.
-  std::uint64_t alive_at_end = 0;
-
-  // Messages (in churn: connections) that were due and not sent when the load ended, and those sent
-  // that were neither answered nor failed when the wait for the last answers ended.
-  std::uint64_t unsent = 0;
-  std::uint64_t unfinished = 0;
-
-  // Of the measured time only, which starts after the warm-up and ends with the load, before
-  // the last answers are collected. Connects are those of the measured time in churn mode, and all
-  // of them otherwise.
-  std::chrono::steady_clock::time_point measured_from;
   std::chrono::nanoseconds measured{0};
   std::uint64_t measured_messages = 0;
-  std::uint64_t measured_connects = 0;
-  // Time it took to open the connections of a stream load.
-  std::chrono::nanoseconds connect_phase{0};
   // CPU time, user and system, of the load's threads in the measured time.
   std::chrono::nanoseconds measured_cpu{0};
   // Stop() was called before the load was over.
@@ -66,7 +39,53 @@ struct LoadResult {
 
   // Adds the result of another thread of the same load. Times are the longest, because the threads
   // ran side by side; CPU times add up.
+  void Merge(const MeasuredResult& other);
+};
+
+struct LoadResult : MeasuredResult {
+  // The most slow connections of a thread that are recorded; all are counted.
+  static constexpr std::size_t kSlowDetails = 20;
+
+  LatencyHistogram connect_latency;
+  ErrorLog errors;
+  std::uint64_t slow_count = 0;
+  std::vector<SlowConnection> slow;
+
+  // Of the whole load: connects begun and done, messages that came back right, wrong bytes.
+  std::uint64_t connects_begun = 0;
+  std::uint64_t connects = 0;
+  std::uint64_t messages = 0;
+  std::uint64_t wrong_bytes = 0;
+  // Connections that were open at the end, and had every answer, before they were closed.
+  std::uint64_t alive_at_end = 0;
+
+  // Messages (in churn: connections) that were due and not sent when the load ended, and those sent
+  // that were neither answered nor failed when the wait for the last answers ended.
+  std::uint64_t unsent = 0;
+  std::uint64_t unfinished = 0;
+
+  std::chrono::steady_clock::time_point measured_from;
+  // Of the measured time in churn mode, of the whole load otherwise.
+  std::uint64_t measured_connects = 0;
+  // Time it took to open the connections of a stream load.
+  std::chrono::nanoseconds connect_phase{0};
+
   void Merge(const LoadResult& other);
+};
+
+struct UdpLoadResult : MeasuredResult {
+  std::uint64_t sent = 0;
+  std::uint64_t answered = 0;  // in time and right
+  std::uint64_t lost = 0;      // not answered in time
+  std::uint64_t late = 0;      // answers to lost datagrams, and duplicates
+  std::uint64_t wrong = 0;     // answers that differ from what was sent
+  std::uint64_t refused = 0;   // ICMP errors: no listener
+  std::uint64_t io_errors = 0;
+  int first_error = 0;  // errno of the first of these; 0: none
+
+  // The sum of all that went wrong.
+  [[nodiscard]] std::uint64_t faults() const { return lost + late + wrong + refused + io_errors; }
+  void Merge(const UdpLoadResult& other);
 };
 
 }  // namespace echogw::ctl::load

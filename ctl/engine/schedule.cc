@@ -14,7 +14,24 @@ LoadTime LaterBy(LoadTime time, double nanoseconds) {
   return Later(time, std::chrono::nanoseconds(static_cast<std::int64_t>(nanoseconds)));
 }
 
+// Part `i` of `n` of a total.
+std::uint64_t PartOf(std::uint64_t total, std::size_t i, std::size_t n) {
+  return total / n + (i < total % n ? 1 : 0);
+}
+
 }  // namespace
+
+std::vector<LoadShare> SharesOf(const LoadBasics& options) {
+  std::vector<LoadShare> shares(options.threads);
+  std::size_t first = 0;
+  for (std::size_t i = 0; i < shares.size(); ++i) {
+    shares[i].first = first;
+    shares[i].count = PartOf(options.connections, i, options.threads);
+    if (options.messages > 0) shares[i].messages = PartOf(options.messages, i, options.threads);
+    first += shares[i].count;
+  }
+  return shares;
+}
 
 Schedule::Schedule(const LoadOptions& options, const LoadShare& share) : left_(share.messages) {
   if (options.rate <= 0) return;

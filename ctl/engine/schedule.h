@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "ctl/engine/options.h"
 
@@ -17,6 +18,9 @@ struct LoadShare {
   // Messages it may send; UINT64_MAX for no limit.
   std::uint64_t messages = UINT64_MAX;
 };
+
+// One share for each thread; they differ by at most one connection and one message.
+[[nodiscard]] std::vector<LoadShare> SharesOf(const LoadBasics& options);
 
 class Schedule {
  public:

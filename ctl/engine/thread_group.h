@@ -1,11 +1,10 @@
 // ThreadGroup: the threads of one load: started together, pinned, and joined. Owned by the load;
-// its calls belong to the owner's thread. StartGate and PartOf divide the work among them.
+// its calls belong to the owner's thread.
 #pragma once
 
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
-#include <cstdint>
 #include <functional>
 #include <mutex>
 #include <thread>
@@ -15,11 +14,6 @@
 #include "ctl/engine/options.h"
 
 namespace echogw::ctl::load {
-
-// Part `i` of `n` of a total, so that the parts differ by at most one and add up.
-[[nodiscard]] inline std::uint64_t PartOf(std::uint64_t total, std::size_t i, std::size_t n) {
-  return total / n + (i < total % n ? 1 : 0);
-}
 
 // INVALID_ARGUMENT for a CPU that this process may not run on.
 [[nodiscard]] absl::Status CheckCpus(const std::vector<int>& cpus);

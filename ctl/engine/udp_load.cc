@@ -14,7 +14,7 @@ UdpLoad::~UdpLoad() {
 }
 
 absl::StatusOr<std::unique_ptr<UdpLoad>> UdpLoad::Start(UdpLoadOptions options) {
-  if (options.threads < 1 || options.sockets < options.threads || options.depth < 1 ||
+  if (options.threads < 1 || options.connections < options.threads || options.depth < 1 ||
       options.message_bytes < UdpLoadOptions::kBytesMin ||
       options.message_bytes > UdpLoadOptions::kBytesMax) {
     return absl::InvalidArgumentError(
@@ -28,13 +28,9 @@ absl::StatusOr<std::unique_ptr<UdpLoad>> UdpLoad::Start(UdpLoadOptions options) 
 }
 
 absl::Status UdpLoad::StartThreads() {
-  LoadShare share;
-  for (std::size_t i = 0; i < options_.threads; ++i) {
-    share.count = PartOf(options_.sockets, i, options_.threads);
-    if (options_.messages > 0) share.messages = PartOf(options_.messages, i, options_.threads);
+  for (const LoadShare& share : SharesOf(options_)) {
     parts_.push_back(std::make_unique<UdpThread>(options_, pattern_, share, stop_));
     if (absl::Status status = parts_.back()->Open(); !status.ok()) return status;
-    share.first += share.count;
   }
   return threads_.Start(parts_.size(), options_.cpus, [this](std::size_t i) { parts_[i]->Run(); });
 }

@@ -24,23 +24,6 @@ bool IsNoRoom(int error) { return error == EAGAIN || error == ENOBUFS || error =
 
 }  // namespace
 
-void UdpLoadResult::Merge(const UdpLoadResult& other) {
-  latency.Merge(other.latency);
-  sent += other.sent;
-  answered += other.answered;
-  lost += other.lost;
-  late += other.late;
-  wrong += other.wrong;
-  refused += other.refused;
-  io_errors += other.io_errors;
-  if (first_error == 0) first_error = other.first_error;
-  verified_bytes += other.verified_bytes;
-  measured_answers += other.measured_answers;
-  measured = std::max(measured, other.measured);
-  measured_cpu += other.measured_cpu;
-  interrupted = interrupted || other.interrupted;
-}
-
 UdpThread::UdpThread(const UdpLoadOptions& options, const Pattern& pattern, const LoadShare& share,
                      const std::atomic<bool>& stop)
     : options_(options),
@@ -181,7 +164,7 @@ void UdpThread::Check(std::size_t socket, const char* data, std::size_t size, Lo
   answered_.store(result_.answered, std::memory_order_relaxed);
   if (window_.Covers(place.sent_at)) {
     result_.latency.Record(now - place.sent_at);
-    if (!window_.closed()) ++result_.measured_answers;
+    if (!window_.closed()) ++result_.measured_messages;
   }
   if (MaySend()) (void)Send(socket, place, number + options_.depth, now);
 }

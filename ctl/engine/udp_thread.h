@@ -19,8 +19,8 @@
 #include "ctl/engine/measured_window.h"
 #include "ctl/engine/options.h"
 #include "ctl/engine/pattern.h"
+#include "ctl/engine/result.h"
 #include "ctl/engine/schedule.h"
-#include "ctl/engine/udp_options.h"
 
 namespace echogw::ctl::load {
 

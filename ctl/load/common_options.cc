@@ -11,6 +11,8 @@ namespace echogw::ctl::load {
 
 namespace {
 
+constexpr std::uint64_t kSizeMax = std::uint64_t{1} << 30;
+constexpr std::uint64_t kThreadsMax = 1024;
 // 127.0.0.1 to 127.0.0.254.
 constexpr std::uint64_t kSourceAddressesMax = 254;
 
@@ -43,52 +45,48 @@ void CommonLoadOptions::AddTo(OptionSet& options) {
           },
           "The echo endpoint, as in 127.0.0.1:7000, [::1]:7000 or unix:/run/echo.sock")
       .Required();
-  options.Time("--connect-timeout", &connect_timeout_, "Give up a connect after this time (5s)",
+  options.Size("-s,--size", &size_, {1, kSizeMax}, "Bytes of a message (64)");
+  options.Count("-t,--threads", &threads_, {1, kThreadsMax},
+                "Client threads; of soak: of the churn clients (1)");
+  options.Time("--connect-timeout", &connect_timeout_, "Fail a connect after this time (5s)",
                std::chrono::milliseconds(1));
   options.Time("--stall-timeout", &stall_timeout_,
-               "Give up a connection that makes no progress for this time (10s)",
+               "Fail a connection that makes no progress for this time (10s)",
                std::chrono::milliseconds(1));
   options.Custom(
       "--cpu", "LIST", [this](const std::string& text) { return ParseCpus(text, &cpus_); },
       "Pin the client threads to these CPUs in turn, as in 1 or 0,2 (not pinned)");
-  options.Count(
-      "--source-addresses", &source_addresses_, {1, kSourceAddressesMax},
-      "Connect from this many addresses in turn, 127.0.0.1 on; each has some 28,000 source "
-      "ports of its own (1; more only for a target in 127.0.0.0/8)");
+  options.Count("--source-addresses", &source_addresses_, {1, kSourceAddressesMax},
+                "Connect from this many addresses in turn, starting at 127.0.0.1; each has some "
+                "28,000 source ports (1; more only for a target in 127.0.0.0/8)");
   options.Count("--seed", &seed_, {}, "Seed of the bytes that are sent (1)");
-  options.Flag("--tls", &tls_, "Connect by TLS; a connection is open after its handshake");
-  options.Text("--tls-ca", &tls_ca_, "Trust these CAs (PEM) with --tls (those of the machine)",
+  options.Flag("--tls", &tls_, "Connect over TLS; a connection is open after its handshake");
+  options.Text("--tls-ca", &tls_ca_, "With --tls: trust these CAs, PEM (those of the system)",
                "FILE");
-  options.Flag("--tls-insecure", &tls_insecure_, "With --tls trust any certificate");
+  options.Flag("--tls-insecure", &tls_insecure_, "With --tls: trust any certificate");
   options.Flag("--banner", &banner_,
-               "The endpoint sends a line first, as echogw's banner@ does: it is skipped");
+               "Skip the first line that the endpoint sends, as echogw's banner@ does");
+  options.Flag("--progress", &progress_,
+               "A line per second on the error stream even if it is not a terminal");
 }
 
-absl::Status CommonLoadOptions::Prepare(std::uint64_t connections, LoadOptions* load) const {
-  if (absl::Status status = RaiseFileLimit(connections); !status.ok()) return status;
-  const absl::StatusOr<LoadTarget> target = ResolveEndpoint(where_, connect_timeout_);
-  if (!target.ok()) return target.status();
-  auto sources = SourceAddresses(*target, source_addresses_);
-  if (!sources.ok()) return sources.status();
-  load->target = *target;
-  load->sources = *std::move(sources);
-  load->cpus = cpus_;
-  load->connect_timeout = connect_timeout_;
-  load->stall_timeout = stall_timeout_;
-  load->seed = seed_;
-  load->banner = banner_;
+absl::Status CommonLoadOptions::Prepare(LoadOptions* load) const {
   if (!tls_ && (tls_insecure_ || !tls_ca_.empty())) {
     return absl::InvalidArgumentError("--tls-ca and --tls-insecure need --tls");
   }
-  if (!tls_) return absl::OkStatus();
-  auto tls = TlsSettings::Create(tls_ca_, tls_insecure_, where_.host);
-  if (!tls.ok()) return tls.status();
-  load->tls = *std::move(tls);
-  return absl::OkStatus();
+  load->connect_timeout = connect_timeout_;
+  load->stall_timeout = stall_timeout_;
+  load->banner = banner_;
+  if (tls_) {
+    auto tls = TlsSettings::Create(tls_ca_, tls_insecure_, where_.host);
+    if (!tls.ok()) return tls.status();
+    load->tls = *std::move(tls);
+  }
+  return PrepareBasics([this] { return ResolveEndpoint(where_, connect_timeout_); }, load);
 }
 
-absl::Status CommonLoadOptions::Prepare(std::uint64_t sockets, UdpLoadOptions* load) const {
-  // Whoever asks for these would take the numbers of plain datagrams for theirs.
+absl::Status CommonLoadOptions::Prepare(UdpLoadOptions* load) const {
+  // Ignoring these would report plain datagrams under their name.
   for (const auto& [given, name] :
        {std::pair(tls_, "--tls"), std::pair(!tls_ca_.empty(), "--tls-ca"),
         std::pair(tls_insecure_, "--tls-insecure"), std::pair(banner_, "--banner")}) {
@@ -97,16 +95,28 @@ absl::Status CommonLoadOptions::Prepare(std::uint64_t sockets, UdpLoadOptions* l
   if (!where_.unix_path.empty()) {
     return absl::InvalidArgumentError("--udp: a unix socket has no datagrams; write HOST:PORT");
   }
-  if (absl::Status status = RaiseFileLimit(sockets); !status.ok()) return status;
-  const absl::StatusOr<LoadTarget> target = ResolveUdpEndpoint(where_);
+  return PrepareBasics([this] { return ResolveUdpEndpoint(where_); }, load);
+}
+
+absl::Status CommonLoadOptions::PrepareBasics(
+    const std::function<absl::StatusOr<LoadTarget>()>& resolve, LoadBasics* load) const {
+  if (absl::Status status = RaiseFileLimit(load->connections); !status.ok()) return status;
+  const absl::StatusOr<LoadTarget> target = resolve();
   if (!target.ok()) return target.status();
   auto sources = SourceAddresses(*target, source_addresses_);
   if (!sources.ok()) return sources.status();
   load->target = *target;
   load->sources = *std::move(sources);
+  load->message_bytes = size_;
   load->cpus = cpus_;
   load->seed = seed_;
   return absl::OkStatus();
+}
+
+absl::Status CommonLoadOptions::CheckThreads(std::uint64_t clients, const char* name) const {
+  if (threads_ <= clients) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("--threads: ", threads_, " threads need as many ", name));
 }
 
 ExitCode FailLoad(CommandContext& context, const absl::Status& status) {
@@ -124,15 +134,14 @@ ExitCode FailToConnect(CommandContext& context, const std::string& endpoint,
   if (!first.text.empty()) absl::StrAppend(&reason, ": ", first.text);
   if (first.kind == ErrorKind::kClientLimit) {
     return Fail(context, ExitCode::kRefused,
-                absl::StrCat("cannot even begin to connect to ", endpoint, ": ", reason,
-                             "; this machine has no source port, file or memory left for it"));
+                absl::StrCat("cannot start a connect to ", endpoint, ": ", reason,
+                             "; this machine is out of source ports, files or memory"));
   }
   const bool tls = first.error == EPROTO;
-  return Fail(
-      context, ExitCode::kUnreachable,
-      absl::StrCat("cannot connect to ", endpoint, ": ", reason,
-                   tls ? "; does it serve TLS, with a certificate that --tls-ca vouches for?"
-                       : "; is the endpoint up?"));
+  return Fail(context, ExitCode::kUnreachable,
+              absl::StrCat("cannot connect to ", endpoint, ": ", reason,
+                           tls ? "; does it serve TLS, with a certificate from a CA of --tls-ca?"
+                               : "; is the endpoint up?"));
 }
 
 }  // namespace echogw::ctl::load

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/time/time.h"
+#include "ctl/engine/options.h"
 #include "ctl/output/units.h"
 
 namespace echogw::ctl::load {
@@ -27,14 +28,15 @@ std::string_view HintFor(ErrorLog::Key key) {
     case EADDRNOTAVAIL:
     case EADDRINUSE:
     case EAGAIN:
-      return "this machine has no source port left for the target (closed connections hold theirs "
-             "in TIME_WAIT); use --source-addresses, fewer connections, a --rate, or widen "
+      return "no source port left for the target (closed connections hold theirs in TIME_WAIT); "
+             "use "
+             "--source-addresses, fewer connections or a --rate, or widen "
              "net.ipv4.ip_local_port_range";
     case EMFILE:
     case ENFILE:
-      return "this machine has no file descriptor left; use fewer connections or raise the limit";
+      return "no file descriptor left; use fewer connections or raise the limit";
     default:
-      return "this machine ran out of memory for sockets; use fewer connections";
+      return "out of memory for sockets; use fewer connections";
   }
 }
 
@@ -44,6 +46,52 @@ std::string KindAndErrno(ErrorKind kind, int error) {
 }
 
 }  // namespace
+
+std::string Plural(std::uint64_t count, const std::string& noun) {
+  return absl::StrCat(count, " ", noun, count == 1 ? "" : "s");
+}
+
+double PerSecond(std::uint64_t count, std::chrono::nanoseconds time) {
+  if (time.count() <= 0) return 0;
+  return static_cast<double>(count) / std::chrono::duration<double>(time).count();
+}
+
+double CpuPerMessage(const MeasuredResult& result) {
+  if (result.measured_messages == 0) return 0;
+  return static_cast<double>(result.measured_cpu.count()) /
+         static_cast<double>(result.measured_messages);
+}
+
+std::string MeasuredText(const MeasuredResult& result) {
+  return absl::StrCat(HumanDuration(result.measured), result.interrupted ? " (interrupted)" : "");
+}
+
+std::string RateText(const MeasuredResult& result) {
+  return absl::StrCat(result.measured_messages, ", ",
+                      HumanRate(PerSecond(result.measured_messages, result.measured)), "/s");
+}
+
+std::string ThroughputText(const MeasuredResult& result, std::uint64_t message_bytes) {
+  const double rate = PerSecond(result.measured_messages, result.measured);
+  return absl::StrCat(HumanByteRate(rate * static_cast<double>(message_bytes)),
+                      " in each direction");
+}
+
+void WatchLoad(CommandContext& context, bool shown,
+               const std::function<bool(std::chrono::nanoseconds)>& done,
+               const std::function<std::string(std::chrono::nanoseconds)>& line) {
+  const LoadTime began = LoadClock::now();
+  LoadTime last = began;
+  while (!done(std::chrono::seconds(1))) {
+    if (!shown) continue;
+    const LoadTime now = LoadClock::now();
+    context.err << absl::StreamFormat("%4.0fs  %s\n",
+                                      std::chrono::duration<double>(now - began).count(),
+                                      line(now - last))
+                << std::flush;
+    last = now;
+  }
+}
 
 Document LatencyDocument(const LatencyHistogram& histogram) {
   Document document = Document::Object();

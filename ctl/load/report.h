@@ -3,10 +3,13 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
+#include <functional>
 #include <ostream>
 #include <string>
 #include <vector>
 
+#include "ctl/cli/command.h"
 #include "ctl/engine/error_log.h"
 #include "ctl/engine/latency_histogram.h"
 #include "ctl/engine/result.h"
@@ -14,6 +17,27 @@
 #include "ctl/output/table.h"
 
 namespace echogw::ctl::load {
+
+// "1 error", "2 errors".
+[[nodiscard]] std::string Plural(std::uint64_t count, const std::string& noun);
+
+// 0 for no time.
+[[nodiscard]] double PerSecond(std::uint64_t count, std::chrono::nanoseconds time);
+
+// CPU nanoseconds of the client for each message; 0 without a message.
+[[nodiscard]] double CpuPerMessage(const MeasuredResult& result);
+
+// "1.00 s", with " (interrupted)" if it was.
+[[nodiscard]] std::string MeasuredText(const MeasuredResult& result);
+// "1000, 500/s" and "31.2 KiB/s in each direction".
+[[nodiscard]] std::string RateText(const MeasuredResult& result);
+[[nodiscard]] std::string ThroughputText(const MeasuredResult& result, std::uint64_t message_bytes);
+
+// Waits until done(1s) is true. If `shown`, writes line(time since the last one) once a second to
+// the error stream.
+void WatchLoad(CommandContext& context, bool shown,
+               const std::function<bool(std::chrono::nanoseconds)>& done,
+               const std::function<std::string(std::chrono::nanoseconds since_last)>& line);
 
 // {count, min_nanoseconds, mean_nanoseconds, p50_nanoseconds ... max_nanoseconds}.
 [[nodiscard]] Document LatencyDocument(const LatencyHistogram& histogram);

@@ -19,6 +19,7 @@
 #include "ctl/gateway/rpc_error.h"
 #include "ctl/load/common_options.h"
 #include "ctl/load/load_commands.h"
+#include "ctl/load/report.h"
 #include "ctl/load/soak_controller.h"
 #include "ctl/load/soak_ledger.h"
 #include "ctl/load/soak_report.h"
@@ -68,27 +69,23 @@ class SoakCommand : public Command {
   void AddOptions(OptionSet& options) override {
     common_.AddTo(options);
     options.Count("--churn-clients", &churn_clients_, {0, kClientsMax},
-                  "Clients that connect, echo and close again and again (16)");
+                  "Clients that connect, echo and close in a loop (16)");
     options.Count("--held", &held_, {0, kClientsMax},
-                  "Connections held and used from start to end (64)");
+                  "Connections that stay open and in use from start to end (64)");
     options.Time("--held-interval", &held_interval_,
-                 "From one message of a held connection to its next (100ms)",
+                 "Time between two messages of a held connection (100ms)",
                  std::chrono::milliseconds(1));
-    options.Size("-s,--size", &size_, {1, std::uint64_t{1} << 30}, "Bytes of a message (64)");
     options.Time("-d,--duration", &duration_, "Run this long (60s; no limit with --connections)",
                  std::chrono::milliseconds(1));
     options.Count("--connections", &connections_, {1},
                   "Stop when the churn clients have opened this many");
     options.Real("-r,--rate", &rate_,
-                 "Connections a second of all churn clients (no rate: as fast as they can)");
-    options.Count("-t,--threads", &threads_, {1, 1024}, "Threads of the churn clients (1)");
+                 "Connections per second over all churn clients (no rate: as fast as they can)");
     options.Time("--slow-threshold", &slow_threshold_,
                  "Report connects and first echoes that take longer (900ms)",
                  std::chrono::milliseconds(1));
     options.Time("--baseline", &baseline_,
-                 "First run this long without operations, to compare latencies with (0s)");
-    options.Flag("--progress", &progress_,
-                 "A line a second on the error stream even if that is no terminal");
+                 "First run this long without operations, to compare latencies (0s)");
     AddControlOptions(options);
   }
 
@@ -132,16 +129,16 @@ class SoakCommand : public Command {
         "--resize", "LIST",
         [this](const std::string& text) { return ParseSizes(text, &control_.sizes); },
         "Resize the gateway to these numbers of reactors in turn, as in 8,2,5");
-    options.Time("--every", &control_.every, "From the begin of one operation to the next (1s)");
-    options.Flag("--rebalance", &control_.rebalance, "Rebalance now and then");
+    options.Time("--every", &control_.every,
+                 "Time from the start of one operation to the next (1s)");
+    options.Flag("--rebalance", &control_.rebalance, "Rebalance after every fifth resize");
     options.Flag("--move", &control_.move,
-                 "Now and then move all connections of one reactor to another");
+                 "After every fifth resize, move all connections of one reactor to another");
     options.Flag("--drain-reactor", &control_.drain_reactor,
-                 "Now and then drain one reactor and take it back");
+                 "After every fifth resize, drain one reactor and undrain it");
     options.Time("--settle", &settle_,
                  "How long the gateway's counters may take to add up at the end (5s)");
-    options.Flag("--no-admin", &no_admin_,
-                 "Leave the gateway's counters out: no call to the admin API");
+    options.Flag("--no-admin", &no_admin_, "Make no admin calls: do not check the counters");
   }
 
   absl::Status MakePlan(TrafficPlan* plan) const {
@@ -152,26 +149,24 @@ class SoakCommand : public Command {
       return absl::InvalidArgumentError(
           "--no-admin: --resize, --rebalance, --move and --drain-reactor need the admin API");
     }
-    if (churn_clients_ > 0 && threads_ > churn_clients_) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("--threads: ", threads_, " threads need as many --churn-clients"));
+    if (churn_clients_ > 0) {
+      absl::Status status = common_.CheckThreads(churn_clients_, "--churn-clients");
+      if (!status.ok()) return status;
     }
     if (churn_clients_ == 0 && connections_ > 0) {
       return absl::InvalidArgumentError(
           "--connections counts those of --churn-clients, which is 0");
     }
     LoadOptions load;
-    if (absl::Status status = common_.Prepare(churn_clients_ + held_, &load); !status.ok()) {
-      return status;
-    }
-    load.message_bytes = size_;
+    load.connections = churn_clients_ + held_;
+    if (absl::Status status = common_.Prepare(&load); !status.ok()) return status;
     load.slow_threshold = slow_threshold_;
     load.await_fin = true;
     if (churn_clients_ > 0) {
       plan->churn = load;
       plan->churn->mode = LoadMode::kChurn;
       plan->churn->connections = churn_clients_;
-      plan->churn->threads = threads_;
+      plan->churn->threads = common_.threads();
       plan->churn->rate = rate_;
     }
     if (held_ > 0) {
@@ -199,7 +194,7 @@ class SoakCommand : public Command {
     findings.endpoint = (plan.churn ? *plan.churn : *plan.held).target.ToString();
     findings.churn_clients = churn_clients_;
     findings.held_connections = held_;
-    findings.message_bytes = size_;
+    findings.message_bytes = common_.size();
     findings.slow_threshold = slow_threshold_;
     return findings;
   }
@@ -222,7 +217,7 @@ class SoakCommand : public Command {
     return std::nullopt;
   }
 
-  // And after the last: what they say is a part of the findings.
+  // The counters after the last connection; an error is part of the findings.
   void ReadAfter(CommandContext& context, SoakFindings* findings) const {
     if (!findings->server) return;
     ServerSide& server = *findings->server;
@@ -231,13 +226,13 @@ class SoakCommand : public Command {
         context.client, server.before.total().connections_active(), settle_, &server.after, &busy);
     if (!status.ok()) {
       server.after.Clear();
-      server.faults = {absl::StrCat("the gateway does not answer any more: ",
+      server.faults = {absl::StrCat("the gateway no longer answers: ",
                                     DescribeRpcError(status, context.client).message)};
       return;
     }
     if (busy) {
       findings->server_note =
-          " as far as can be told: others use the gateway, and its counters did not come to rest";
+          " as far as can be told: others use the gateway, and its counters did not settle";
       return;
     }
     server.faults = CheckLedger(
@@ -268,29 +263,24 @@ class SoakCommand : public Command {
 
   void Watch(CommandContext& context, SoakTraffic& traffic,
              const SoakController* controller) const {
-    const bool shown = progress_ || context.err_is_terminal;
-    const LoadTime began = LoadClock::now();
-    LoadTime last = began;
-    std::uint64_t last_connects = 0;
-    while (!traffic.WaitDone(std::chrono::seconds(1))) {
-      if (!shown) continue;
-      const LoadTime now = LoadClock::now();
-      const LoadRun::Snapshot churn = traffic.ChurnProgress();
-      const LoadRun::Snapshot held = traffic.HeldProgress();
-      const double rate = static_cast<double>(churn.connects - last_connects) /
-                          std::chrono::duration<double>(now - last).count();
-      context.err << absl::StreamFormat("%4.0fs  %d connections  %s/s  %d held  %d errors",
-                                        std::chrono::duration<double>(now - began).count(),
-                                        churn.connects + held.connects, HumanRate(rate), held.open,
-                                        churn.errors + held.errors);
-      if (controller != nullptr) {
-        context.err << absl::StreamFormat("  %d operations  %d failed", controller->succeeded(),
-                                          controller->unsuccessful());
-      }
-      context.err << '\n' << std::flush;
-      last = now;
-      last_connects = churn.connects;
-    }
+    std::uint64_t before = 0;
+    WatchLoad(
+        context, common_.ShowsProgress(context),
+        [&](auto timeout) { return traffic.WaitDone(timeout); },
+        [&](auto since) {
+          const LoadRun::Snapshot churn = traffic.ChurnProgress();
+          const LoadRun::Snapshot held = traffic.HeldProgress();
+          const std::uint64_t last = std::exchange(before, churn.connects);
+          std::string line = absl::StrFormat("%d connections  %s/s  %d held  %d errors",
+                                             churn.connects + held.connects,
+                                             HumanRate(PerSecond(churn.connects - last, since)),
+                                             held.open, churn.errors + held.errors);
+          if (controller != nullptr) {
+            absl::StrAppend(&line, "  ", controller->succeeded(), " operations  ",
+                            controller->unsuccessful(), " failed");
+          }
+          return line;
+        });
   }
 
   CommonLoadOptions common_;
@@ -298,15 +288,12 @@ class SoakCommand : public Command {
   std::uint64_t churn_clients_ = 16;
   std::uint64_t held_ = 64;
   Duration held_interval_ = std::chrono::milliseconds(100);
-  std::uint64_t size_ = 64;
   std::optional<Duration> duration_;
   std::uint64_t connections_ = 0;
   double rate_ = 0;
-  std::uint64_t threads_ = 1;
   Duration slow_threshold_ = std::chrono::milliseconds(900);
   Duration baseline_{0};
   Duration settle_ = std::chrono::seconds(5);
-  bool progress_ = false;
   bool no_admin_ = false;
 };
 

@@ -1,14 +1,12 @@
 #include "ctl/load/soak_controller.h"
 
-#include <grpcpp/client_context.h>
-#include <grpcpp/support/status.h>
-
 #include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "ctl/gateway/rpc_error.h"
 #include "ctl/output/proto_document.h"
+#include "ctl/views/operation_view.h"
 
 namespace echogw::ctl::load {
 
@@ -17,14 +15,9 @@ namespace {
 using admin::v1::Operation;
 
 constexpr std::uint64_t kResizesPerExtra = 5;
-// The gateway gives operations 30 s unless told otherwise; this much more is for it to say so.
+// Operations time out after 30 s by default; the rest is for the gateway to report that.
 constexpr std::chrono::seconds kOperationMax{60};
-constexpr std::chrono::milliseconds kAskOperationEvery{20};
-
-bool IsDone(const Operation& operation) {
-  return operation.result() != admin::v1::OPERATION_RESULT_RUNNING &&
-         operation.result() != admin::v1::OPERATION_RESULT_UNSPECIFIED;
-}
+constexpr std::chrono::milliseconds kPollEvery{20};
 
 }  // namespace
 
@@ -62,32 +55,51 @@ void SoakController::Stop() {
   if (thread_.joinable()) thread_.join();
 }
 
-void SoakController::Run() {
-  auto next = std::chrono::steady_clock::now();
-  for (std::uint64_t step = 0; !WaitUntil(next); ++step) {
-    next = std::max(next + plan_.every, std::chrono::steady_clock::now());
-    if (!plan_.sizes.empty()) Resize(plan_.sizes[step % plan_.sizes.size()]);
-    const bool extra = plan_.sizes.empty() || (step + 1) % kResizesPerExtra == 0;
-    if (extra && !extras_.empty()) Extra();
-  }
-}
-
 bool SoakController::WaitUntil(std::chrono::steady_clock::time_point time) {
   std::unique_lock lock(mutex_);
   return stop_changed_.wait_until(lock, time, [this] { return stop_; });
 }
 
-void SoakController::Resize(std::uint32_t target) {
+template <typename Request, typename Response>
+grpc::Status SoakController::Call(grpc::Status (Client::Admin::*method)(grpc::ClientContext*,
+                                                                        const Request&, Response*),
+                                  const Request& request, Response* response) {
   grpc::ClientContext call;
   client_.SetDeadline(call);
-  admin::v1::ResizeRequest request;
-  request.set_target(target);
-  admin::v1::ResizeResponse response;
-  const grpc::Status status = admin_.Resize(&call, request, &response);
-  Follow("resize", status, response.operation());
+  return (admin_.*method)(&call, request, response);
 }
 
-// All of them need two reactors that serve; with fewer the turn passes.
+template <typename Request, typename Response>
+bool SoakController::Operate(const std::string& kind,
+                             grpc::Status (Client::Admin::*method)(grpc::ClientContext*,
+                                                                   const Request&, Response*),
+                             const Request& request) {
+  Response response;
+  const grpc::Status status = Call(method, request, &response);
+  if (!status.ok()) {
+    NoteRefusal(kind, status);
+    return false;
+  }
+  const Operation& begun = response.operation();
+  if (!record_.kernel_before) record_.kernel_before = begun.kernel_before();
+  NoteEnd(kind, IsDone(begun) ? begun : WaitForEnd(begun));
+  return true;
+}
+
+void SoakController::Run() {
+  auto next = std::chrono::steady_clock::now();
+  for (std::uint64_t step = 0; !WaitUntil(next); ++step) {
+    next = std::max(next + plan_.every, std::chrono::steady_clock::now());
+    if (!plan_.sizes.empty()) {
+      admin::v1::ResizeRequest request;
+      request.set_target(plan_.sizes[step % plan_.sizes.size()]);
+      Operate("resize", &Client::Admin::Resize, request);
+    }
+    const bool extra = plan_.sizes.empty() || (step + 1) % kResizesPerExtra == 0;
+    if (extra && !extras_.empty()) Extra();
+  }
+}
+
 void SoakController::Extra() {
   const std::vector<std::uint32_t> serving = ServingReactors();
   if (serving.size() < 2) return;
@@ -96,44 +108,27 @@ void SoakController::Extra() {
 }
 
 void SoakController::Rebalance(const std::vector<std::uint32_t>&) {
-  grpc::ClientContext call;
-  client_.SetDeadline(call);
   admin::v1::RebalanceRequest request;
   request.set_policy(admin::v1::REBALANCE_POLICY_CONNECTIONS);
-  admin::v1::RebalanceResponse response;
-  const grpc::Status status = admin_.Rebalance(&call, request, &response);
-  Follow("rebalance", status, response.operation());
+  Operate("rebalance", &Client::Admin::Rebalance, request);
 }
 
 void SoakController::Move(const std::vector<std::uint32_t>& serving) {
-  grpc::ClientContext call;
-  client_.SetDeadline(call);
   admin::v1::MoveRequest request;
   request.set_from_reactor(serving[extras_done_ % serving.size()]);
   request.set_to_reactor(serving[(extras_done_ + 1) % serving.size()]);
-  admin::v1::MoveResponse response;
-  const grpc::Status status = admin_.Move(&call, request, &response);
-  Follow("move", status, response.operation());
+  Operate("move", &Client::Admin::Move, request);
 }
 
 void SoakController::DrainAndUndrain(const std::vector<std::uint32_t>& serving) {
   const std::uint32_t reactor = serving[extras_done_ % serving.size()];
-  {
-    grpc::ClientContext call;
-    client_.SetDeadline(call);
-    admin::v1::DrainRequest request;
-    request.set_reactor(reactor);
-    admin::v1::DrainResponse response;
-    const grpc::Status status = admin_.Drain(&call, request, &response);
-    Follow("drain", status, response.operation());
-    if (!status.ok()) return;
-  }
-  grpc::ClientContext call;
-  client_.SetDeadline(call);
-  admin::v1::UndrainRequest request;
-  request.set_reactor(reactor);
+  admin::v1::DrainRequest drain;
+  drain.set_reactor(reactor);
+  if (!Operate("drain", &Client::Admin::Drain, drain)) return;
+  admin::v1::UndrainRequest undrain;
+  undrain.set_reactor(reactor);
   admin::v1::UndrainResponse response;
-  const grpc::Status status = admin_.Undrain(&call, request, &response);
+  const grpc::Status status = Call(&Client::Admin::Undrain, undrain, &response);
   if (!status.ok()) {
     NoteRefusal("undrain", status);
     return;
@@ -143,26 +138,15 @@ void SoakController::DrainAndUndrain(const std::vector<std::uint32_t>& serving) 
 }
 
 std::vector<std::uint32_t> SoakController::ServingReactors() {
-  grpc::ClientContext call;
-  client_.SetDeadline(call);
   admin::v1::ListReactorsResponse response;
-  const grpc::Status status = admin_.ListReactors(&call, {}, &response);
+  const grpc::Status status =
+      Call(&Client::Admin::ListReactors, admin::v1::ListReactorsRequest(), &response);
   if (!status.ok()) NoteRefusal("list-reactors", status);
   std::vector<std::uint32_t> serving;
   for (const admin::v1::Reactor& reactor : response.reactors()) {
     if (reactor.state() == admin::v1::REACTOR_STATE_SERVING) serving.push_back(reactor.id());
   }
   return serving;
-}
-
-void SoakController::Follow(const std::string& kind, const grpc::Status& status,
-                            const Operation& begun) {
-  if (!status.ok()) {
-    NoteRefusal(kind, status);
-    return;
-  }
-  if (!record_.kernel_before) record_.kernel_before = begun.kernel_before();
-  NoteEnd(kind, IsDone(begun) ? begun : WaitForEnd(begun));
 }
 
 Operation SoakController::WaitForEnd(Operation operation) {
@@ -177,16 +161,14 @@ Operation SoakController::WaitForEnd(Operation operation) {
     while (reader->Read(&response)) operation = response.operation();
     static_cast<void>(reader->Finish());
   }
-  // The stream broke off, or the gateway forgot to end it with the operation: asks instead.
+  // The stream broke, or the gateway did not end it with the operation: poll instead.
   while (!IsDone(operation) && std::chrono::system_clock::now() < give_up) {
-    grpc::ClientContext call;
-    client_.SetDeadline(call);
     admin::v1::GetOperationRequest request;
     request.set_id(operation.id());
     admin::v1::GetOperationResponse response;
-    if (!admin_.GetOperation(&call, request, &response).ok()) break;
+    if (!Call(&Client::Admin::GetOperation, request, &response).ok()) break;
     operation = response.operation();
-    if (!IsDone(operation)) std::this_thread::sleep_for(kAskOperationEvery);
+    if (!IsDone(operation)) std::this_thread::sleep_for(kPollEvery);
   }
   return operation;
 }

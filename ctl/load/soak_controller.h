@@ -1,10 +1,13 @@
 // SoakController: changes the gateway through its admin API while a soak runs: resizes in turn and,
 // between them, rebalances, moves and drains of one reactor. Each operation is followed to its end
-// before the next begins.
+// before the next one.
 //
-// Owned by the soak, with a thread of its own. Whatever the gateway refuses or fails is written
-// down and the next step follows: the soak's verdict is about connections, not about operations.
+// Owned by the soak, with a thread of its own. Operations that fail or are refused are recorded and
+// do not end it: the verdict of a soak is about connections.
 #pragma once
+
+#include <grpcpp/client_context.h>
+#include <grpcpp/support/status.h>
 
 #include <atomic>
 #include <chrono>
@@ -27,7 +30,7 @@ namespace echogw::ctl::load {
 struct ControlPlan {
   // Targets of Resize, in turn and from the start again; empty for none.
   std::vector<std::uint32_t> sizes;
-  // From the begin of one step to that of the next; a step that takes longer delays the next.
+  // From the start of one step to that of the next; a step that takes longer delays the next.
   std::chrono::nanoseconds every = std::chrono::seconds(1);
   // What else to do, in turn: after each fifth resize, or at each step when there are none.
   bool rebalance = false;
@@ -39,7 +42,7 @@ struct ControlPlan {
   }
 };
 
-// What became of the operations of one kind.
+// The outcomes of the operations of one kind.
 struct OperationTally {
   std::uint64_t succeeded = 0;
   // Ended, but failed, timed out or were cancelled.
@@ -67,7 +70,7 @@ struct ControlRecord {
   std::uint64_t connections_closed = 0;
   std::uint64_t connections_reset = 0;
   std::uint64_t accepted_from_parked = 0;
-  // Of the whole network namespace, at the begin of the first operation and the end of the last.
+  // Of the whole network namespace, at the start of the first operation and the end of the last.
   std::optional<admin::v1::KernelCounters> kernel_before;
   std::optional<admin::v1::KernelCounters> kernel_after;
 
@@ -86,7 +89,7 @@ class SoakController {
   SoakController& operator=(const SoakController&) = delete;
 
   void Start();
-  // Ends after the operation under way, and takes a drained reactor back. Blocks until then.
+  // Ends after the operation under way, with a drained reactor undrained. Blocks until then.
   void Stop();
   // After Stop().
   [[nodiscard]] const ControlRecord& record() const { return record_; }
@@ -102,16 +105,23 @@ class SoakController {
   void Run();
   // True when the soak ends before `time`.
   [[nodiscard]] bool WaitUntil(std::chrono::steady_clock::time_point time);
-  void Resize(std::uint32_t target);
+  // One of the extras, in turn. They need two serving reactors; with fewer the turn is skipped.
   void Extra();
   void Rebalance(const std::vector<std::uint32_t>& serving);
   void Move(const std::vector<std::uint32_t>& serving);
   void DrainAndUndrain(const std::vector<std::uint32_t>& serving);
   [[nodiscard]] std::vector<std::uint32_t> ServingReactors();
-  // Writes the refusal down, or follows the operation to its end and writes that down.
-  void Follow(const std::string& kind, const grpc::Status& status,
-              const admin::v1::Operation& begun);
-  // The operation at its end, or as it stood when nothing more was to be learned of it.
+  template <typename Request, typename Response>
+  [[nodiscard]] grpc::Status Call(grpc::Status (Client::Admin::*method)(grpc::ClientContext*,
+                                                                        const Request&, Response*),
+                                  const Request& request, Response* response);
+  // Begins an operation and follows it to its end. False when it was refused.
+  template <typename Request, typename Response>
+  bool Operate(const std::string& kind,
+               grpc::Status (Client::Admin::*method)(grpc::ClientContext*, const Request&,
+                                                     Response*),
+               const Request& request);
+  // The operation at its end, or as last seen when the gateway says no more about it.
   [[nodiscard]] admin::v1::Operation WaitForEnd(admin::v1::Operation operation);
   void NoteEnd(const std::string& kind, const admin::v1::Operation& operation);
   void NoteRefusal(const std::string& kind, const grpc::Status& status);

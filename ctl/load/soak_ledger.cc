@@ -109,30 +109,28 @@ grpc::Status WaitUntilQuiet(Client& client, std::uint64_t active, std::chrono::n
   }
 }
 
+Document GrowthDocument(const google::protobuf::Message& before,
+                        const google::protobuf::Message& after) {
+  const google::protobuf::Descriptor& type = *after.GetDescriptor();
+  Document document = Document::Object();
+  for (int i = 0; i < type.field_count(); ++i) {
+    const google::protobuf::FieldDescriptor* field = type.field(i);
+    document.Set(std::string(field->name()), after.GetReflection()->GetUInt64(after, field) -
+                                                 before.GetReflection()->GetUInt64(before, field));
+  }
+  return document;
+}
+
 Document LedgerDocument(const GetStatsResponse& before, const GetStatsResponse& after) {
   const Counters& from = before.total();
   const Counters& to = after.total();
-  const admin::v1::ClosedConnections& closed_from = from.connections_closed();
-  const admin::v1::ClosedConnections& closed_to = to.connections_closed();
+  const auto accept_errors = [](const Counters& c) {
+    return c.accept_errors_fd() + c.accept_errors_memory() + c.accept_errors_other();
+  };
   return Document::Object(
       {{"connections_active", to.connections_active()},
        {"connections_accepted", to.connections_accepted() - from.connections_accepted()},
-       {"connections_closed",
-        Document::Object(
-            {{"peer_closed", closed_to.peer_closed() - closed_from.peer_closed()},
-             {"peer_reset", closed_to.peer_reset() - closed_from.peer_reset()},
-             {"timed_out", closed_to.timed_out() - closed_from.timed_out()},
-             {"io_error", closed_to.io_error() - closed_from.io_error()},
-             {"drained", closed_to.drained() - closed_from.drained()},
-             {"drain_forced", closed_to.drain_forced() - closed_from.drain_forced()},
-             {"admin_closed", closed_to.admin_closed() - closed_from.admin_closed()},
-             {"admin_reset", closed_to.admin_reset() - closed_from.admin_reset()},
-             {"idle_timeout", closed_to.idle_timeout() - closed_from.idle_timeout()},
-             {"max_age", closed_to.max_age() - closed_from.max_age()},
-             {"no_first_byte", closed_to.no_first_byte() - closed_from.no_first_byte()},
-             {"proxy_header", closed_to.proxy_header() - closed_from.proxy_header()},
-             {"handshake_timeout", closed_to.handshake_timeout() - closed_from.handshake_timeout()},
-             {"tls_error", closed_to.tls_error() - closed_from.tls_error()}})},
+       {"connections_closed", GrowthDocument(from.connections_closed(), to.connections_closed())},
        {"connections_rejected",
         RejectedTotal(to.connections_rejected()) - RejectedTotal(from.connections_rejected())},
        {"connections_moved_in", to.connections_moved_in() - from.connections_moved_in()},
@@ -140,9 +138,7 @@ Document LedgerDocument(const GetStatsResponse& before, const GetStatsResponse& 
        {"accepted_from_adopted", to.accepted_from_adopted() - from.accepted_from_adopted()},
        {"received_bytes", to.received_bytes() - from.received_bytes()},
        {"sent_bytes", to.sent_bytes() - from.sent_bytes()},
-       {"accept_errors", to.accept_errors_fd() + to.accept_errors_memory() +
-                             to.accept_errors_other() - from.accept_errors_fd() -
-                             from.accept_errors_memory() - from.accept_errors_other()},
+       {"accept_errors", accept_errors(to) - accept_errors(from)},
        {"loop_stalls", to.loop_stalls() - from.loop_stalls()}});
 }
 

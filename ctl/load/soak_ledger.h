@@ -1,4 +1,4 @@
-// The server's side of a soak: its counters before and after, and whether they add up, with each
+// The gateway's side of a soak: its counters before and after, and whether they add up, with each
 // other and with what the clients saw. Pure but for ReadLedger and WaitUntilQuiet, which call the
 // admin API on the caller's thread.
 #pragma once
@@ -31,21 +31,23 @@ struct ClientTotals {
 };
 
 // One sentence for each thing that does not add up; empty when all does. Others may use the gateway
-// at the same time, so that it may have done more than the clients know of, but never less.
+// at the same time: it may have done more than the clients know of, but never less.
 [[nodiscard]] std::vector<std::string> CheckLedger(const admin::v1::GetStatsResponse& before,
                                                    const admin::v1::GetStatsResponse& after,
                                                    const ClientTotals& clients);
 
 [[nodiscard]] grpc::Status ReadLedger(Client& client, admin::v1::GetStatsResponse* stats);
 
-// Reads the counters until they add up and no more connections are active than `active`, or until
-// they have not for `limit`: then the last ones read stand. `busy` tells whether connections still
-// came in that case, so that a snapshot, which is no consistent cut, proves nothing.
+// Reads the counters until they add up and at most `active` connections are active, but no longer
+// than `limit`: the last ones read are kept then. `busy` says whether connections still came in
+// that case, so that a snapshot, which is no consistent cut, proves nothing.
 [[nodiscard]] grpc::Status WaitUntilQuiet(Client& client, std::uint64_t active,
                                           std::chrono::nanoseconds limit,
                                           admin::v1::GetStatsResponse* stats, bool* busy);
 
-// What the counters grew by, by the names of the API.
+// By how much each field grew, by the names of the API. Of messages of plain counts.
+[[nodiscard]] Document GrowthDocument(const google::protobuf::Message& before,
+                                      const google::protobuf::Message& after);
 [[nodiscard]] Document LedgerDocument(const admin::v1::GetStatsResponse& before,
                                       const admin::v1::GetStatsResponse& after);
 

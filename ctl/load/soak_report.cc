@@ -30,11 +30,6 @@ std::uint64_t Sum(const SoakFindings& findings, std::uint64_t LoadResult::*membe
   return sum;
 }
 
-// "1 error", "2 errors".
-std::string Plural(std::uint64_t count, const std::string& noun) {
-  return absl::StrCat(count, " ", noun, count == 1 ? "" : "s");
-}
-
 std::uint64_t HeldLost(const SoakFindings& findings) {
   std::uint64_t alive = findings.traffic.held.alive_at_end;
   std::uint64_t wanted = findings.held_connections;
@@ -145,26 +140,18 @@ Document ControlDocument(const ControlRecord& control) {
     failures.Append(Document::Object(
         {{"time", FormatTime(failure.time)}, {"kind", failure.kind}, {"text", failure.text}}));
   }
-  Document kernel;
-  if (control.kernel_before && control.kernel_after) {
-    const admin::v1::KernelCounters& before = *control.kernel_before;
-    const admin::v1::KernelCounters& after = *control.kernel_after;
-    kernel = Document::Object(
-        {{"listen_overflows", after.listen_overflows() - before.listen_overflows()},
-         {"listen_drops", after.listen_drops() - before.listen_drops()},
-         {"tcp_abort_on_close", after.tcp_abort_on_close() - before.tcp_abort_on_close()},
-         {"tcp_migrate_req_failure",
-          after.tcp_migrate_req_failure() - before.tcp_migrate_req_failure()}});
-  }
-  return Document::Object({{"succeeded", control.Succeeded()},
-                           {"unsuccessful", control.Unsuccessful()},
-                           {"kinds", kinds},
-                           {"first_failures", failures},
-                           {"connections_moved", control.connections_moved},
-                           {"connections_closed", control.connections_closed},
-                           {"connections_reset", control.connections_reset},
-                           {"accepted_from_parked", control.accepted_from_parked},
-                           {"kernel", kernel}});
+  const bool kernel = control.kernel_before && control.kernel_after;
+  return Document::Object(
+      {{"succeeded", control.Succeeded()},
+       {"unsuccessful", control.Unsuccessful()},
+       {"kinds", kinds},
+       {"first_failures", failures},
+       {"connections_moved", control.connections_moved},
+       {"connections_closed", control.connections_closed},
+       {"connections_reset", control.connections_reset},
+       {"accepted_from_parked", control.accepted_from_parked},
+       {"kernel",
+        kernel ? GrowthDocument(*control.kernel_before, *control.kernel_after) : Document()}});
 }
 
 Document ServerDocument(const SoakFindings& findings) {
@@ -225,7 +212,7 @@ std::vector<std::string> LossesOf(const SoakFindings& findings) {
   }
   if (own > 0) {
     losses.push_back(absl::StrCat(Plural(own, "connect"),
-                                  " that this machine could not even begin (not the gateway's)"));
+                                  " that this machine could not start (not the gateway's fault)"));
   }
   return losses;
 }

@@ -150,7 +150,7 @@ TEST(LoadVerdictTest, EachLossIsNamed) {
               findings.traffic.churn.errors.Add(
                   {.kind = ErrorKind::kClientLimit, .error = EADDRNOTAVAIL});
             }),
-            "LOST 1 connect that this machine could not even begin (not the gateway's)");
+            "LOST 1 connect that this machine could not start (not the gateway's fault)");
 }
 
 TEST(LoadVerdictTest, TheBaselineCountsToo) {

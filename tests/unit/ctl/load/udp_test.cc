@@ -79,7 +79,8 @@ TEST(LoadUdpTest, TableOfACleanRun) {
   EXPECT_EQ(run.code, 0) << run.err;
   EXPECT_THAT(run.out, HasSubstr("3 sockets, 1024-byte datagrams, depth 2, 1 thread\n"));
   EXPECT_THAT(run.out, HasSubstr("90, 90 answered\n"));
-  EXPECT_THAT(run.out, HasSubstr("0 lost, 0 late or double, 0 wrong, 0 refused, 0 socket errors"));
+  EXPECT_THAT(run.out,
+              HasSubstr("0 lost, 0 late or duplicate, 0 wrong, 0 refused, 0 socket errors"));
   EXPECT_THAT(run.out, HasSubstr("P99.9"));
 }
 
