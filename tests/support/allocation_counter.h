@@ -1,15 +1,14 @@
-// Counts what operator new gives out. A binary that has allocation_counter.cc among its sources
-// gets the operators of that file in place of the library's.
+// Counts allocations by operator new, in a binary with allocation_counter.cc among its sources.
 #pragma once
 
 #include <cstddef>
 
 namespace echogw {
 
-// For tests of one thread: what other threads allocate while it counts is counted too, unguarded.
+// For single-threaded tests: allocations of other threads are counted too, without synchronization.
 class AllocationCounter {
  public:
-  // Starts from nothing and counts until it is destroyed.
+  // Counts from zero until it is destroyed.
   class Scope {
    public:
     Scope();

@@ -1,4 +1,4 @@
-// What a test asks about the descriptors of its own process.
+// The descriptors of the test's process.
 #pragma once
 
 #include <cstddef>
@@ -7,10 +7,10 @@
 
 namespace echogw {
 
-// How many descriptors this process has open.
+// The number of open descriptors.
 [[nodiscard]] std::size_t OpenDescriptors();
 
-// A test that fails if it ends with more or fewer descriptors than it began with.
+// A test that fails if it leaks or closes descriptors of others.
 class DescriptorTest : public ::testing::Test {
  protected:
   void SetUp() override { before_ = OpenDescriptors(); }

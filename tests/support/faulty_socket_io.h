@@ -1,9 +1,9 @@
-// The kernel's sockets with faults on top: accept() that fails as told, and short or refused reads
-// and writes by a seeded chance.
+// The kernel's sockets with injected faults: failing accept(), and short or refused reads and
+// writes with a seeded probability.
 //
-// An artificial "would block" or short count is honest only where the reactor learns again that the
-// socket is ready: with a level-triggered poller. An edge-triggered one would wait for an edge that
-// never comes, so with it only accept faults are used, and small kernel buffers make short writes.
+// An artificial "would block" or short count needs a level-triggered poller, which reports the
+// socket again. An edge-triggered one would wait for an edge that never comes: use accept faults
+// only, and small kernel buffers for short writes.
 #pragma once
 
 #include <atomic>
@@ -16,11 +16,11 @@ namespace echogw {
 
 class FaultySocketIo final : public SocketIo {
  public:
-  // `chance_percent` of the reads and writes are disturbed; 0 for none.
+  // Disturbs `chance_percent` of the reads and writes.
   explicit FaultySocketIo(std::uint64_t seed = 0, unsigned chance_percent = 0)
       : random_(seed), chance_percent_(chance_percent) {}
 
-  // Any thread: from here on every accept() fails with `error`; 0 lets them through.
+  // Any thread: every following accept() fails with `error`; 0: it succeeds.
   void FailAccept(int error) { accept_error_.store(error, std::memory_order_relaxed); }
   [[nodiscard]] std::size_t accepts() const { return accepts_.load(std::memory_order_relaxed); }
 
@@ -42,7 +42,7 @@ class FaultySocketIo final : public SocketIo {
   void Reset(int fd) noexcept override { kernel_.Reset(fd); }
 
  private:
-  // How many of `bytes` the call may move; 0: none.
+  // How many of `bytes` the call may transfer.
   [[nodiscard]] std::size_t Disturbed(std::size_t bytes) {
     if (chance_percent_ == 0) return bytes;
     const std::scoped_lock lock(mutex_);
@@ -54,7 +54,7 @@ class FaultySocketIo final : public SocketIo {
   std::mutex mutex_;
   Random random_;  // under mutex_
   const unsigned chance_percent_;
-  // Writer: the test. Readers: reactors. Relaxed: it says nothing about other memory.
+  // Writer: the test. Readers: reactors. Relaxed: no other memory depends on it.
   std::atomic<int> accept_error_{0};
   // Writers: reactors. Reader: the test. Relaxed for the same reason.
   std::atomic<std::size_t> accepts_{0};

@@ -1,5 +1,4 @@
-// The kernel's sockets with a place for a test to step in: a hook that answers takes the place of
-// the call.
+// The kernel's sockets with hooks that can replace a call.
 #pragma once
 
 #include <functional>
@@ -9,15 +8,15 @@
 
 namespace echogw {
 
-// Hooks are set before the reactor runs and are called on its thread.
+// Hooks are set before the reactor runs and called on its thread.
 class HookedSocketIo final : public SocketIo {
  public:
   std::function<std::optional<IoResult>(int fd, std::span<std::byte> into)> on_read;
   std::function<std::optional<IoResult>(int fd, std::span<const std::byte> from)> on_write;
-  // Given what the kernel answered; returns what the reactor sees.
+  // Takes the kernel's result and returns that of the call.
   std::function<AcceptResult(AcceptResult)> on_accept;
 
-  // A budget is told of the connections that Accept opens, but does not limit them.
+  // The budget counts the connections that Accept opens, but does not limit them.
   explicit HookedSocketIo(DescriptorBudget* budget = nullptr) : budget_(budget) {}
 
   [[nodiscard]] IoResult Read(int fd, std::span<std::byte>& buffer) noexcept override {

@@ -1,4 +1,4 @@
-// A clock that stands still until a test moves it.
+// A clock that only a test advances.
 #pragma once
 
 #include <atomic>
@@ -22,8 +22,8 @@ class ManualClock final : public Clock {
   void Sleep() { sleeps_.fetch_add(1, std::memory_order_acq_rel); }
 
  private:
-  // Writer: the test. Readers: reactors, which may be on threads; acquire pairs with release so
-  // that what the test did before it moved the clock is seen.
+  // Writer: the test. Readers: reactors, possibly on threads. Acquire and release make the test's
+  // earlier writes visible.
   std::atomic<Nanos> now_;
   std::atomic<Nanos> ran_{0};             // likewise
   std::atomic<std::uint64_t> sleeps_{0};  // likewise

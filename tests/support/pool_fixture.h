@@ -1,4 +1,4 @@
-// A ReactorPool on loopback with what its tests ask of it. One thread, the test's.
+// A ReactorPool on loopback with helpers for its tests. The test's thread only.
 #pragma once
 
 #include <chrono>
@@ -14,7 +14,7 @@
 
 namespace echogw::server {
 
-// On 127.0.0.1 with a port of the kernel's choice, not pinned.
+// On 127.0.0.1 with a port selected by the kernel, not pinned.
 [[nodiscard]] PoolOptions LoopbackPool(std::uint32_t reactors);
 
 class TestPool {
@@ -32,9 +32,9 @@ class TestPool {
   [[nodiscard]] RecordingLog& log() { return log_; }
   [[nodiscard]] std::uint16_t port(std::size_t address = 0) const;
 
-  // Waits for the end of an operation that must have begun.
+  // Waits for the end of an operation that must have started.
   Operation Ended(const absl::StatusOr<Operation>& begun);
-  // Begins it and waits for its end; it must succeed.
+  // Starts it and waits for its end; it must succeed.
   Operation Resize(std::uint32_t target);
   Operation Move(std::uint32_t from, std::uint32_t to, std::uint64_t connections = 0);
   Operation DrainReactor(std::uint32_t reactor);
@@ -43,17 +43,17 @@ class TestPool {
   [[nodiscard]] std::vector<std::uint32_t> In(ReactorState state) const;
   [[nodiscard]] std::uint64_t ActiveOf(std::uint32_t reactor) const;
   [[nodiscard]] std::uint64_t Active() const { return pool_->Stats().total.connections_active; }
-  // False if it does not come to pass.
+  // False if it does not happen in time.
   [[nodiscard]] bool WaitForActive(std::uint64_t connections);
   [[nodiscard]] bool WaitForState(GatewayState state);
   [[nodiscard]] bool WaitForPhase(const std::string& phase);
-  // Every state the observer was told of, in order.
+  // Every state reported to the observer, in order.
   [[nodiscard]] std::vector<GatewayState> observed() const;
 
   // A client that has been accepted.
   [[nodiscard]] std::unique_ptr<StreamClient> Connect(std::uint64_t salt = 1,
                                                       int receive_buffer_bytes = 0);
-  // As many, of which reactor `reactor` has all.
+  // As many, all on reactor `reactor`.
   [[nodiscard]] std::vector<std::unique_ptr<StreamClient>> ConnectTo(std::uint32_t reactor,
                                                                      std::size_t count);
 
@@ -64,12 +64,12 @@ class TestPool {
   std::unique_ptr<ReactorPool> pool_;
 };
 
-// Sends and gets back a message on each; false at the first that does not.
+// Sends a message on each and checks its echo; false at the first failure.
 [[nodiscard]] bool AllEcho(const std::vector<std::unique_ptr<StreamClient>>& clients);
 
-// What always holds when no operation runs and no client is at work: accepted + moved in = closed +
-// moved out + active in each reactor, as many in as out in all, and every listener is accepted from
-// by a reactor that runs.
+// Invariants without a running operation or client: accepted + moved in = closed + moved out +
+// active on each reactor, moved in = moved out in total, and a running reactor accepts from every
+// listener.
 void ExpectSound(const GatewayStats& stats);
 
 // Largest number of connections of a serving reactor over the mean.

@@ -14,7 +14,7 @@ enum Kind : std::uint64_t { kPingPong, kSlowReader, kHalfClosed, kKinds };
 
 constexpr std::int64_t kSlowConnectNanos = 900'000'000;
 constexpr std::size_t kSamplesMax = 8;
-// More than the socket buffers of both sides hold, so that the gateway has output pending.
+// More than the socket buffers of both sides, so that the gateway has pending output.
 constexpr std::size_t kMuch = std::size_t{3} << 20U;
 constexpr int kSmallBuffer = 4096;
 
@@ -101,7 +101,7 @@ bool ClientLoad::Step(Held& held, Random& random) {
     case kSlowReader:
       (void)client.Pump(random.Between(0, 16384));
       if (client.caught_up()) client.Offer(kMuch);
-      return false;  // it takes its time
+      return false;  // still waiting
     default:
       (void)client.Pump(random.Between(0, 65536));
       return false;

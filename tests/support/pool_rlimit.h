@@ -1,5 +1,4 @@
-// Lowers the limit of open descriptors of this process for a scope: from a number on, none can be
-// opened. One at a time.
+// Lowers the descriptor limit of this process for a scope. One at a time.
 #pragma once
 
 #include <sys/resource.h>
@@ -12,7 +11,7 @@ namespace echogw {
 
 class DescriptorLimit {
  public:
-  // No descriptor of this number or above can be opened.
+  // No descriptor with this or a higher number can be opened.
   explicit DescriptorLimit(std::size_t limit) {
     EXPECT_EQ(::getrlimit(RLIMIT_NOFILE, &before_), 0);
     rlimit lower = before_;

@@ -19,8 +19,8 @@
 namespace echogw::server {
 namespace {
 
-// Twice the period, so that any window of a period is one piece. The period is a prime: a piece
-// that is lost or swapped cannot pass for another.
+// Twice the period, so that any window of a period is contiguous. The period is prime, so a lost or
+// swapped part cannot match another.
 const std::string& Noise() {
   static const std::string noise = [] {
     std::mt19937_64 engine(20240601);

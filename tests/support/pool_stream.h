@@ -1,6 +1,5 @@
-// A client that sends a stream of bytes it knows and checks that exactly these come back. Its
-// socket never blocks; it reports what went wrong instead of failing the test, so that a test can
-// expect loss. One thread.
+// A client that sends a known byte stream and checks that exactly this is echoed. Non-blocking. It
+// reports errors instead of failing the test, so that a test can expect loss. One thread.
 #pragma once
 
 #include <cstddef>
@@ -21,7 +20,7 @@ struct StreamClientOptions {
   std::string host = "127.0.0.1";
   std::uint16_t port = 0;
   std::uint64_t salt = 0;
-  int receive_buffer_bytes = 0;  // 0: the kernel's choice
+  int receive_buffer_bytes = 0;  // 0: the kernel's default
 };
 
 class StreamClient {
@@ -31,14 +30,15 @@ class StreamClient {
   // Connects, and waits for it.
   explicit StreamClient(const StreamClientOptions& options);
 
-  // So many more bytes are to be sent.
+  // Adds bytes to send.
   void Offer(std::size_t bytes) { offered_ += bytes; }
-  // FIN once all that was offered is sent; no Offer after it.
+  // Sends FIN after all offered bytes; no Offer after it.
   void HalfClose() { half_close_ = true; }
-  // Sends what the kernel takes, and reads and checks at most `read_most` bytes. True if anything
-  // moved.
+  // Sends what the kernel accepts, and reads and checks at most `read_most` bytes. True if any data
+  // was transferred.
   bool Pump(std::size_t read_most = SIZE_MAX);
-  // Pumps until all came back (after HalfClose: and the FIN), it ended, or 20 s have passed.
+  // Pumps until all is echoed (after HalfClose, also FIN), the connection ended, or 20 s have
+  // passed.
   bool PumpUntilDone();
   // Closes with RST, or with FIN.
   void Reset();
@@ -46,10 +46,10 @@ class StreamClient {
 
   [[nodiscard]] bool open() const { return fd_.valid() && end_ == End::kOpen && error_.empty(); }
   [[nodiscard]] bool caught_up() const { return received_ == offered_; }
-  // All came back, and the FIN too if there was a half-close; nothing was wrong.
+  // All is echoed, also FIN after a half-close, without an error.
   [[nodiscard]] bool done() const;
   [[nodiscard]] End end() const { return end_; }
-  // The first thing that went wrong: "connect: ...", "wrong byte ...", "early end ...".
+  // The first error: "connect: ...", "wrong byte ...", "early end ...".
   [[nodiscard]] const std::string& error() const { return error_; }
   [[nodiscard]] std::uint64_t sent() const { return sent_; }
   [[nodiscard]] std::uint64_t received() const { return received_; }

@@ -1,5 +1,5 @@
-// Seeded randomness: the same seed gives the same test. The seed is printed, and ECHOGW_TEST_SEED
-// sets it.
+// Seeded random numbers: the same seed repeats a test. The seed is printed; ECHOGW_TEST_SEED sets
+// it.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@
 
 namespace echogw {
 
-// The seed of this run, printed once a call under the test's name.
+// The seed of this run. Prints it with the test's name.
 [[nodiscard]] inline std::uint64_t TestSeed() {
   const char* given = std::getenv("ECHOGW_TEST_SEED");
   const std::uint64_t seed =

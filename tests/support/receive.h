@@ -1,7 +1,5 @@
-// Reading from a blocking socket that gives up: SO_RCVTIMEO has a price, which these pay.
-//
-// With a time limit the kernel does not take up a recv again that it interrupted (signal(7)), and
-// it interrupts one not for signals alone: the end of a ring of io_uring does too.
+// Reads from a blocking socket with SO_RCVTIMEO. With this timeout the kernel does not restart an
+// interrupted recv (signal(7)), and not only signals interrupt it: closing an io_uring does too.
 #pragma once
 
 #include <sys/socket.h>
@@ -13,7 +11,7 @@
 
 namespace echogw {
 
-// What recv(2) returns, other than for an interruption.
+// recv(2), repeated after EINTR.
 inline ssize_t Receive(int fd, void* into, std::size_t size, int flags = 0) {
   ssize_t n = 0;
   do {
@@ -22,7 +20,7 @@ inline ssize_t Receive(int fd, void* into, std::size_t size, int flags = 0) {
   return n;
 }
 
-// `size` bytes; fewer if the peer ends or the time limit is reached before.
+// `size` bytes, or fewer at the end or the timeout.
 inline std::string ReceiveExactly(int fd, std::size_t size) {
   std::string bytes(size, '\0');
   std::size_t got = 0;

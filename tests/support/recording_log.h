@@ -1,4 +1,4 @@
-// A log sink that keeps its lines for a test to look at, and counts how often it was asked.
+// A log sink that records its lines and counts the calls.
 #pragma once
 
 #include <mutex>
@@ -14,7 +14,7 @@ namespace echogw {
 // Any thread.
 class RecordingLog final : public LogSink {
  public:
-  // Lines below `least` are not wanted.
+  // Lines below `least` are disabled.
   explicit RecordingLog(LogLevel least = LogLevel::kWarning) : least_(least) {}
 
   [[nodiscard]] bool Enabled(LogLevel level) const noexcept override { return level >= least_; }
@@ -29,7 +29,7 @@ class RecordingLog final : public LogSink {
     return lines_;
   }
 
-  // How many lines hold `text`.
+  // The number of lines that contain `text`.
   [[nodiscard]] std::size_t Count(std::string_view text) const {
     const std::scoped_lock lock(mutex_);
     std::size_t n = 0;

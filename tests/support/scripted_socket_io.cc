@@ -65,7 +65,7 @@ IoResult ScriptedSocketIo::Read(int fd, std::span<std::byte>& buffer) noexcept {
   ReadStep& step = steps.front();
   IoResult result = step.result;
   if (result.status == IoStatus::kOk) {
-    // As the kernel does: what does not fit stays for the next read.
+    // As in the kernel, the rest stays for the next read.
     result.bytes = std::min(step.bytes.size(), buffer.size());
     std::memcpy(buffer.data(), step.bytes.data(), result.bytes);
     step.bytes.erase(0, result.bytes);

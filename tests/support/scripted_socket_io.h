@@ -1,5 +1,5 @@
-// System calls that do what a test scripts, on descriptors that need not exist. What has no script
-// left answers as a quiet socket does: nothing to read, room to write, nobody to accept.
+// Scripted system calls on descriptors that need not exist. Without a script, a socket is quiet:
+// nothing to read, room to write, nothing to accept.
 #pragma once
 
 #include <cstddef>
@@ -21,7 +21,7 @@ class ScriptedSocketIo final : public SocketIo {
   void ReadWouldBlock(int fd);
   void ReadEnds(int fd);  // FIN
   void ReadFails(int fd, int error);
-  // The next write takes at most `bytes`.
+  // The next write accepts at most `bytes`.
   void WriteTakes(int fd, std::size_t bytes);
   void WriteWouldBlock(int fd);
   void WriteFails(int fd, int error);
@@ -35,9 +35,9 @@ class ScriptedSocketIo final : public SocketIo {
   [[nodiscard]] bool closed(int fd) const { return closed_.contains(fd); }
   [[nodiscard]] bool reset(int fd) const { return reset_.contains(fd); }
   [[nodiscard]] bool fin_sent(int fd) const { return fin_.contains(fd); }
-  // Accepted and neither closed nor reset.
+  // Accepted, neither closed nor reset.
   [[nodiscard]] const std::set<int>& open() const { return open_; }
-  // Steps of reads and writes that were not used.
+  // Unused steps of reads and writes.
   [[nodiscard]] std::size_t steps_left() const;
 
   [[nodiscard]] IoResult Read(int fd, std::span<std::byte>& buffer) noexcept override;

@@ -63,8 +63,7 @@ bool TestReactor::TurnUntil(const std::function<bool()>& done) {
 }
 
 bool TurnAllUntil(const std::vector<TestReactor*>& reactors, const std::function<bool()>& done) {
-  // Waits only when nothing has happened for a while: mostly it is the test's own client that makes
-  // the next event, between two turns.
+  // Waits only after a quiet while: usually the test's client causes the next event between turns.
   constexpr int kPatience = 50;
   const auto end = std::chrono::steady_clock::now() + kTestDeadline;
   int quiet = 0;
@@ -130,7 +129,7 @@ void TestReactor::Start() {
 void TestReactor::Finish() {
   if (finished_) return;
   finished_ = true;
-  static_cast<void>(mailbox_->Post(Stop{}));  // refused if it has stopped already
+  static_cast<void>(mailbox_->Post(Stop{}));  // refused if it has already stopped
   if (thread_ != nullptr) {
     thread_->Join();
   } else {
@@ -148,7 +147,7 @@ std::vector<PollerKind> ReadinessPollers() {
 }
 
 std::vector<PollerKind> AllPollers() {
-  // Asked once: to ask makes a ring, and when the kernel cleans that up it interrupts waits.
+  // Tested once: the test creates a ring, and the kernel interrupts waits when it removes it.
   static const bool io_uring = UringEngine::Available().ok();
   std::vector<PollerKind> all = {PollerKind::kEpoll, PollerKind::kPoll, PollerKind::kSelect};
   if (io_uring) all.push_back(PollerKind::kIoUring);

@@ -1,5 +1,5 @@
-// A reactor with all it needs, on real loopback sockets: stepped turn by turn on the test's thread,
-// or running on a thread of its own. It checks its accounts when it ends.
+// A reactor and its dependencies on loopback sockets, stepped turn by turn on the test's thread or
+// running on its own thread. Checks its counters when it ends.
 #pragma once
 
 #include <cstdint>
@@ -17,8 +17,8 @@
 
 namespace echogw {
 
-// A listening socket on loopback; `port` 0 lets the kernel choose. It outlives the reactors that
-// watch it.
+// A listening socket on loopback; port 0: selected by the kernel. It outlives the reactors that use
+// it.
 struct TestListener {
   explicit TestListener(const ListenOptions& options = {}, std::uint16_t at_port = 0);
   [[nodiscard]] Listener On(std::uint32_t slot) const { return {.fd = fd.get(), .slot = slot}; }
@@ -50,7 +50,7 @@ class TestReactor {
   explicit TestReactor(const TestReactorOptions& options = {});
   TestReactor(const TestReactor&) = delete;
   TestReactor& operator=(const TestReactor&) = delete;
-  // Stops it, if that has not been done.
+  // Stops it if it is running.
   ~TestReactor();
 
   [[nodiscard]] std::uint16_t port() const { return listener_->port; }
@@ -68,26 +68,26 @@ class TestReactor {
   [[nodiscard]] RecordingLog& log() { return log_; }
 
   void Post(Command command);
-  // The report with this id, if it has come.
+  // The report with this id, if it has arrived.
   [[nodiscard]] std::optional<Report> FindReport(std::uint64_t id);
 
   // ---- stepped, on the test's thread ----
 
   // One turn that waits at most `wait_max`.
   bool Turn(Nanos wait_max = 0);
-  // Turns until `done` holds; false if it never does.
+  // Turns until `done` holds; false after a timeout.
   [[nodiscard]] bool TurnUntil(const std::function<bool()>& done);
-  // Turns until the report with this id has come.
+  // Turns until the report with this id has arrived.
   [[nodiscard]] std::optional<Report> TurnUntilReport(std::uint64_t id);
   // Connects a client and turns until it is accepted.
   [[nodiscard]] std::unique_ptr<TestClient> Connect(const TestClientOptions& options = {});
-  // Sends, and turns until as much has come back; returns that.
+  // Sends, and turns until as much is received; returns it.
   [[nodiscard]] std::string Echo(TestClient& client, std::string_view bytes);
 
   // ---- on its own thread ----
   void Start();
 
-  // Either way: ends the reactor, and checks that its accounts balance and that nothing is left.
+  // Either way: ends the reactor and checks that its counters balance and nothing is left.
   void Finish();
 
  private:
@@ -109,17 +109,17 @@ class TestReactor {
   bool finished_ = false;
 };
 
-// Steps several reactors in turn until `done` holds; false if it never does.
+// Steps several reactors in turn until `done` holds; false after a timeout.
 [[nodiscard]] bool TurnAllUntil(const std::vector<TestReactor*>& reactors,
                                 const std::function<bool()>& done);
 
 // accepted + moved in == closed + moved out + active.
 void ExpectBalanced(const CounterSnapshot& counters);
 
-// Every poller that works here: io_uring may be blocked, or the kernel too old.
+// Every available poller: io_uring may be blocked or the kernel too old.
 [[nodiscard]] std::vector<PollerKind> AllPollers();
 
-// Without engines that receive ahead: those that serve sessions and keep to byte limits.
+// Without engines that prefetch: those that support services and byte limits.
 [[nodiscard]] std::vector<PollerKind> ReadinessPollers();
 
 }  // namespace echogw

@@ -1,4 +1,4 @@
-// A certificate that signs itself, and its key, made when asked for.
+// A self-signed certificate and its key, generated on demand.
 #pragma once
 
 #include <string>
@@ -10,7 +10,7 @@ struct TlsIdentity {
   std::string key;
 };
 
-// For `name`, as CN and as DNS name, valid for an hour.
+// For `name` as CN and DNS name, valid for an hour.
 [[nodiscard]] TlsIdentity MakeTlsIdentity(const std::string& name);
 
 }  // namespace echogw

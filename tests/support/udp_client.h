@@ -1,5 +1,5 @@
-// A client of UDP sockets on loopback. It is connected, so that it hears nobody but the address it
-// sends to: an answer from another one never arrives.
+// A client of UDP sockets on loopback. It is connected, so it receives replies only from the
+// address it sends to.
 #pragma once
 
 #include <chrono>
@@ -15,9 +15,9 @@ namespace echogw {
 
 struct UdpClientOptions {
   std::string host = "127.0.0.1";
-  // Bound before it connects; 0: the kernel chooses.
+  // Bound before it connects; 0: selected by the kernel.
   std::uint16_t source_port = 0;
-  // Sends datagrams of this size as one (UDP_SEGMENT), and receives so (UDP_GRO); 0: does not.
+  // Sends and receives coalesced datagrams of this size (UDP_SEGMENT, UDP_GRO); 0: off.
   std::uint16_t segment_bytes = 0;
 };
 
@@ -25,12 +25,12 @@ class UdpClient {
  public:
   explicit UdpClient(std::uint16_t port, const UdpClientOptions& options = {});
 
-  // False if the kernel did not take it.
+  // False if the kernel did not accept it.
   [[nodiscard]] bool Send(std::string_view datagram) const;
-  // The next datagram, or what was coalesced; unset if none comes.
+  // The next datagram, or several coalesced ones; unset after the timeout.
   [[nodiscard]] std::optional<std::string> Receive(
       std::chrono::milliseconds wait_max = kTestDeadline) const;
-  // Sends it and waits for the answer.
+  // Sends it and waits for the reply.
   [[nodiscard]] std::optional<std::string> Echo(std::string_view datagram) const;
 
   [[nodiscard]] int fd() const { return fd_.get(); }

@@ -1,5 +1,4 @@
-// Waits for a condition instead of for a time: looks again and again until it holds or a deadline
-// that only a hung test reaches.
+// Polls a condition until it holds, or until a deadline that only a hung test reaches.
 #pragma once
 
 #include <algorithm>
@@ -21,9 +20,8 @@ template <typename Predicate>
   return true;
 }
 
-// The longest of at most five waits; the first that lasts for `enough` is the last. `wait` returns
-// how long it took. The kernel interrupts a wait at times, to clean up a ring of io_uring that was
-// only tried: one that is too short says nothing, five do.
+// The longest of at most five waits, stopping at the first of at least `enough`. `wait` returns its
+// duration. The kernel may interrupt a single wait when it removes an io_uring that a test created.
 template <typename Wait>
 [[nodiscard]] std::chrono::nanoseconds LongestWait(std::chrono::nanoseconds enough, Wait wait) {
   std::chrono::nanoseconds longest{0};
