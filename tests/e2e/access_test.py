@@ -3,7 +3,6 @@ and refuses all others; credentials may change while the gateway runs.
 Method: the real binaries, with tokens and certificates made by openssl."""
 
 import os
-import tempfile
 import unittest
 
 from exporter import Scrape
@@ -14,9 +13,7 @@ ALICE, GRAFANA, LATER = "a" * 32, "0123456789abcdef-viewer", "b" * 40
 
 class AccessCase(EndToEnd):
     def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = folder.name
+        self.folder = self.temporary_folder()
         os.chmod(self.folder, 0o755)
 
     def path(self, name):

@@ -4,7 +4,6 @@ starts."""
 
 import os
 import socket
-import tempfile
 import tomllib
 import unittest
 
@@ -13,9 +12,7 @@ from harness import ECHOGW, EndToEnd, run
 
 class ConfigCase(EndToEnd):
     def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = folder.name
+        self.folder = self.temporary_folder()
 
     def file(self, text):
         path = os.path.join(self.folder, "echogw.toml")

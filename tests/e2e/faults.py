@@ -5,7 +5,6 @@ import mmap
 import os
 import struct
 import sys
-import tempfile
 
 from harness import SANITIZER, EndToEnd, wait_until
 from wire import Crowd, reset
@@ -79,9 +78,7 @@ class ShimCase(FaultCase):
     def setUp(self):
         if SANITIZER:
             self.skipTest("the sanitizer's own copies of system calls come first")
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.faults = Faults(folder.name)
+        self.faults = Faults(self.temporary_folder())
         self.shim = {"LD_PRELOAD": SHIM, "FAULT_SHIM_FILE": self.faults.path}
 
     def faulty(self, *flags, **options):

@@ -6,7 +6,6 @@ import os
 import select
 import signal
 import socket
-import tempfile
 import time
 import unittest
 
@@ -135,16 +134,15 @@ class FullDisk(FaultCase):
     def test_of_the_log_costs_lines_and_nothing_else(self):
         if os.geteuid() != 0:
             self.unmet("needs root, to mount a file system of its own")
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
+        folder = self.temporary_folder()
         # Mounted in this process's namespace only.
         prefix = ("unshare", "--mount", "sh", "-c",
-                  f"mount -t tmpfs -o size={self.SIZE} none {folder.name} || exit 77; "
-                  f"head -c {self.SIZE // 2} /dev/zero > {folder.name}/ballast; exec \"$@\"", "-")
+                  f"mount -t tmpfs -o size={self.SIZE} none {folder} || exit 77; "
+                  f"head -c {self.SIZE // 2} /dev/zero > {folder}/ballast; exec \"$@\"", "-")
         if run(*prefix, "true").code == 77:
             self.unmet("may not mount a file system here")
-        gateway = self.gateway("--log-file", folder.name + "/echogw.log", prefix=prefix)
-        inside = f"/proc/{gateway.pid}/root{folder.name}/"
+        gateway = self.gateway("--log-file", folder + "/echogw.log", prefix=prefix)
+        inside = f"/proc/{gateway.pid}/root{folder}/"
         crowd = self.crowd(gateway, 20)
 
         def errors():

@@ -18,6 +18,7 @@ import resource
 import shutil
 import signal
 import subprocess
+import tempfile
 import threading
 import time
 import unittest
@@ -244,6 +245,12 @@ class EndToEnd(unittest.TestCase):
             self.assertNotRegex(gateway.err.text(), _FAULT)
         finally:
             gateway.end()
+
+    def temporary_folder(self):
+        """A directory that is removed after the test."""
+        folder = tempfile.TemporaryDirectory(prefix="echogw-e2e-")
+        self.addCleanup(folder.cleanup)
+        return folder.name
 
     def process(self, *command, env=None, pass_fds=()):
         process = Process(list(command), env, pass_fds)

@@ -7,7 +7,6 @@ import json
 import os
 import re
 import shutil
-import tempfile
 import threading
 import unittest
 
@@ -89,8 +88,7 @@ class Rules(EndToEnd):
 
     def copy_of_rules(self):
         """A directory with copies of the rules and their tests, in the same layout."""
-        folder = tempfile.mkdtemp(prefix="echogw-rules-")
-        self.addCleanup(shutil.rmtree, folder)
+        folder = self.temporary_folder()
         for path in (PROMETHEUS, UNIT_TESTS):
             shutil.copytree(path, os.path.join(folder, os.path.relpath(path, ROOT)))
         return folder

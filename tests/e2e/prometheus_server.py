@@ -2,8 +2,6 @@
 
 import json
 import os
-import shutil
-import tempfile
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -18,8 +16,7 @@ class PrometheusServer:
 
     def __init__(self, test, config):
         binary = test.need_tool("prometheus")
-        self.folder = tempfile.mkdtemp(prefix="echogw-prometheus-")
-        test.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+        self.folder = test.temporary_folder()
         path = os.path.join(self.folder, "prometheus.yml")
         with open(path, "w", encoding="utf-8") as file:
             yaml.safe_dump(config, file)

@@ -7,7 +7,6 @@ import signal
 import socket
 import ssl
 import struct
-import tempfile
 import unittest
 
 from exporter import get
@@ -167,9 +166,7 @@ class Modes(ProtocolCase):
 
 class UnixSocket(ProtocolCase):
     def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.path = os.path.join(folder.name, "echo.sock")
+        self.path = os.path.join(self.temporary_folder(), "echo.sock")
 
     def client(self):
         client = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -225,10 +222,9 @@ class UnixSocket(ProtocolCase):
 class Tls(ProtocolCase):
     def setUp(self):
         openssl = self.need_tool("openssl")
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.cert = os.path.join(folder.name, "cert.pem")
-        self.key = os.path.join(folder.name, "key.pem")
+        folder = self.temporary_folder()
+        self.cert = os.path.join(folder, "cert.pem")
+        self.key = os.path.join(folder, "key.pem")
 
         def make(name):
             for path in (self.cert, self.key):

@@ -7,7 +7,6 @@ import os
 import signal
 import socket
 import sys
-import tempfile
 import threading
 import unittest
 
@@ -50,9 +49,7 @@ class Manager:
 
 class NotifyCase(EndToEnd):
     def manager(self, address=None):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        return Manager(self, address or os.path.join(folder.name, "notify"))
+        return Manager(self, address or os.path.join(self.temporary_folder(), "notify"))
 
 
 class Notify(NotifyCase):

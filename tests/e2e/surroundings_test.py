@@ -7,7 +7,6 @@ import re
 import signal
 import socket
 import stat
-import tempfile
 import unittest
 
 from harness import ECHOGW, ECHOGWCTL, EndToEnd, run, split_address, wait_until
@@ -16,9 +15,7 @@ from wire import connect, echo_once, pattern
 
 class FolderCase(EndToEnd):
     def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.folder = folder.name
+        self.folder = self.temporary_folder()
 
     def path(self, name):
         return os.path.join(self.folder, name)

@@ -4,7 +4,6 @@ of the units compared with the output of the gateway."""
 
 import os
 import re
-import tempfile
 import unittest
 
 from documents_test import blocks
@@ -30,14 +29,13 @@ class Units(EndToEnd):
 
     def analyze(self, *arguments):
         tool = self.need_tool("systemd-analyze")
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
+        folder = self.temporary_folder()
         # The binary need not be installed.
         text = re.sub(r"^ExecStart=\S+", f"ExecStart={ECHOGW}", self.service, flags=re.M)
         for name, unit in (("echogw.service", text), ("echogw.socket", self.socket)):
-            with open(os.path.join(folder.name, name), "w", encoding="utf-8") as file:
+            with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
                 file.write(unit)
-        names = [os.path.join(folder.name, a) if a.startswith("echogw.") else a
+        names = [os.path.join(folder, a) if a.startswith("echogw.") else a
                  for a in arguments]
         return run(tool, "--no-pager", *names)
 

@@ -5,8 +5,8 @@ queue overflows."""
 import re
 import socket
 import threading
-from urllib.request import urlopen
 
+from exporter import Scrape
 from harness import ECHOGWCTL, EndToEnd, run, split_address, wait_until
 
 SIZES = (0, 1, 1472, 65507)
@@ -146,11 +146,7 @@ class Live(UdpCase):
             wait_until(refused, "datagrams are dropped")
             self.ctl(gateway, "undrain")
             self.echo(address, b"after")
-            metrics = self.scrape(gateway)
+            metrics = Scrape(gateway).text
         self.assertRegex(metrics,
                          r'echogw_udp_dropped_datagrams_total\{[^}]*reason="draining"\} [1-9]')
         self.assertIn("echogw_udp_socket_drops_total", metrics)
-
-    def scrape(self, gateway):
-        with urlopen(f"http://{gateway.metrics}/metrics", timeout=10) as answer:
-            return answer.read().decode()
