@@ -12,10 +12,19 @@
 #include "absl/strings/str_join.h"
 #include "reactor/poll/poller.h"
 #include "reactor/uring/uring_engine.h"
+#include "server/access/admin_access.h"
+#include "server/access/data_tls.h"
+#include "server/admin/admin_calls.h"
+#include "server/admin/admin_server.h"
+#include "server/admin/admin_service.h"
 #include "server/base/build_info.h"
 #include "server/config/descriptor_budget.h"
 #include "server/config/pool_options.h"
 #include "server/exporter/metrics_collector.h"
+#include "server/exporter/metrics_server.h"
+#include "server/exporter/status_page.h"
+#include "server/log/grpc_log.h"
+#include "server/log/logging.h"
 
 namespace echogw::server {
 namespace {
@@ -145,34 +154,24 @@ absl::Status Gateway::StartMetrics() {
   StatusPageOptions options;
   options.build = GetBuildInfo();
   options.start_time = start_time_;
-  options.log_lines_dropped = [this] { return log_->lines_dropped(); };
-  auto page = std::make_unique<StatusPage>(*pool_, events_, std::move(options));
-  auto collector = std::make_unique<MetricsCollector>(
-      *pool_, GetBuildInfo(),
-      [this] {
-        return LogCounts{.lines_dropped = log_->lines_dropped(),
-                         .write_errors = log_->write_errors()};
-      },
-      [this] { return access_->refused(); }, [this] { return calls_->counts(); });
-  auto metrics = MetricsServer::Start(
-      *loaded_.config.metrics, std::move(collector), [this] { return state_.load(); },
-      std::move(page));
+  auto page = std::make_unique<StatusPage>(*pool_, events_, *log_, std::move(options));
+  auto collector = std::make_unique<MetricsCollector>(*pool_, *log_, *calls_, GetBuildInfo());
+  auto metrics =
+      MetricsServer::Start(*loaded_.config.metrics, std::move(collector), state_, std::move(page));
   if (!metrics.ok()) return metrics.status();
   metrics_ = *std::move(metrics);
   return absl::OkStatus();
 }
 
 absl::Status Gateway::StartAdmin(std::unique_ptr<SocketLock> lock, std::size_t connections_max) {
-  AdminServiceOptions options;
-  options.refuse = loaded_.config.drain.refuse;
-  options.log_lines_dropped = [this] { return log_->lines_dropped(); };
-  options.set_log_level = [this](bool console, bool file, const std::string& level) {
-    return SetLogLevel(console, file, level);
-  };
-  options.log_levels = [this] { return LevelsInForce(); };
-  options.name_of = [this](const grpc::ServerContextBase& call) { return access_->NameOf(call); };
-  service_ = std::make_unique<AdminService>(*pool_, pool_->connections(), events_, Info(),
-                                            std::move(options), *log_);
+  service_ = std::make_unique<AdminService>(
+      AdminTargets{.control = *pool_,
+                   .connections = pool_->connections(),
+                   .events = events_,
+                   .log_control = *log_,
+                   .log = *log_,
+                   .access = *access_},
+      Info(), AdminServiceOptions{.refuse = loaded_.config.drain.refuse});
   auto admin = AdminServer::Start(loaded_.config.admin, std::move(lock), connections_max, *service_,
                                   *access_, *calls_, *log_);
   if (!admin.ok()) return admin.status();
@@ -199,25 +198,6 @@ GatewayInfo Gateway::Info() const {
     info.config[setting.key] = absl::StrJoin(setting.values, ",");
   }
   return info;
-}
-
-absl::Status Gateway::SetLogLevel(bool console, bool file, const std::string& level) {
-  const auto threshold = ParseLogThreshold(level);
-  if (!threshold) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("level: '", level, "' is none of trace, debug, info, warn, error and off"));
-  }
-  if (!console && !log_->file_threshold()) {
-    return absl::FailedPreconditionError("there is no log file; start with --log-file");
-  }
-  if (console) log_->SetConsoleThreshold(*threshold);
-  if (file) log_->SetFileThreshold(*threshold);
-  return absl::OkStatus();
-}
-
-LogLevels Gateway::LevelsInForce() const {
-  const auto file = log_->file_threshold();
-  return {LogThresholdName(log_->console_threshold()), file ? LogThresholdName(*file) : ""};
 }
 
 void Gateway::OnOperation(const Operation& operation) {

@@ -15,22 +15,25 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "server/access/admin_access.h"
-#include "server/access/data_tls.h"
-#include "server/admin/admin_calls.h"
-#include "server/admin/admin_server.h"
-#include "server/admin/admin_service.h"
+#include "reactor/base/log_sink.h"
 #include "server/base/socket_lock.h"
 #include "server/config/config_loader.h"
-#include "server/exporter/metrics_server.h"
+#include "server/gateway_info.h"
 #include "server/log/event_log.h"
-#include "server/log/grpc_log.h"
-#include "server/log/logging.h"
 #include "server/pool/control.h"
 #include "server/pool/reactor_pool.h"
 #include "server/systemd/service_link.h"
 
 namespace echogw::server {
+
+class AdminAccess;
+class AdminCalls;
+class AdminServer;
+class AdminService;
+class DataTls;
+class GrpcLogRedirect;
+class Logging;
+class MetricsServer;
 
 // What a service manager gives to a process. By default: nothing.
 struct ServiceManager {
@@ -83,8 +86,6 @@ class Gateway {
   [[nodiscard]] GatewayInfo Info() const;
   void OnState(GatewayState state);
   void OnOperation(const Operation& operation);
-  [[nodiscard]] absl::Status SetLogLevel(bool console, bool file, const std::string& level);
-  [[nodiscard]] LogLevels LevelsInForce() const;
   void LogStart() const;
   void TellReady();
   void Drain();

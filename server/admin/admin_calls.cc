@@ -1,6 +1,8 @@
 #include "server/admin/admin_calls.h"
 
 #include <grpcpp/server_context.h>
+#include <grpcpp/support/server_interceptor.h>
+#include <grpcpp/support/status.h>
 
 #include <algorithm>
 #include <utility>

@@ -1,10 +1,7 @@
-// Counts every admin call that ended, and logs it at level debug with who made it. The gateway owns
+// Counts every admin call that ended, and logs it at level debug with its caller. The gateway owns
 // it; it outlives the admin server, whose threads call it, several at a time. Calls that were
-// refused before they began are counted by AdminAccess instead.
+// refused before they began are counted by AdminAccess.
 #pragma once
-
-#include <grpcpp/support/server_interceptor.h>
-#include <grpcpp/support/status.h>
 
 #include <array>
 #include <atomic>
@@ -18,17 +15,19 @@
 
 #include "reactor/base/log_sink.h"
 #include "server/access/admin_access.h"
+#include "server/admin/admin_call_counts.h"
+
+namespace grpc {
+class Status;
+namespace experimental {
+class ServerInterceptorFactoryInterface;
+class ServerRpcInfo;
+}  // namespace experimental
+}  // namespace grpc
 
 namespace echogw::server {
 
-// How often a method ended with a code.
-struct AdminCallCount {
-  std::string method;  // "Admin/GetStats", "Health/Check", "other"
-  std::string code;    // "OK", "NOT_FOUND"
-  std::uint64_t count = 0;
-};
-
-class AdminCalls {
+class AdminCalls final : public AdminCallCounts {
  public:
   AdminCalls(const AdminAccess& access, LogSink& log);
 
@@ -36,9 +35,9 @@ class AdminCalls {
   [[nodiscard]] std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>
   MakeInterceptors();
 
-  // Each method with OK, even if it was never called, and with every other code that it ended with.
-  // There are as many methods as the server has, whatever strangers ask for: the rest is "other".
-  [[nodiscard]] std::vector<AdminCallCount> counts() const;
+  // The methods are those of the server; calls of any other are counted as "other".
+  [[nodiscard]] std::vector<AdminCallCount> counts() const override;
+  [[nodiscard]] RefusalCounts refused() const override { return access_.refused(); }
 
  private:
   class Interceptor;

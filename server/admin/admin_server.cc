@@ -16,6 +16,10 @@
 #include "grpc/health/v1/health.pb.h"
 #include "reactor/base/unique_fd.h"
 #include "reactor/net/socket.h"
+#include "server/access/admin_acceptor.h"
+#include "server/access/admin_access.h"
+#include "server/admin/admin_calls.h"
+#include "server/admin/admin_service.h"
 
 namespace echogw::server {
 namespace {
@@ -105,6 +109,8 @@ AdminServer::AdminServer(AdminService& service, std::unique_ptr<SocketLock> lock
       server_(std::move(server)) {}
 
 AdminServer::~AdminServer() { Stop(kStopLimit); }
+
+const std::string& AdminServer::address() const { return acceptor_->address(); }
 
 void AdminServer::SetServing(bool serving) {
   // Watchers are told of changes only.

@@ -12,10 +12,6 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "reactor/base/log_sink.h"
-#include "server/access/admin_acceptor.h"
-#include "server/access/admin_access.h"
-#include "server/admin/admin_calls.h"
-#include "server/admin/admin_service.h"
 #include "server/base/socket_lock.h"
 #include "server/config/config.h"
 
@@ -24,6 +20,11 @@ class Server;
 }  // namespace grpc
 
 namespace echogw::server {
+
+class AdminAcceptor;
+class AdminAccess;
+class AdminCalls;
+class AdminService;
 
 class AdminServer {
  public:
@@ -46,7 +47,7 @@ class AdminServer {
   ~AdminServer();
 
   // "127.0.0.1:7001" with the real port, or "unix:PATH".
-  [[nodiscard]] const std::string& address() const { return acceptor_->address(); }
+  [[nodiscard]] const std::string& address() const;
 
   // What the health service says for "" and for the admin service. Any thread, one call at a time.
   void SetServing(bool serving);

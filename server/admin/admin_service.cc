@@ -1,32 +1,34 @@
 #include "server/admin/admin_service.h"
 
-#include <chrono>
+#include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
-#include "absl/status/status.h"
-#include "absl/status/statusor.h"
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "server/admin/grpc_status.h"
-#include "server/admin/messages/stats_message.h"
-#include "server/admin/requests.h"
+#include "server/admin/messages/connection_messages.h"
+#include "server/admin/messages/field_messages.h"
+#include "server/admin/messages/operation_messages.h"
+#include "server/admin/messages/stats_messages.h"
 #include "server/admin/watch_stream.h"
 #include "server/config/limit_fields.h"
 
 namespace echogw::server {
 namespace {
 
+using Unary = AdminService::Unary;
+
 // How soon a watcher of an operation sees a change; no operation is over in less.
 constexpr std::chrono::milliseconds kOperationPoll(20);
+// How soon a watcher of connections or events sees something new.
+constexpr std::chrono::milliseconds kEventPoll(100);
+constexpr std::uint32_t kEventsDefault = 100;
 
-// What operators call it: the verb of echogwctl.
-std::string OperatorsWord(const std::string& method) {
-  if (method == "SetSteering") return "steer";
-  if (method == "CloseConnections") return "close";
-  if (method == "SetLimits") return "limits";
-  if (method == "SetLogLevel") return "log-level";
-  return absl::AsciiStrToLower(method);
+Unary* Finish(AdminService::Context* context, const absl::Status& status = absl::OkStatus()) {
+  Unary* call = context->DefaultReactor();
+  call->Finish(ToGrpcStatus(status));
+  return call;
 }
 
 // "operation 7 began: resize to 4 reactors"
@@ -51,173 +53,189 @@ std::string Beginning(const Operation& operation) {
   return absl::StrCat("operation ", operation.id, " began: ", EventKind(operation.kind), what);
 }
 
-grpc::ServerUnaryReactor* FinishCall(grpc::CallbackServerContext* context,
-                                     const absl::Status& status) {
-  grpc::ServerUnaryReactor* call = context->DefaultReactor();
-  call->Finish(ToGrpcStatus(status));
-  return call;
+ChangeResult Began(const absl::StatusOr<Operation>& operation, pb::Operation& message) {
+  if (!operation.ok()) return {.status = operation.status()};
+  ToProto(*operation, message);
+  return {.text = Beginning(*operation), .operation = operation->id, .dry_run = operation->dry_run};
 }
 
 }  // namespace
 
-AdminService::AdminService(Control& control, ConnectionControl& connections, EventLog& events,
-                           GatewayInfo info, AdminServiceOptions options, LogSink& log)
-    : control_(control),
-      connections_(connections),
-      events_(events),
-      log_(log),
-      options_(std::move(options)),
+AdminService::AdminService(const AdminTargets& targets, GatewayInfo info,
+                           AdminServiceOptions options)
+    : to_(targets),
+      options_(options),
       info_(std::move(info)),
+      changes_(to_.access, to_.events, to_.log),
       watches_(options_.watches_max) {}
 
 void AdminService::SetInfo(GatewayInfo info) {
-  const std::lock_guard lock(info_mutex_);
+  const MutexLock lock(info_mutex_);
   info_ = std::move(info);
 }
 
-grpc::ServerUnaryReactor* AdminService::GetInfo(grpc::CallbackServerContext* context,
-                                                const pb::GetInfoRequest* /*request*/,
-                                                pb::GetInfoResponse* response) {
-  const bool steering_active = control_.Stats().steering_active;
-  ToProto(control_.GetLimits(), *response->mutable_limits());
-  const std::lock_guard lock(info_mutex_);
-  response->set_version(info_.build.version);
-  response->set_revision(info_.build.revision);
-  response->set_compiler(info_.build.compiler);
-  response->set_build_type(info_.build.build_type);
-  ToProto(info_.start_time, *response->mutable_start_time());
-  response->set_pid(info_.pid);
-  response->set_poller(info_.poller);
-  response->set_transform(info_.transform);
-  for (const std::string& address : info_.listen_addresses) response->add_listen_addresses(address);
-  for (const std::string& address : info_.udp_addresses) response->add_udp_addresses(address);
-  response->set_admin_address(info_.admin_address);
-  response->set_metrics_address(info_.metrics_address);
-  response->mutable_config()->insert(info_.config.begin(), info_.config.end());
-  response->set_steering_active(steering_active);
-  return FinishCall(context, absl::OkStatus());
+Unary* AdminService::FinishLater(Context* context, std::function<absl::Status()> work) {
+  Unary* call = context->DefaultReactor();
+  if (!calls_.Submit([call, work = std::move(work)] { call->Finish(ToGrpcStatus(work())); })) {
+    call->Finish(ToGrpcStatus(absl::ResourceExhaustedError("too many calls wait; try again")));
+  }
+  return call;
 }
 
-grpc::ServerUnaryReactor* AdminService::GetStats(grpc::CallbackServerContext* context,
-                                                 const pb::GetStatsRequest* /*request*/,
-                                                 pb::GetStatsResponse* response) {
-  FillStats(*response);
-  return FinishCall(context, absl::OkStatus());
+template <typename Request, typename Work>
+Unary* AdminService::Change(Context* context, const char* method,
+                            const absl::StatusOr<Request>& request, const Work& work) {
+  // Before what the change causes.
+  EventLog::Place place(to_.events);
+  ChangeResult outcome;
+  if (stopping_.load()) {
+    outcome.status = absl::UnavailableError("the gateway is stopping");
+  } else {
+    outcome = request.ok() ? work(*request) : ChangeResult{.status = request.status()};
+  }
+  changes_.Record(*context, method, outcome, &place);
+  return Finish(context, outcome.status);
 }
 
-grpc::ServerWriteReactor<pb::WatchStatsResponse>* AdminService::WatchStats(
-    grpc::CallbackServerContext* /*context*/, const pb::WatchStatsRequest* request) {
-  using Stream = WatchStream<pb::WatchStatsResponse>;
+template <typename Request, typename Work>
+Unary* AdminService::ChangeLater(Context* context, const char* method,
+                                 const absl::StatusOr<Request>& request, const Work& work) {
+  if (stopping_.load() || !request.ok()) return Change(context, method, request, work);
+  return FinishLater(context, [this, context, method, request, work] {
+    const ChangeResult outcome = work(*request);
+    changes_.Record(*context, method, outcome);
+    return outcome.status;
+  });
+}
+
+Unary* AdminService::GetInfo(Context* context, const pb::GetInfoRequest* /*request*/,
+                             pb::GetInfoResponse* response) {
+  response->set_steering_active(to_.control.Stats().steering_active);
+  ToProto(to_.control.GetLimits(), *response->mutable_limits());
+  {
+    const MutexLock lock(info_mutex_);
+    response->set_version(info_.build.version);
+    response->set_revision(info_.build.revision);
+    response->set_compiler(info_.build.compiler);
+    response->set_build_type(info_.build.build_type);
+    ToProto(info_.start_time, *response->mutable_start_time());
+    response->set_pid(info_.pid);
+    response->set_poller(info_.poller);
+    response->set_transform(info_.transform);
+    response->mutable_listen_addresses()->Assign(info_.listen_addresses.begin(),
+                                                 info_.listen_addresses.end());
+    response->mutable_udp_addresses()->Assign(info_.udp_addresses.begin(),
+                                              info_.udp_addresses.end());
+    response->set_admin_address(info_.admin_address);
+    response->set_metrics_address(info_.metrics_address);
+    response->mutable_config()->insert(info_.config.begin(), info_.config.end());
+  }
+  return Finish(context);
+}
+
+Unary* AdminService::GetStats(Context* context, const pb::GetStatsRequest* /*request*/,
+                              pb::GetStatsResponse* response) {
+  FillStats(to_.control, started_, to_.log_control.lines_dropped(), *response);
+  return Finish(context);
+}
+
+AdminService::Stream<pb::WatchStatsResponse>* AdminService::WatchStats(
+    Context* /*context*/, const pb::WatchStatsRequest* request) {
+  using Messages = WatchStream<pb::WatchStatsResponse>;
   const auto interval = WatchInterval(*request);
-  if (!interval.ok()) return Stream::Refuse(watches_, interval.status());
-  return Stream::Start(watches_, *interval, [this](pb::WatchStatsResponse& message) {
-    FillStats(*message.mutable_stats());
+  if (!interval.ok()) return Messages::Refuse(watches_, interval.status());
+  return Messages::Start(watches_, *interval, [this](pb::WatchStatsResponse& message) {
+    FillStats(to_.control, started_, to_.log_control.lines_dropped(), *message.mutable_stats());
     return WatchStep::kSend;
   });
 }
 
-grpc::ServerUnaryReactor* AdminService::ListReactors(grpc::CallbackServerContext* context,
-                                                     const pb::ListReactorsRequest* /*request*/,
-                                                     pb::ListReactorsResponse* response) {
-  const GatewayStats stats = control_.Stats();
-  for (const ReactorStats& reactor : stats.reactors) ToProto(reactor, *response->add_reactors());
-  return FinishCall(context, absl::OkStatus());
-}
-
-grpc::ServerUnaryReactor* AdminService::Resize(grpc::CallbackServerContext* context,
-                                               const pb::ResizeRequest* request,
-                                               pb::ResizeResponse* response) {
-  if (const auto s = MayChange(); !s.ok()) return FinishChange(context, "Resize", s, "");
-  const auto valid = FromProto(*request);
-  if (!valid.ok()) return FinishChange(context, "Resize", valid.status(), "");
-  return BeginOperation(
-      context, "Resize", [&] { return control_.Resize(*valid); }, response->mutable_operation());
-}
-
-grpc::ServerUnaryReactor* AdminService::Move(grpc::CallbackServerContext* context,
-                                             const pb::MoveRequest* request,
-                                             pb::MoveResponse* response) {
-  if (const auto s = MayChange(); !s.ok()) return FinishChange(context, "Move", s, "");
-  const auto valid = FromProto(*request);
-  if (!valid.ok()) return FinishChange(context, "Move", valid.status(), "");
-  return BeginOperation(
-      context, "Move", [&] { return control_.Move(*valid); }, response->mutable_operation());
-}
-
-grpc::ServerUnaryReactor* AdminService::Rebalance(grpc::CallbackServerContext* context,
-                                                  const pb::RebalanceRequest* request,
-                                                  pb::RebalanceResponse* response) {
-  if (const auto s = MayChange(); !s.ok()) return FinishChange(context, "Rebalance", s, "");
-  const auto valid = FromProto(*request);
-  if (!valid.ok()) return FinishChange(context, "Rebalance", valid.status(), "");
-  if (valid->set_auto) {
-    const auto status = control_.SetAutoRebalance(*valid->set_auto, valid->once.policy);
-    response->set_auto_enabled(control_.auto_rebalance());
-    return FinishChange(context, "Rebalance", status,
-                        *valid->set_auto ? "automatic mode on" : "automatic mode off");
+Unary* AdminService::ListReactors(Context* context, const pb::ListReactorsRequest* /*request*/,
+                                  pb::ListReactorsResponse* response) {
+  for (const ReactorStats& reactor : to_.control.Stats().reactors) {
+    ToProto(reactor, *response->add_reactors());
   }
-  response->set_auto_enabled(control_.auto_rebalance());
-  return BeginOperation(
-      context, "Rebalance", [&] { return control_.Rebalance(valid->once); },
-      response->mutable_operation());
+  return Finish(context);
 }
 
-grpc::ServerUnaryReactor* AdminService::SetSteering(grpc::CallbackServerContext* context,
-                                                    const pb::SetSteeringRequest* request,
-                                                    pb::SetSteeringResponse* response) {
-  if (const auto s = MayChange(); !s.ok()) return FinishChange(context, "SetSteering", s, "");
-  const auto valid = FromProto(*request);
-  if (!valid.ok()) return FinishChange(context, "SetSteering", valid.status(), "");
-  const auto weights = control_.SetSteering(valid->weights, valid->reset);
-  if (!weights.ok()) return FinishChange(context, "SetSteering", weights.status(), "");
-  for (const SteeringWeight& weight : *weights) {
-    pb::SteeringWeight& added = *response->add_weights();
-    added.set_reactor(weight.reactor);
-    added.set_weight(weight.weight);
-  }
-  response->set_steering_active(control_.Stats().steering_active);
-  return FinishChange(context, "SetSteering", absl::OkStatus(), "weights set");
+Unary* AdminService::Resize(Context* context, const pb::ResizeRequest* request,
+                            pb::ResizeResponse* response) {
+  return Change(context, "Resize", FromProto(*request), [&](const ResizeRequest& valid) {
+    return Began(to_.control.Resize(valid), *response->mutable_operation());
+  });
 }
 
-grpc::ServerUnaryReactor* AdminService::Drain(grpc::CallbackServerContext* context,
-                                              const pb::DrainRequest* request,
-                                              pb::DrainResponse* response) {
-  if (const auto s = MayChange(); !s.ok()) return FinishChange(context, "Drain", s, "");
-  const auto valid = FromProto(*request, options_.refuse);
-  if (!valid.ok()) return FinishChange(context, "Drain", valid.status(), "");
-  return BeginOperation(
-      context, "Drain", [&] { return control_.Drain(*valid); }, response->mutable_operation());
+Unary* AdminService::Move(Context* context, const pb::MoveRequest* request,
+                          pb::MoveResponse* response) {
+  return Change(context, "Move", FromProto(*request), [&](const MoveRequest& valid) {
+    return Began(to_.control.Move(valid), *response->mutable_operation());
+  });
 }
 
-grpc::ServerUnaryReactor* AdminService::Undrain(grpc::CallbackServerContext* context,
-                                                const pb::UndrainRequest* request,
-                                                pb::UndrainResponse* response) {
-  if (const auto s = MayChange(); !s.ok()) return FinishChange(context, "Undrain", s, "");
-  const auto valid = FromProto(*request);
-  if (!valid.ok()) return FinishChange(context, "Undrain", valid.status(), "");
-  EventLog::Place place(events_);
-  const auto state = control_.Undrain(*valid);
-  if (state.ok()) response->set_state(ToProto(*state));
-  return FinishChange(context, "Undrain", state.status(), "back in service", 0, &place);
+Unary* AdminService::Rebalance(Context* context, const pb::RebalanceRequest* request,
+                               pb::RebalanceResponse* response) {
+  return Change(context, "Rebalance", FromProto(*request), [&](const RebalanceChoice& valid) {
+    ChangeResult outcome;
+    if (valid.set_auto) {
+      outcome = {to_.control.SetAutoRebalance(*valid.set_auto, valid.once.policy),
+                 *valid.set_auto ? "automatic mode on" : "automatic mode off"};
+    } else {
+      outcome = Began(to_.control.Rebalance(valid.once), *response->mutable_operation());
+    }
+    response->set_auto_enabled(to_.control.auto_rebalance());
+    return outcome;
+  });
 }
 
-grpc::ServerUnaryReactor* AdminService::GetOperation(grpc::CallbackServerContext* context,
-                                                     const pb::GetOperationRequest* request,
-                                                     pb::GetOperationResponse* response) {
-  const auto operation = control_.GetOperation(request->id());
+Unary* AdminService::SetSteering(Context* context, const pb::SetSteeringRequest* request,
+                                 pb::SetSteeringResponse* response) {
+  return Change(context, "SetSteering", FromProto(*request), [&](const SteeringRequest& valid) {
+    const auto weights = to_.control.SetSteering(valid.weights, valid.reset);
+    if (!weights.ok()) return ChangeResult{.status = weights.status()};
+    for (const SteeringWeight& weight : *weights) {
+      pb::SteeringWeight& added = *response->add_weights();
+      added.set_reactor(weight.reactor);
+      added.set_weight(weight.weight);
+    }
+    response->set_steering_active(to_.control.Stats().steering_active);
+    return ChangeResult{.text = "weights set"};
+  });
+}
+
+Unary* AdminService::Drain(Context* context, const pb::DrainRequest* request,
+                           pb::DrainResponse* response) {
+  return Change(context, "Drain", FromProto(*request, options_.refuse),
+                [&](const DrainRequest& valid) {
+                  return Began(to_.control.Drain(valid), *response->mutable_operation());
+                });
+}
+
+Unary* AdminService::Undrain(Context* context, const pb::UndrainRequest* request,
+                             pb::UndrainResponse* response) {
+  return Change(context, "Undrain", FromProto(*request),
+                [&](const std::optional<std::uint32_t>& reactor) {
+                  const auto state = to_.control.Undrain(reactor);
+                  if (state.ok()) response->set_state(ToProto(*state));
+                  return ChangeResult{.status = state.status(), .text = "back in service"};
+                });
+}
+
+Unary* AdminService::GetOperation(Context* context, const pb::GetOperationRequest* request,
+                                  pb::GetOperationResponse* response) {
+  const auto operation = to_.control.GetOperation(request->id());
   if (operation.ok()) ToProto(*operation, *response->mutable_operation());
-  return FinishCall(context, operation.status());
+  return Finish(context, operation.status());
 }
 
-grpc::ServerWriteReactor<pb::WatchOperationResponse>* AdminService::WatchOperation(
-    grpc::CallbackServerContext* /*context*/, const pb::WatchOperationRequest* request) {
-  using Stream = WatchStream<pb::WatchOperationResponse>;
-  // The newest is settled here: a later one must not take its place in the stream.
-  const auto first = control_.GetOperation(request->id());
-  if (!first.ok()) return Stream::Refuse(watches_, first.status());
+AdminService::Stream<pb::WatchOperationResponse>* AdminService::WatchOperation(
+    Context* /*context*/, const pb::WatchOperationRequest* request) {
+  using Messages = WatchStream<pb::WatchOperationResponse>;
+  // 0 is resolved once: a later operation must not take its place in the stream.
+  const auto first = to_.control.GetOperation(request->id());
+  if (!first.ok()) return Messages::Refuse(watches_, first.status());
   const auto source = [this, id = first->id, sent = std::optional<std::uint64_t>()](
                           pb::WatchOperationResponse& message) mutable {
-    const auto operation = control_.GetOperation(id);
+    const auto operation = to_.control.GetOperation(id);
     // Forgotten by now, so it ended long ago.
     if (!operation.ok()) return WatchStep::kEnd;
     const bool done = operation->result != OperationResult::kRunning;
@@ -226,66 +244,131 @@ grpc::ServerWriteReactor<pb::WatchOperationResponse>* AdminService::WatchOperati
     ToProto(*operation, *message.mutable_operation());
     return done ? WatchStep::kSendLast : WatchStep::kSend;
   };
-  return Stream::Start(watches_, kOperationPoll, source);
+  return Messages::Start(watches_, kOperationPoll, source);
 }
 
-grpc::ServerUnaryReactor* AdminService::FinishChange(grpc::CallbackServerContext* context,
-                                                     const char* method, const absl::Status& status,
-                                                     const std::string& outcome,
-                                                     std::uint64_t operation,
-                                                     EventLog::Place* place) {
-  RecordChange(CallerOf(*context), method, status, outcome, operation, place);
-  return FinishCall(context, status);
+Unary* AdminService::GetLimits(Context* context, const pb::GetLimitsRequest* /*request*/,
+                               pb::GetLimitsResponse* response) {
+  ToProto(to_.control.GetLimits(), *response->mutable_limits());
+  return Finish(context);
 }
 
-std::string AdminService::CallerOf(const grpc::CallbackServerContext& context) const {
-  const std::string name = options_.name_of(context);
-  return name.empty() ? context.peer() : absl::StrCat(name, " at ", context.peer());
+Unary* AdminService::SetLimits(Context* context, const pb::SetLimitsRequest* request,
+                               pb::SetLimitsResponse* response) {
+  auto change = FromProto(request->limits());
+  if (change.ok()) change->dry_run = request->dry_run();
+  return ChangeLater(context, "SetLimits", change, [this, response](const LimitsChange& valid) {
+    const auto changed = to_.control.SetLimits(valid);
+    ChangeResult outcome{.status = changed.status(), .dry_run = valid.dry_run};
+    if (changed.ok()) {
+      ToProto(changed->before, *response->mutable_before());
+      ToProto(changed->after, *response->mutable_limits());
+      outcome.text = Difference(changed->before, changed->after);
+    }
+    return outcome;
+  });
 }
 
-void AdminService::RecordChange(const std::string& caller, const char* method,
-                                const absl::Status& status, const std::string& outcome,
-                                std::uint64_t operation, EventLog::Place* place) {
-  const std::string result = status.ok() ? outcome : status.ToString();
-  const LogLevel level = status.ok() ? LogLevel::kInfo : LogLevel::kWarning;
-  if (log_.Enabled(level)) {
-    log_.Write(level, absl::StrCat("admin: ", method, " from ", caller, ": ", result));
+Unary* AdminService::ListConnections(Context* context, const pb::ListConnectionsRequest* request,
+                                     pb::ListConnectionsResponse* response) {
+  auto query = FromProto(*request);
+  if (!query.ok()) return Finish(context, query.status());
+  return FinishLater(context, [this, response, query = *std::move(query)] {
+    const auto page = to_.connections.ListConnections(query);
+    if (page.ok()) ToProto(*page, *response);
+    return page.status();
+  });
+}
+
+Unary* AdminService::GetConnection(Context* context, const pb::GetConnectionRequest* request,
+                                   pb::GetConnectionResponse* response) {
+  return FinishLater(context, [this, response, id = request->id()] {
+    const auto detail = to_.connections.GetConnection(id);
+    if (detail.ok()) {
+      ToProto(detail->info, *response->mutable_connection());
+      // A unix socket has none.
+      if (!detail->info.peer.starts_with("unix:")) ToProto(detail->tcp, *response->mutable_tcp());
+    }
+    return detail.status();
+  });
+}
+
+Unary* AdminService::CloseConnections(Context* context, const pb::CloseConnectionsRequest* request,
+                                      pb::CloseConnectionsResponse* response) {
+  return ChangeLater(context, "CloseConnections", FromProto(*request),
+                     [this, response](const CloseRequest& valid) {
+                       const auto result = to_.connections.CloseConnections(valid);
+                       ChangeResult outcome{.status = result.status(), .dry_run = valid.dry_run};
+                       if (!result.ok()) return outcome;
+                       response->set_closed(result->closed);
+                       response->mutable_not_found()->Assign(result->not_found.begin(),
+                                                             result->not_found.end());
+                       outcome.text = absl::StrCat("closed ", result->closed, " connections");
+                       return outcome;
+                     });
+}
+
+AdminService::Stream<pb::WatchConnectionsResponse>* AdminService::WatchConnections(
+    Context* /*context*/, const pb::WatchConnectionsRequest* request) {
+  using Messages = WatchStream<pb::WatchConnectionsResponse>;
+  const auto filter = FromProto(request->filter());
+  if (!filter.ok()) return Messages::Refuse(watches_, filter.status());
+  const std::shared_ptr<ConnectionWatch> watch = to_.connections.WatchConnections(*filter);
+  return Messages::Start(watches_, kEventPoll, [watch](pb::WatchConnectionsResponse& message) {
+    const ConnectionWatch::Batch batch = watch->Take();
+    if (batch.events.empty() && batch.dropped == 0) return WatchStep::kSkip;
+    for (const WatchedConnectionEvent& event : batch.events) ToProto(event, *message.add_events());
+    message.set_dropped(batch.dropped);
+    return WatchStep::kSend;
+  });
+}
+
+Unary* AdminService::ListEvents(Context* context, const pb::ListEventsRequest* request,
+                                pb::ListEventsResponse* response) {
+  const std::uint32_t limit = request->limit() == 0 ? kEventsDefault : request->limit();
+  for (const Event& event : to_.events.After(request->after_id(), limit).events) {
+    ToProto(event, *response->add_events());
   }
-  Event event{.severity = status.ok() ? EventSeverity::kInfo : EventSeverity::kWarning,
-              .kind = OperatorsWord(method),
-              .actor = caller,
-              .message = result,
-              .operation = operation};
-  if (place != nullptr) {
-    place->Fill(std::move(event));
-  } else {
-    events_.Add(std::move(event));
+  return Finish(context);
+}
+
+AdminService::Stream<pb::WatchEventsResponse>* AdminService::WatchEvents(
+    Context* /*context*/, const pb::WatchEventsRequest* request) {
+  using Messages = WatchStream<pb::WatchEventsResponse>;
+  return Messages::Start(
+      watches_, kEventPoll,
+      [this, after = request->after_id(), first = true](pb::WatchEventsResponse& message) mutable {
+        const EventLog::Batch batch = to_.events.After(after, EventLog::kKept);
+        if (batch.events.empty()) return WatchStep::kSkip;
+        for (const Event& event : batch.events) ToProto(event, *message.add_events());
+        after = batch.events.back().id;
+        // Events from before the watch were never promised.
+        if (!first) message.set_dropped(batch.dropped);
+        first = false;
+        return WatchStep::kSend;
+      });
+}
+
+Unary* AdminService::SetLogLevel(Context* context, const pb::SetLogLevelRequest* request,
+                                 pb::SetLogLevelResponse* response) {
+  const bool console = request->target() != pb::LOG_TARGET_FILE;
+  const bool file = request->target() != pb::LOG_TARGET_CONSOLE;
+  ChangeResult outcome;
+  if (!pb::LogTarget_IsValid(request->target())) {
+    outcome.status = absl::InvalidArgumentError("target: not a log that this gateway knows");
+  } else if (!request->level().empty()) {
+    outcome.status = to_.log_control.SetLevels(console, file, request->level());
   }
-}
-
-grpc::ServerUnaryReactor* AdminService::BeginOperation(
-    grpc::CallbackServerContext* context, const char* method,
-    const std::function<absl::StatusOr<Operation>()>& begin, pb::Operation* message) {
-  EventLog::Place place(events_);
-  const absl::StatusOr<Operation> operation = begin();
-  if (!operation.ok()) return FinishChange(context, method, operation.status(), "", 0, &place);
-  ToProto(*operation, *message);
-  if (operation->dry_run) {
-    // It changes nothing.
-    place.GiveUp();
-    return FinishCall(context, absl::OkStatus());
+  const LogLevels now = to_.log_control.levels();
+  response->set_console_level(now.console);
+  response->set_file_level(now.file);
+  // A question only is no change.
+  if (!outcome.status.ok() || !request->level().empty()) {
+    outcome.text = absl::StrCat("console ", now.console,
+                                now.file.empty() ? "" : absl::StrCat(", file ", now.file));
+    changes_.Record(*context, "SetLogLevel", outcome);
   }
-  return FinishChange(context, method, absl::OkStatus(), Beginning(*operation), operation->id,
-                      &place);
-}
-
-absl::Status AdminService::MayChange() const {
-  if (stopping_.load()) return absl::UnavailableError("the gateway is stopping");
-  return absl::OkStatus();
-}
-
-void AdminService::FillStats(pb::GetStatsResponse& to) const {
-  server::FillStats(control_, started_, options_.log_lines_dropped(), to);
+  return Finish(context, outcome.status);
 }
 
 }  // namespace echogw::server

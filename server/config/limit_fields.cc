@@ -6,8 +6,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/time.h"
-#include "server/admin/messages/convert.h"
-#include "server/admin/requests.h"
+#include "server/admin/messages/field_messages.h"
+#include "server/admin/messages/stats_messages.h"
 
 namespace echogw::server {
 namespace {

@@ -1,7 +1,9 @@
 #include "server/exporter/metrics_collector.h"
 
 #include <prometheus/client_metric.h>
+#include <prometheus/metric_family.h>
 #include <prometheus/metric_type.h>
+#include <prometheus/text_serializer.h>
 
 #include <algorithm>
 #include <cstddef>
@@ -174,13 +176,13 @@ void AddUdp(const GatewayStats& stats, Families& to) {
       MetricType::Counter, [](const UdpSocketStats& s) { return s.drops; });
 }
 
-void AddLog(const LogCounts& counts, Families& to) {
+void AddLog(const LogControl& log, Families& to) {
   AddSingle(to, "echogw_log_lines_dropped_total",
             "Log lines lost because the log could not keep up.", MetricType::Counter,
-            static_cast<double>(counts.lines_dropped));
+            static_cast<double>(log.lines_dropped()));
   AddSingle(to, "echogw_log_write_errors_total",
             "Log lines that the console or the log file failed to take.", MetricType::Counter,
-            static_cast<double>(counts.write_errors));
+            static_cast<double>(log.write_errors()));
 }
 
 void AddRefused(const RefusalCounts& counts, Families& to) {
@@ -222,17 +224,11 @@ void AddProcess(Families& to) {
 
 }  // namespace
 
-MetricsCollector::MetricsCollector(const Control& control, BuildInfo build,
-                                   std::function<LogCounts()> log_counts,
-                                   std::function<RefusalCounts()> refused,
-                                   std::function<std::vector<AdminCallCount>()> admin_calls)
-    : control_(control),
-      build_(std::move(build)),
-      log_counts_(std::move(log_counts)),
-      refused_(std::move(refused)),
-      admin_calls_(std::move(admin_calls)) {}
+MetricsCollector::MetricsCollector(const Control& control, const LogControl& log,
+                                   const AdminCallCounts& calls, BuildInfo build)
+    : control_(control), log_(log), calls_(calls), build_(std::move(build)) {}
 
-std::vector<prometheus::MetricFamily> MetricsCollector::Collect() const {
+std::string MetricsCollector::Text() const {
   try {
     Families families;
     const GatewayStats stats = control_.Stats();
@@ -242,11 +238,11 @@ std::vector<prometheus::MetricFamily> MetricsCollector::Collect() const {
     AddUdp(stats, families);
     AddHistograms(stats, families);
     AddLimits(control_.GetLimits(), families);
-    AddLog(log_counts_(), families);
-    AddRefused(refused_(), families);
-    AddAdminCalls(admin_calls_(), families);
+    AddLog(log_, families);
+    AddRefused(calls_.refused(), families);
+    AddAdminCalls(calls_.counts(), families);
     AddProcess(families);
-    return families;
+    return prometheus::TextSerializer().Serialize(families);
   } catch (...) {
     return {};
   }

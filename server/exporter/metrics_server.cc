@@ -3,16 +3,14 @@
 #include <CivetServer.h>
 #include <arpa/inet.h>
 #include <netinet/in.h>
-#include <prometheus/text_serializer.h>
 #include <sys/socket.h>
 
-#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <future>
 #include <string_view>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -21,6 +19,8 @@
 #include "reactor/base/unique_fd.h"
 #include "server/exporter/gzip.h"
 #include "server/exporter/http_reply.h"
+#include "server/exporter/metrics_collector.h"
+#include "server/exporter/status_page.h"
 
 namespace echogw::server {
 namespace {
@@ -31,7 +31,7 @@ namespace {
 constexpr const char* kThreads = "10";
 constexpr const char* kRequestLimitMs = "2000";
 
-// The type of text format 0.0.4, which prometheus-cpp's serializer writes.
+// The type of text format 0.0.4.
 constexpr const char* kMetricsType = "text/plain; version=0.0.4; charset=utf-8";
 
 constexpr int kNotFound = 404;
@@ -74,9 +74,9 @@ void Knock(const ListenAddress& address) {
 // Answers every request itself: what is left to civetweb it would look for among files.
 class MetricsServer::Handler {
  public:
-  Handler(std::unique_ptr<prometheus::Collectable> collector, std::function<GatewayState()> state,
+  Handler(std::unique_ptr<MetricsCollector> collector, const std::atomic<GatewayState>& state,
           std::unique_ptr<StatusPage> page)
-      : collector_(std::move(collector)), state_(std::move(state)), page_(std::move(page)) {}
+      : collector_(std::move(collector)), state_(state), page_(std::move(page)) {}
 
   // The code that was answered. An exception would end the process; it costs the answer only.
   int Answer(mg_connection* connection) const {
@@ -104,8 +104,7 @@ class MetricsServer::Handler {
 
   HttpReply MakeReply(std::string_view path) const {
     if (path == "/metrics") {
-      return {.type = kMetricsType,
-              .body = prometheus::TextSerializer().Serialize(collector_->Collect())};
+      return {.type = kMetricsType, .body = collector_->Text()};
     }
     if (path == "/-/healthy") return {.body = "healthy\n"};
     if (path == "/-/ready") return Ready();
@@ -116,7 +115,7 @@ class MetricsServer::Handler {
   }
 
   HttpReply Ready() const {
-    const GatewayState state = state_();
+    const GatewayState state = state_.load();
     HttpReply reply{.body = absl::StrCat(Name(state), "\n")};
     if (state != GatewayState::kServing) {
       reply.code = 503;
@@ -132,21 +131,21 @@ class MetricsServer::Handler {
     reply.headers += "Content-Encoding: gzip\r\n";
   }
 
-  const std::unique_ptr<prometheus::Collectable> collector_;
-  const std::function<GatewayState()> state_;
+  const std::unique_ptr<MetricsCollector> collector_;
+  const std::atomic<GatewayState>& state_;
   const std::unique_ptr<StatusPage> page_;
 };
 
 absl::StatusOr<std::unique_ptr<MetricsServer>> MetricsServer::Start(
-    const ListenAddress& address, std::unique_ptr<prometheus::Collectable> collector,
-    std::function<GatewayState()> state, std::unique_ptr<StatusPage> page) {
+    const ListenAddress& address, std::unique_ptr<MetricsCollector> collector,
+    const std::atomic<GatewayState>& state, std::unique_ptr<StatusPage> page) {
   // Civetweb does not say why it cannot bind, so we ask first.
   if (auto free = CheckPortIsFree(address); !free.ok()) return free;
   const std::vector<std::string> options = {
       "listening_ports", address.ToString(),   "num_threads",
       kThreads,          "request_timeout_ms", kRequestLimitMs,
   };
-  auto handler = std::make_unique<Handler>(std::move(collector), std::move(state), std::move(page));
+  auto handler = std::make_unique<Handler>(std::move(collector), state, std::move(page));
   // Civetweb reports by exceptions; this is where they end.
   try {
     CivetCallbacks callbacks;
@@ -172,16 +171,8 @@ MetricsServer::MetricsServer(std::unique_ptr<Handler> handler, std::unique_ptr<C
     : handler_(std::move(handler)), server_(std::move(server)), address_(std::move(address)) {}
 
 MetricsServer::~MetricsServer() {
-  std::atomic<bool> closed{false};
-  std::thread closing([&] {
-    server_->close();
-    closed.store(true);
-  });
-  while (!closed.load()) {
-    Knock(address_);
-    std::this_thread::sleep_for(kKnockInterval);
-  }
-  closing.join();
+  const auto closed = std::async(std::launch::async, [this] { server_->close(); });
+  while (closed.wait_for(kKnockInterval) != std::future_status::ready) Knock(address_);
 }
 
 }  // namespace echogw::server

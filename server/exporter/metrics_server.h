@@ -1,32 +1,31 @@
 // The HTTP server of the exporter: /metrics, /-/healthy (the process lives), /-/ready (200 while
 // the gateway serves, else 503 with its state) and the status page. GET and HEAD only. The gateway
 // owns it, starts and stops it on the main thread; requests run on threads of its own.
-// prometheus-cpp's own exposer answers every path below /metrics and cannot serve others, so this
-// one uses its serializer only.
+// prometheus-cpp's own exposer answers every path below /metrics and cannot serve others.
 #pragma once
 
-#include <prometheus/collectable.h>
-
-#include <functional>
+#include <atomic>
 #include <memory>
 #include <string>
 
 #include "absl/status/statusor.h"
 #include "reactor/net/socket.h"
-#include "server/exporter/status_page.h"
 #include "server/pool/control.h"
 
 class CivetServer;
 
 namespace echogw::server {
 
+class MetricsCollector;
+class StatusPage;
+
 class MetricsServer {
  public:
-  // Serves when it returns. `state` is asked by /-/ready on any thread. Errors name the address:
-  // AlreadyExists if it is taken, else what the system said.
+  // Serves when it returns. `state`, for /-/ready, outlives it. Errors name the address:
+  // AlreadyExists if it is taken, else the system's error.
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<MetricsServer>> Start(
-      const ListenAddress& address, std::unique_ptr<prometheus::Collectable> collector,
-      std::function<GatewayState()> state, std::unique_ptr<StatusPage> page);
+      const ListenAddress& address, std::unique_ptr<MetricsCollector> collector,
+      const std::atomic<GatewayState>& state, std::unique_ptr<StatusPage> page);
 
   MetricsServer(const MetricsServer&) = delete;
   MetricsServer& operator=(const MetricsServer&) = delete;

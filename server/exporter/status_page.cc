@@ -11,9 +11,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/time/time.h"
-#include "server/admin/messages/connection_messages.h"
-#include "server/admin/messages/convert.h"
-#include "server/admin/messages/stats_message.h"
+#include "echogw/status/v1/status.pb.h"
+#include "server/admin/messages/field_messages.h"
+#include "server/admin/messages/stats_messages.h"
 #include "server/status_page_files.h"
 
 namespace echogw::server {
@@ -52,8 +52,15 @@ HttpReply Part(const char* type, std::string_view body) {
 
 }  // namespace
 
-StatusPage::StatusPage(const Control& control, const EventLog& events, StatusPageOptions options)
-    : control_(control), events_(events), options_(std::move(options)) {}
+StatusPage::StatusPage(const Control& control, const EventLog& events, const LogControl& log,
+                       StatusPageOptions options)
+    : control_(control),
+      events_(events),
+      log_(log),
+      options_(std::move(options)),
+      status_(std::make_unique<status::v1::Status>()) {}
+
+StatusPage::~StatusPage() = default;
 
 std::optional<HttpReply> StatusPage::Get(std::string_view path) const {
   if (path == "/") return Html();
@@ -67,25 +74,25 @@ std::optional<HttpReply> StatusPage::Get(std::string_view path) const {
 void StatusPage::Refresh() const {
   const auto now = std::chrono::steady_clock::now();
   if (taken_ && now - *taken_ < options_.fresh_for) return;
-  status_.Clear();
-  status_.set_version(options_.build.version);
-  status_.set_revision(options_.build.revision);
-  ToProto(options_.start_time, *status_.mutable_start_time());
-  FillStats(control_, started_, options_.log_lines_dropped(), *status_.mutable_stats());
+  status_->Clear();
+  status_->set_version(options_.build.version);
+  status_->set_revision(options_.build.revision);
+  ToProto(options_.start_time, *status_->mutable_start_time());
+  FillStats(control_, started_, log_.lines_dropped(), *status_->mutable_stats());
   for (const Event& event : events_.After(0, kEventsShown).events) {
-    ToProto(event, *status_.add_events());
+    ToProto(event, *status_->add_events());
   }
   google::protobuf::util::JsonPrintOptions print;
   print.preserve_proto_field_names = true;
   print.always_print_primitive_fields = true;
   json_.clear();
-  const auto printed = google::protobuf::util::MessageToJsonString(status_, &json_, print);
+  const auto printed = google::protobuf::util::MessageToJsonString(*status_, &json_, print);
   json_ = printed.ok() ? absl::StrCat(json_, "\n") : "";
   taken_ = now;
 }
 
 HttpReply StatusPage::Json() const {
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   Refresh();
   if (json_.empty()) {
     return {.code = 500, .reason = "Internal Server Error", .body = "the status has no JSON\n"};
@@ -94,9 +101,9 @@ HttpReply StatusPage::Json() const {
 }
 
 HttpReply StatusPage::Html() const {
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   Refresh();
-  const admin::v1::GetStatsResponse& stats = status_.stats();
+  const admin::v1::GetStatsResponse& stats = status_->stats();
   const auto running = std::count_if(
       stats.reactors().begin(), stats.reactors().end(),
       [](const auto& reactor) { return reactor.state() != admin::v1::REACTOR_STATE_PARKED; });
@@ -107,8 +114,8 @@ HttpReply StatusPage::Html() const {
   std::string body = absl::StrReplaceAll(
       {generated::kIndexHtml.data(), generated::kIndexHtml.size()},
       {{"{{state}}", Escape(StateWord(stats.state()))},
-       {"{{version}}", Escape(status_.version())},
-       {"{{revision}}", Escape(status_.revision().empty() ? "unknown" : status_.revision())},
+       {"{{version}}", Escape(status_->version())},
+       {"{{revision}}", Escape(status_->revision().empty() ? "unknown" : status_->revision())},
        {"{{uptime}}", uptime == 0 ? "0s" : absl::FormatDuration(absl::Seconds(uptime))},
        {"{{time}}", google::protobuf::util::TimeUtil::ToString(time)},
        {"{{connections}}", absl::StrCat(stats.total().connections_active())},

@@ -179,6 +179,25 @@ std::optional<LogThreshold> Logging::file_threshold() const {
   return FromSpdlog(impl_->logger->sinks()[1]->level());
 }
 
+LogLevels Logging::levels() const {
+  const auto file = file_threshold();
+  return {LogThresholdName(console_threshold()), file ? LogThresholdName(*file) : ""};
+}
+
+absl::Status Logging::SetLevels(bool console, bool file, const std::string& level) {
+  const auto threshold = ParseLogThreshold(level);
+  if (!threshold) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("level: '", level, "' is none of trace, debug, info, warn, error and off"));
+  }
+  if (!console && !file_threshold()) {
+    return absl::FailedPreconditionError("there is no log file; start with --log-file");
+  }
+  if (console) SetConsoleThreshold(*threshold);
+  if (file) SetFileThreshold(*threshold);
+  return absl::OkStatus();
+}
+
 bool Logging::Enabled(LogLevel level) const noexcept {
   return impl_->logger != nullptr && impl_->logger->should_log(ToSpdlog(level));
 }

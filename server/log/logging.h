@@ -16,6 +16,7 @@
 
 #include "absl/status/statusor.h"
 #include "reactor/base/log_sink.h"
+#include "server/log/log_control.h"
 
 namespace spdlog::sinks {
 class sink;
@@ -46,7 +47,7 @@ struct LogOptions {
   std::size_t file_count = 5;  // rotated files that are kept beside the current one
 };
 
-class Logging final : public LogSink {
+class Logging final : public LogSink, public LogControl {
  public:
   // Lines that wait for the disk or the terminal; about 0.4 MB, as a line has 250 bytes at hand.
   static constexpr std::size_t kQueueLines = 1024;
@@ -71,10 +72,10 @@ class Logging final : public LogSink {
   // Unset without a file.
   [[nodiscard]] std::optional<LogThreshold> file_threshold() const;
 
-  // Lines dropped because the queue was full.
-  [[nodiscard]] std::uint64_t lines_dropped() const;
-  // Lines that a destination failed to take, for example because the disk is full.
-  [[nodiscard]] std::uint64_t write_errors() const;
+  [[nodiscard]] LogLevels levels() const override;
+  absl::Status SetLevels(bool console, bool file, const std::string& level) override;
+  [[nodiscard]] std::uint64_t lines_dropped() const override;
+  [[nodiscard]] std::uint64_t write_errors() const override;
 
   // Writes what is queued and ends the thread. False if that took longer than `limit`: a
   // destination is stuck, and the process should end without waiting for it. No other thread may

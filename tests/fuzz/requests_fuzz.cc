@@ -9,7 +9,7 @@
 
 #include "reactor/base/check.h"
 #include "reactor/options.h"
-#include "server/admin/requests.h"
+#include "server/admin/messages/operation_messages.h"
 #include "server/config/limit_fields.h"
 
 namespace echogw::server {

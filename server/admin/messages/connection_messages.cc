@@ -6,7 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "reactor/options.h"
-#include "server/admin/requests.h"
+#include "server/admin/messages/field_messages.h"
 
 namespace echogw::server {
 namespace {
@@ -16,52 +16,12 @@ constexpr std::array<const char*, 13> kTcpStates = {
     "?",     "ESTABLISHED", "SYN_SENT", "SYN_RECV", "FIN_WAIT1", "FIN_WAIT2",   "TIME_WAIT",
     "CLOSE", "CLOSE_WAIT",  "LAST_ACK", "LISTEN",   "CLOSING",   "NEW_SYN_RECV"};
 
-absl::Status Bad(const char* field, const std::string& why) {
-  return absl::InvalidArgumentError(absl::StrCat(field, ": ", why));
-}
+enum class CloseMode : std::uint8_t { kFin, kRst };
 
-absl::StatusOr<std::optional<ConnectionState>> FromProto(pb::ConnectionState state) {
-  switch (state) {
-    case pb::CONNECTION_STATE_UNSPECIFIED:
-      return std::nullopt;
-    case pb::CONNECTION_STATE_OPEN:
-      return ConnectionState::kOpen;
-    case pb::CONNECTION_STATE_BLOCKED:
-      return ConnectionState::kBlocked;
-    case pb::CONNECTION_STATE_CLOSING:
-      return ConnectionState::kClosing;
-    default:
-      return Bad("filter.state", absl::StrCat(static_cast<int>(state), " is not a state"));
-  }
-}
-
-absl::StatusOr<std::optional<ConnectionSort>> FromProto(pb::ConnectionSort sort) {
-  switch (sort) {
-    case pb::CONNECTION_SORT_UNSPECIFIED:
-      return std::nullopt;
-    case pb::CONNECTION_SORT_AGE:
-      return ConnectionSort::kAge;
-    case pb::CONNECTION_SORT_IDLE:
-      return ConnectionSort::kIdle;
-    case pb::CONNECTION_SORT_BYTES:
-      return ConnectionSort::kBytes;
-    case pb::CONNECTION_SORT_PENDING:
-      return ConnectionSort::kPending;
-    default:
-      return Bad("sort", absl::StrCat(static_cast<int>(sort), " is not an order"));
-  }
-}
-
-pb::ConnectionState ToProto(ConnectionState state) {
-  switch (state) {
-    case ConnectionState::kOpen:
-      return pb::CONNECTION_STATE_OPEN;
-    case ConnectionState::kBlocked:
-      return pb::CONNECTION_STATE_BLOCKED;
-    case ConnectionState::kClosing:
-      break;
-  }
-  return pb::CONNECTION_STATE_CLOSING;
+// An age or idle time: not negative, and no more than the kernel's clock counts.
+absl::Status ReadAge(const char* field, const google::protobuf::Duration& from,
+                     std::chrono::nanoseconds& to) {
+  return ReadTime(field, from, std::chrono::nanoseconds(0), std::chrono::hours(24 * 365), to);
 }
 
 // "REACTOR.PLACE", as ToProto below writes it.
@@ -73,7 +33,7 @@ absl::StatusOr<ConnectionCursor> ReadToken(const std::string& token) {
     const auto [rest, place_error] = std::from_chars(dot + 1, end, cursor.index);
     if (place_error == std::errc() && rest == end && cursor.reactor < kReactorsMax) return cursor;
   }
-  return Bad("page_token", absl::StrCat("'", token, "' is not from an earlier response"));
+  return InvalidField("page_token", "'", token, "' is not from an earlier response");
 }
 
 }  // namespace
@@ -82,17 +42,17 @@ absl::StatusOr<ConnectionFilter> FromProto(const pb::ConnectionFilter& from) {
   ConnectionFilter to;
   for (const std::uint32_t reactor : from.reactors()) {
     if (reactor >= kReactorsMax) {
-      return Bad("filter.reactors", absl::StrCat(reactor, " is not a reactor"));
+      return InvalidField("filter.reactors", reactor, " is not a reactor");
     }
     to.reactors.push_back(reactor);
   }
   if (!from.peer_cidr().empty()) {
     const auto cidr = Cidr::Parse(from.peer_cidr());
-    if (!cidr.ok()) return Bad("filter.peer_cidr", std::string(cidr.status().message()));
+    if (!cidr.ok()) return InvalidField("filter.peer_cidr", cidr.status().message());
     to.peer = *cidr;
   }
   if (from.local_port() > UINT16_MAX) {
-    return Bad("filter.local_port", absl::StrCat(from.local_port(), " is not a port"));
+    return InvalidField("filter.local_port", from.local_port(), " is not a port");
   }
   to.local_port = static_cast<std::uint16_t>(from.local_port());
   if (auto s = ReadAge("filter.age_at_least", from.age_at_least(), to.age_min); !s.ok()) return s;
@@ -100,7 +60,7 @@ absl::StatusOr<ConnectionFilter> FromProto(const pb::ConnectionFilter& from) {
     return s;
   }
   to.bytes_min = from.bytes_at_least();
-  const auto state = FromProto(from.state());
+  const auto state = EnumFromProto("filter.state", from.state(), ConnectionState::kClosing);
   if (!state.ok()) return state.status();
   to.state = *state;
   return to;
@@ -113,13 +73,13 @@ absl::StatusOr<ConnectionQuery> FromProto(const pb::ListConnectionsRequest& from
   to.filter = *std::move(filter);
   to.page_size = from.page_size() == 0 ? kConnectionPageDefault : from.page_size();
   if (to.page_size > kConnectionPageMax) {
-    return Bad("page_size", absl::StrCat("must be 1 to ", kConnectionPageMax));
+    return InvalidField("page_size", "must be 1 to ", kConnectionPageMax);
   }
-  const auto sort = FromProto(from.sort());
+  const auto sort = EnumFromProto("sort", from.sort(), ConnectionSort::kPending);
   if (!sort.ok()) return sort.status();
   to.sort = *sort;
   if (from.page_token().empty()) return to;
-  if (to.sort) return Bad("page_token", "a sorted list has one page only");
+  if (to.sort) return InvalidField("page_token", "a sorted list has one page only");
   const auto cursor = ReadToken(from.page_token());
   if (!cursor.ok()) return cursor.status();
   to.from = *cursor;
@@ -129,22 +89,15 @@ absl::StatusOr<ConnectionQuery> FromProto(const pb::ListConnectionsRequest& from
 absl::StatusOr<CloseRequest> FromProto(const pb::CloseConnectionsRequest& from) {
   CloseRequest to;
   if (from.ids_size() > kCloseIdsMax) {
-    return Bad("ids", absl::StrCat("at most ", kCloseIdsMax, " at a time"));
+    return InvalidField("ids", "at most ", kCloseIdsMax, " at a time");
   }
   to.ids.assign(from.ids().begin(), from.ids().end());
   auto filter = FromProto(from.filter());
   if (!filter.ok()) return filter.status();
   to.filter = *std::move(filter);
-  switch (from.mode()) {
-    case pb::CLOSE_MODE_UNSPECIFIED:
-    case pb::CLOSE_MODE_FIN:
-      break;
-    case pb::CLOSE_MODE_RST:
-      to.reset = true;
-      break;
-    default:
-      return Bad("mode", absl::StrCat(static_cast<int>(from.mode()), " is not a mode"));
-  }
+  const auto mode = EnumFromProto("mode", from.mode(), CloseMode::kRst);
+  if (!mode.ok()) return mode.status();
+  to.reset = *mode == CloseMode::kRst;
   to.dry_run = from.dry_run();
   return to;
 }
@@ -152,7 +105,7 @@ absl::StatusOr<CloseRequest> FromProto(const pb::CloseConnectionsRequest& from) 
 void ToProto(const ConnectionInfo& from, pb::Connection& to) {
   to.set_id(from.id);
   to.set_reactor(from.reactor);
-  to.set_state(ToProto(from.state));
+  to.set_state(EnumToProto<pb::ConnectionState>(from.state));
   to.set_peer(from.peer);
   to.set_local(from.local);
   ToProto(from.age, *to.mutable_age());
@@ -196,18 +149,6 @@ void ToProto(const WatchedConnectionEvent& from, pb::ConnectionEvent& to) {
   to.set_kind(from.opened ? pb::CONNECTION_EVENT_KIND_OPENED : pb::CONNECTION_EVENT_KIND_CLOSED);
   ToProto(from.connection, *to.mutable_connection());
   if (!from.opened) to.set_close_reason(kCloseReasonNames[static_cast<std::size_t>(from.reason)]);
-}
-
-void ToProto(const Event& from, pb::Event& to) {
-  to.set_id(from.id);
-  ToProto(from.time, *to.mutable_time());
-  to.set_severity(from.severity == EventSeverity::kInfo      ? pb::EVENT_SEVERITY_INFO
-                  : from.severity == EventSeverity::kWarning ? pb::EVENT_SEVERITY_WARNING
-                                                             : pb::EVENT_SEVERITY_ERROR);
-  to.set_kind(from.kind);
-  to.set_actor(from.actor);
-  to.set_message(from.message);
-  to.set_operation(from.operation);
 }
 
 }  // namespace echogw::server

@@ -1,13 +1,13 @@
-// Messages about single connections and events to domain values and back. Pure functions.
+// Messages about single connections to domain values and back. Pure functions.
 #pragma once
 
 #include "absl/status/statusor.h"
 #include "echogw/admin/v1/admin.pb.h"
-#include "server/admin/messages/convert.h"
-#include "server/log/event_log.h"
 #include "server/pool/connection_control.h"
 
 namespace echogw::server {
+
+namespace pb = admin::v1;
 
 inline constexpr std::uint32_t kConnectionPageMax = 10000;
 inline constexpr std::uint32_t kConnectionPageDefault = 100;
@@ -22,6 +22,5 @@ void ToProto(const ConnectionInfo& from, pb::Connection& to);
 void ToProto(const TcpInfo& from, pb::TcpInfo& to);
 void ToProto(const ConnectionPage& from, pb::ListConnectionsResponse& to);
 void ToProto(const WatchedConnectionEvent& from, pb::ConnectionEvent& to);
-void ToProto(const Event& from, pb::Event& to);
 
 }  // namespace echogw::server

@@ -156,25 +156,16 @@ TEST_F(AdminConnectionsTest, EventsAreWatchedFromAnId) {
 }
 
 TEST_F(AdminConnectionsTest, SetsAndReportsLogLevels) {
-  std::string set;
-  AdminServiceOptions options;
-  options.set_log_level = [&set](bool console, bool file, const std::string& level) {
-    if (level == "loud") return absl::InvalidArgumentError("level: no");
-    set = std::string(console ? "console " : "") + (file ? "file " : "") + level;
-    return absl::OkStatus();
-  };
-  options.log_levels = [] { return LogLevels{"info", "debug"}; };
-  StartServer(std::move(options));
   pb::SetLogLevelRequest request;
   pb::SetLogLevelResponse response;
   ASSERT_TRUE(Call(*stub_, &pb::Admin::Stub::SetLogLevel, request, response).ok());
   EXPECT_EQ(response.console_level(), "info");
   EXPECT_EQ(response.file_level(), "debug");
-  EXPECT_EQ(set, "") << "an empty level only reports";
+  EXPECT_EQ(log_control_.set, "") << "an empty level only reports";
   request.set_target(pb::LOG_TARGET_FILE);
   request.set_level("error");
   ASSERT_TRUE(Call(*stub_, &pb::Admin::Stub::SetLogLevel, request, response).ok());
-  EXPECT_EQ(set, "file error");
+  EXPECT_EQ(log_control_.set, "file error");
   request.set_level("loud");
   EXPECT_EQ(Call(*stub_, &pb::Admin::Stub::SetLogLevel, request, response).error_code(),
             grpc::StatusCode::INVALID_ARGUMENT);

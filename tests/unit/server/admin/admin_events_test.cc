@@ -30,10 +30,7 @@ class AdminEventsTest : public AdminTest {
 };
 
 TEST_F(AdminEventsTest, AreCalledAsOperatorsCallThem) {
-  AdminServiceOptions options;
-  options.set_log_level = [](bool, bool, const std::string&) { return absl::OkStatus(); };
-  options.log_levels = [] { return LogLevels{"debug", ""}; };
-  StartServer(std::move(options));
+  log_control_.now = {"debug", ""};
   pb::ResizeRequest resize;
   resize.set_target(4);
   pb::ResizeResponse resized;

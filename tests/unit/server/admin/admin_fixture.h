@@ -13,10 +13,13 @@
 
 #include "echogw/admin/v1/admin.grpc.pb.h"
 #include "gtest/gtest.h"
+#include "server/access/admin_access.h"
+#include "server/admin/admin_calls.h"
 #include "server/admin/admin_server.h"
 #include "server/admin/admin_service.h"
 #include "tests/unit/server/admin/fake_connection_control.h"
 #include "tests/unit/server/admin/fake_control.h"
+#include "tests/unit/server/fake_log_control.h"
 #include "tests/unit/server/test_support.h"
 
 namespace echogw::server {
@@ -65,7 +68,7 @@ class AdminTest : public testing::Test {
  protected:
   AdminTest() { StartServer({}); }
 
-  void StartServer(AdminServiceOptions options) {
+  void StartServer(const AdminServiceOptions& options) {
     stub_.reset();
     server_.reset();
     GatewayInfo info;
@@ -76,10 +79,16 @@ class AdminTest : public testing::Test {
     info.transform = "none";
     info.listen_addresses = {"127.0.0.1:7000"};
     info.config = {{"reactors", "2"}, {"poller", "auto"}};
-    service_ = std::make_unique<AdminService>(control_, connections_, events_, info,
-                                              std::move(options), log_);
     const AdminAddress address = TcpAddress("127.0.0.1", 0);
+    service_.reset();
     access_ = *AdminAccess::Create(address, {}, log_);
+    service_ = std::make_unique<AdminService>(AdminTargets{.control = control_,
+                                                           .connections = connections_,
+                                                           .events = events_,
+                                                           .log_control = log_control_,
+                                                           .log = log_,
+                                                           .access = *access_},
+                                              info, options);
     calls_ = std::make_unique<AdminCalls>(*access_, log_);
     auto server = ReserveAndStart(address, *service_, *access_, *calls_, log_);
     ASSERT_TRUE(server.ok()) << server.status();
@@ -92,6 +101,7 @@ class AdminTest : public testing::Test {
   FakeConnectionControl connections_;
   EventLog events_;
   RecordingLog log_;
+  FakeLogControl log_control_;
   std::unique_ptr<AdminAccess> access_;
   std::unique_ptr<AdminCalls> calls_;
   std::unique_ptr<AdminService> service_;

@@ -62,9 +62,7 @@ TEST_F(AdminServiceTest, GetStatsAndListReactors) {
 }
 
 TEST_F(AdminServiceTest, DroppedLogLinesAreReported) {
-  AdminServiceOptions options;
-  options.log_lines_dropped = [] { return std::uint64_t{77}; };
-  StartServer(options);
+  log_control_.dropped = 77;
   pb::GetStatsResponse stats;
   ASSERT_TRUE(Call(*stub_, &Stub::GetStats, pb::GetStatsRequest(), stats).ok());
   EXPECT_EQ(stats.log_lines_dropped(), 77U);

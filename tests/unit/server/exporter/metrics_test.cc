@@ -17,8 +17,10 @@
 #include "server/exporter/metrics_collector.h"
 #include "server/exporter/metrics_server.h"
 #include "server/exporter/process_stats.h"
+#include "server/exporter/status_page.h"
 #include "tests/unit/server/admin/fake_control.h"
 #include "tests/unit/server/exporter/http_client.h"
+#include "tests/unit/server/fake_log_control.h"
 #include "tests/unit/server/temp_dir.h"
 
 namespace echogw::server {
@@ -30,24 +32,25 @@ using testing::HasSubstr;
 using testing::Not;
 using testing::StartsWith;
 
+struct FakeCallCounts final : AdminCallCounts {
+  [[nodiscard]] std::vector<AdminCallCount> counts() const override {
+    return {{"Admin/GetStats", "OK", 7}, {"other", "OK", 0}};
+  }
+  [[nodiscard]] RefusalCounts refused() const override { return {1, 2, 3, 4}; }
+};
+
 class MetricsTest : public testing::Test {
  protected:
   MetricsTest() {
     control_.set_stats(SampleStats());
+    log_.dropped = 5;
+    log_.errors = 6;
     const BuildInfo build{
         .version = "1.2.3", .revision = "abc", .compiler = "cc \"9\"", .build_type = "Test"};
     auto server = MetricsServer::Start(
         {.host = "127.0.0.1", .port = 0, .dual_stack = false},
-        std::make_unique<MetricsCollector>(
-            control_, build, [] { return LogCounts{.lines_dropped = 5, .write_errors = 6}; },
-            [] {
-              return RefusalCounts{1, 2, 3, 4};
-            },
-            [] {
-              return std::vector<AdminCallCount>{{"Admin/GetStats", "OK", 7}, {"other", "OK", 0}};
-            }),
-        [this] { return state_.load(); },
-        std::make_unique<StatusPage>(control_, events_, StatusPageOptions()));
+        std::make_unique<MetricsCollector>(control_, log_, calls_, build), state_,
+        std::make_unique<StatusPage>(control_, events_, log_, StatusPageOptions()));
     EXPECT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
   }
@@ -56,6 +59,8 @@ class MetricsTest : public testing::Test {
 
   FakeControl control_;
   const EventLog events_;
+  FakeLogControl log_;
+  const FakeCallCounts calls_;
   std::atomic<GatewayState> state_{GatewayState::kServing};
   std::unique_ptr<MetricsServer> server_;
 };
@@ -256,7 +261,7 @@ TEST_F(MetricsTest, APortInUseIsRefused) {
   const auto second = MetricsServer::Start({.host = "127.0.0.1",
                                             .port = static_cast<std::uint16_t>(std::stoi(port)),
                                             .dual_stack = false},
-                                           nullptr, nullptr, nullptr);
+                                           nullptr, state_, nullptr);
   ASSERT_FALSE(second.ok());
   EXPECT_EQ(second.status().code(), absl::StatusCode::kAlreadyExists);
   EXPECT_THAT(std::string(second.status().message()), HasSubstr(server_->address()));
@@ -271,9 +276,10 @@ TEST_F(MetricsTest, StopsSoonBesideAnIdleConnection) {
 
 TEST(MetricsCollector, AnExceptionCostsTheScrapeOnly) {
   const FakeControl control;
-  const MetricsCollector collector(control, BuildInfo(),
-                                   []() -> LogCounts { throw std::runtime_error("broken"); });
-  EXPECT_TRUE(collector.Collect().empty());
+  const FakeCallCounts calls;
+  FakeLogControl log;
+  log.broken = true;
+  EXPECT_TRUE(MetricsCollector(control, log, calls, BuildInfo()).Text().empty());
 }
 
 TEST(ProcessStats, AreThoseOfThisProcess) {

@@ -13,12 +13,14 @@
 #include <string>
 #include <utility>
 
+#include "echogw/status/v1/status.pb.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/exporter/metrics_collector.h"
 #include "server/exporter/metrics_server.h"
 #include "tests/unit/server/admin/fake_control.h"
 #include "tests/unit/server/exporter/http_client.h"
+#include "tests/unit/server/fake_log_control.h"
 
 namespace echogw::server {
 namespace {
@@ -34,6 +36,11 @@ using testing::StartsWith;
 constexpr const char* kPaths[] = {"/",           "/status.json", "/status.css", "/status.js",
                                   "/status.svg", "/metrics",     "/-/healthy",  "/-/ready"};
 
+struct NoCalls final : AdminCallCounts {
+  [[nodiscard]] std::vector<AdminCallCount> counts() const override { return {}; }
+  [[nodiscard]] RefusalCounts refused() const override { return {}; }
+};
+
 class StatusPageTest : public testing::Test {
  protected:
   StatusPageTest() {
@@ -45,9 +52,8 @@ class StatusPageTest : public testing::Test {
     server_.reset();
     auto server = MetricsServer::Start(
         {.host = "127.0.0.1", .port = 0, .dual_stack = false},
-        std::make_unique<MetricsCollector>(control_, BuildInfo(), [] { return LogCounts(); }),
-        [this] { return state_.load(); },
-        std::make_unique<StatusPage>(control_, events_, std::move(options)));
+        std::make_unique<MetricsCollector>(control_, log_, calls_, BuildInfo()), state_,
+        std::make_unique<StatusPage>(control_, events_, log_, std::move(options)));
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
   }
@@ -67,6 +73,8 @@ class StatusPageTest : public testing::Test {
 
   FakeControl control_;
   EventLog events_;
+  FakeLogControl log_;
+  const NoCalls calls_;
   std::atomic<GatewayState> state_{GatewayState::kServing};
   std::unique_ptr<MetricsServer> server_;
 };
@@ -205,16 +213,11 @@ TEST_F(StatusPageTest, ASnapshotServesAllWhoAskSoonAfter) {
 }
 
 TEST_F(StatusPageTest, AnExceptionCostsTheAnswerOnly) {
-  std::atomic<bool> broken{true};
-  StartServer({.log_lines_dropped =
-                   [&broken] {
-                     if (broken) throw std::runtime_error("broken");
-                     return std::uint64_t{3};
-                   },
-               .fresh_for = milliseconds(0)});
+  log_.dropped = 3;
+  log_.broken = true;
   EXPECT_THAT(Get("/status.json"), StartsWith("HTTP/1.1 500 Internal Server Error\r\n"));
   EXPECT_THAT(Get("/-/healthy"), StartsWith("HTTP/1.1 200 "));
-  broken = false;
+  log_.broken = false;
   EXPECT_EQ(Read().stats().log_lines_dropped(), 3U);
 }
 

@@ -1,7 +1,5 @@
 // Goal: every number of the domain arrives in its own field. Method: values that all differ, and
 // the messages' own reflection to prove that no field was forgotten.
-#include "server/admin/messages/convert.h"
-
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/message.h>
 
@@ -10,9 +8,13 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/admin/grpc_status.h"
+#include "server/admin/messages/field_messages.h"
+#include "server/admin/messages/operation_messages.h"
+#include "server/admin/messages/stats_messages.h"
 #include "tests/unit/server/admin/fake_control.h"
 
 namespace echogw::server {
@@ -233,13 +235,38 @@ TEST(Convert, OperationsCompletely) {
 }
 
 TEST(Convert, EnumerationsOneToOne) {
-  for (int i = 0; i < 8; ++i) {
-    EXPECT_EQ(ToProto(static_cast<GatewayState>(i)), static_cast<pb::GatewayState>(i + 1));
+  for (std::size_t i = 0; i < kGatewayStateNames.size(); ++i) {
+    EXPECT_EQ(pb::GatewayState_Name(ToProto(static_cast<GatewayState>(i))),
+              "GATEWAY_STATE_" + absl::AsciiStrToUpper(kGatewayStateNames[i]));
   }
-  for (int i = 0; i < 5; ++i) {
-    EXPECT_EQ(ToProto(static_cast<ReactorState>(i)), static_cast<pb::ReactorState>(i + 1));
-    EXPECT_EQ(ToProto(static_cast<OperationKind>(i)), static_cast<pb::OperationKind>(i + 1));
-    EXPECT_EQ(ToProto(static_cast<OperationResult>(i)), static_cast<pb::OperationResult>(i + 1));
+  for (std::size_t i = 0; i < kReactorStateNames.size(); ++i) {
+    EXPECT_EQ(pb::ReactorState_Name(EnumToProto<pb::ReactorState>(static_cast<ReactorState>(i))),
+              "REACTOR_STATE_" + absl::AsciiStrToUpper(kReactorStateNames[i]));
+  }
+  using Kind = OperationKind;
+  EXPECT_EQ(EnumToProto<pb::OperationKind>(Kind::kResize), pb::OPERATION_KIND_RESIZE);
+  EXPECT_EQ(EnumToProto<pb::OperationKind>(Kind::kMove), pb::OPERATION_KIND_MOVE);
+  EXPECT_EQ(EnumToProto<pb::OperationKind>(Kind::kRebalance), pb::OPERATION_KIND_REBALANCE);
+  EXPECT_EQ(EnumToProto<pb::OperationKind>(Kind::kDrainReactor), pb::OPERATION_KIND_DRAIN_REACTOR);
+  EXPECT_EQ(EnumToProto<pb::OperationKind>(Kind::kDrainGateway), pb::OPERATION_KIND_DRAIN_GATEWAY);
+  using Result = OperationResult;
+  EXPECT_EQ(EnumToProto<pb::OperationResult>(Result::kRunning), pb::OPERATION_RESULT_RUNNING);
+  EXPECT_EQ(EnumToProto<pb::OperationResult>(Result::kSucceeded), pb::OPERATION_RESULT_SUCCEEDED);
+  EXPECT_EQ(EnumToProto<pb::OperationResult>(Result::kTimedOut), pb::OPERATION_RESULT_TIMED_OUT);
+  EXPECT_EQ(EnumToProto<pb::OperationResult>(Result::kCancelled), pb::OPERATION_RESULT_CANCELLED);
+  EXPECT_EQ(EnumToProto<pb::OperationResult>(Result::kFailed), pb::OPERATION_RESULT_FAILED);
+  EXPECT_EQ(EnumToProto<pb::EventSeverity>(EventSeverity::kInfo), pb::EVENT_SEVERITY_INFO);
+  EXPECT_EQ(EnumToProto<pb::EventSeverity>(EventSeverity::kWarning), pb::EVENT_SEVERITY_WARNING);
+  EXPECT_EQ(EnumToProto<pb::EventSeverity>(EventSeverity::kError), pb::EVENT_SEVERITY_ERROR);
+}
+
+TEST(Convert, UnknownEnumerationsAreRefused) {
+  const auto read = [](int value) { return EnumFromProto("refuse", value, RefuseMode::kSilent); };
+  EXPECT_EQ(*read(pb::REFUSE_MODE_UNSPECIFIED), std::nullopt);
+  EXPECT_EQ(*read(pb::REFUSE_MODE_ACCEPT), RefuseMode::kAccept);
+  EXPECT_EQ(*read(pb::REFUSE_MODE_SILENT), RefuseMode::kSilent);
+  for (const int value : {-1, 4, 99}) {
+    EXPECT_EQ(read(value).status().code(), absl::StatusCode::kInvalidArgument) << value;
   }
 }
 
