@@ -81,6 +81,9 @@ class Stream {
   // The next message may be a long time away from here on.
   void AllowSilence() { watchdog_.Stop(); }
 
+  // Read() is false soon.
+  void Cancel() { call_.TryCancel(); }
+
   // False at the end.
   bool Read(Response& response) {
     if (!context_.out) call_.TryCancel();

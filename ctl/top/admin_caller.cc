@@ -45,74 +45,80 @@ void AdminCaller::Send(TopRequest request) {
       request);
 }
 
-void AdminCaller::Call(grpc::ClientContext& call, const admin::v1::DrainRequest& request) {
-  admin::v1::DrainResponse response;
-  const grpc::Status status = admin_.Drain(&call, request, &response);
-  if (!status.ok()) return Failed("drain", status);
-  Begun(response.operation());
+template <auto kMethod>
+std::optional<ResponseOf<kMethod>> AdminCaller::Ask(grpc::ClientContext& call, const char* what,
+                                                    const RequestOf<kMethod>& request) {
+  ResponseOf<kMethod> response;
+  const grpc::Status status = (admin_.*kMethod)(&call, request, &response);
+  if (status.ok()) return response;
+  inbox_.Post(ActionNews{Tone::kFailed,
+                         absl::StrCat(what, ": ", DescribeRpcError(status, client_).message)});
+  return std::nullopt;
 }
 
-void AdminCaller::Call(grpc::ClientContext& call, const admin::v1::UndrainRequest& request) {
-  admin::v1::UndrainResponse response;
-  const grpc::Status status = admin_.Undrain(&call, request, &response);
-  if (!status.ok()) return Failed("undrain", status);
-  Done(absl::StrCat(request.has_reactor()
-                        ? absl::StrCat("reactor ", request.reactor(), " is back; ")
-                        : "undrained; ",
-                    "the gateway is ", EnumText(response.state())));
+template <auto kMethod>
+void AdminCaller::Begin(grpc::ClientContext& call, const char* what,
+                        const RequestOf<kMethod>& request) {
+  const auto response = Ask<kMethod>(call, what, request);
+  if (!response) return;
+  if (!response->has_operation())
+    return Done(absl::StrCat(what, ": the gateway had nothing to do"));
+  Begun(response->operation());
+}
+
+template <auto kMethod, typename Page>
+void AdminCaller::List(grpc::ClientContext& call, const RequestOf<kMethod>& request, Page page) {
+  const grpc::Status status = (admin_.*kMethod)(&call, request, &page.response);
+  if (std::is_same_v<Page, DetailPage> && status.error_code() == grpc::StatusCode::NOT_FOUND) {
+    page.error = "the connection is closed";
+  } else if (!status.ok()) {
+    page.error = DescribeRpcError(status, client_).message;
+  }
+  inbox_.Post(std::move(page));
+}
+
+void AdminCaller::Call(grpc::ClientContext& call, const admin::v1::DrainRequest& request) {
+  Begin<&Admin::Drain>(call, "drain", request);
 }
 
 void AdminCaller::Call(grpc::ClientContext& call, const admin::v1::ResizeRequest& request) {
-  admin::v1::ResizeResponse response;
-  const grpc::Status status = admin_.Resize(&call, request, &response);
-  if (!status.ok()) return Failed("resize", status);
-  Begun(response.operation());
+  Begin<&Admin::Resize>(call, "resize", request);
 }
 
 void AdminCaller::Call(grpc::ClientContext& call, const admin::v1::RebalanceRequest& request) {
-  admin::v1::RebalanceResponse response;
-  const grpc::Status status = admin_.Rebalance(&call, request, &response);
-  if (!status.ok()) return Failed("rebalance", status);
-  if (!response.has_operation()) return Done("rebalance: the gateway had nothing to do");
-  Begun(response.operation());
+  Begin<&Admin::Rebalance>(call, "rebalance", request);
+}
+
+void AdminCaller::Call(grpc::ClientContext& call, const admin::v1::UndrainRequest& request) {
+  const auto response = Ask<&Admin::Undrain>(call, "undrain", request);
+  if (!response) return;
+  Done(absl::StrCat(request.has_reactor()
+                        ? absl::StrCat("reactor ", request.reactor(), " is back; ")
+                        : "undrained; ",
+                    "the gateway is ", EnumText(response->state())));
 }
 
 void AdminCaller::Call(grpc::ClientContext& call,
                        const admin::v1::CloseConnectionsRequest& request) {
-  admin::v1::CloseConnectionsResponse response;
-  const grpc::Status status = admin_.CloseConnections(&call, request, &response);
-  if (!status.ok()) return Failed("close", status);
-  const std::string which =
-      request.ids_size() == 1 ? absl::StrCat("connection ", request.ids(0)) : "connections";
-  if (response.closed() == 0) return Done(absl::StrCat(which, " was gone already"));
+  const auto response = Ask<&Admin::CloseConnections>(call, "close", request);
+  if (!response) return;
+  const bool reset = request.mode() == admin::v1::CLOSE_MODE_RST;
   Done(absl::StrCat(
-      which, request.mode() == admin::v1::CLOSE_MODE_RST ? " was reset" : " is being closed"));
+      request.ids_size() == 1 ? absl::StrCat("connection ", request.ids(0)) : "connections",
+      response->closed() == 0 ? " was gone already" : (reset ? " was reset" : " is being closed")));
 }
 
 void AdminCaller::Call(grpc::ClientContext& call,
                        const admin::v1::ListConnectionsRequest& request) {
-  ConnectionsPage page{request, "", {}};
-  const grpc::Status status = admin_.ListConnections(&call, request, &page.response);
-  if (!status.ok()) page.error = DescribeRpcError(status, client_).message;
-  inbox_.Post(std::move(page));
+  List<&Admin::ListConnections>(call, request, ConnectionsPage{request, "", {}});
 }
 
 void AdminCaller::Call(grpc::ClientContext& call, const admin::v1::GetConnectionRequest& request) {
-  DetailPage detail{request.id(), "", {}};
-  const grpc::Status status = admin_.GetConnection(&call, request, &detail.response);
-  if (status.error_code() == grpc::StatusCode::NOT_FOUND) {
-    detail.error = "the connection is closed";
-  } else if (!status.ok()) {
-    detail.error = DescribeRpcError(status, client_).message;
-  }
-  inbox_.Post(std::move(detail));
+  List<&Admin::GetConnection>(call, request, DetailPage{request.id(), "", {}});
 }
 
 void AdminCaller::Call(grpc::ClientContext& call, const admin::v1::ListEventsRequest& request) {
-  EventsPage page;
-  const grpc::Status status = admin_.ListEvents(&call, request, &page.response);
-  if (!status.ok()) page.error = DescribeRpcError(status, client_).message;
-  inbox_.Post(std::move(page));
+  List<&Admin::ListEvents>(call, request, EventsPage{});
 }
 
 void AdminCaller::Begun(const Operation& operation) {
@@ -160,10 +166,5 @@ void AdminCaller::Report(const Operation& operation) {
 }
 
 void AdminCaller::Done(std::string text) { inbox_.Post(ActionNews{Tone::kDone, std::move(text)}); }
-
-void AdminCaller::Failed(std::string what, const grpc::Status& status) {
-  inbox_.Post(ActionNews{Tone::kFailed,
-                         absl::StrCat(what, ": ", DescribeRpcError(status, client_).message)});
-}
 
 }  // namespace echogw::ctl::top

@@ -1,10 +1,12 @@
-// Carries requests of the view to the gateway and posts what comes of them. Calls are made on three
+// Sends the requests of the view to the gateway and posts the outcomes. Calls are made on three
 // threads of its own: actions, lists, and the operation that is followed do not wait for each
-// other, so that an undrain gets through while a drain is watched.
+// other, so that an undrain gets through while a drain is followed.
 #pragma once
 
+#include <optional>
 #include <string>
 
+#include "ctl/gateway/call.h"
 #include "ctl/gateway/client.h"
 #include "ctl/top/call_lane.h"
 #include "ctl/top/inbox.h"
@@ -17,11 +19,11 @@ class AdminCaller {
   // Call on the client's thread. Client and inbox outlive the caller.
   AdminCaller(Client& client, TopInbox& inbox);
 
-  // Returns at once. Every request has an answer in the inbox, errors included.
+  // Returns at once. Every request is answered in the inbox, with an error if need be.
   void Send(TopRequest request);
 
  private:
-  // On the lanes.
+  // On the lanes. Each makes its call and posts the outcome.
   void Call(grpc::ClientContext& call, const admin::v1::DrainRequest& request);
   void Call(grpc::ClientContext& call, const admin::v1::UndrainRequest& request);
   void Call(grpc::ClientContext& call, const admin::v1::ResizeRequest& request);
@@ -31,16 +33,24 @@ class AdminCaller {
   void Call(grpc::ClientContext& call, const admin::v1::GetConnectionRequest& request);
   void Call(grpc::ClientContext& call, const admin::v1::ListEventsRequest& request);
 
+  // Posts a refusal and returns nothing, or the response.
+  template <auto kMethod>
+  std::optional<ResponseOf<kMethod>> Ask(grpc::ClientContext& call, const char* what,
+                                         const RequestOf<kMethod>& request);
+  template <auto kMethod>
+  void Begin(grpc::ClientContext& call, const char* what, const RequestOf<kMethod>& request);
+  template <auto kMethod, typename Page>
+  void List(grpc::ClientContext& call, const RequestOf<kMethod>& request, Page page);
+
   void Begun(const admin::v1::Operation& operation);
   void Follow(grpc::ClientContext& call, const admin::v1::Operation& begun);
   void Report(const admin::v1::Operation& operation);
   void Done(std::string text);
-  void Failed(std::string what, const grpc::Status& status);
 
   const Client& client_;
   Client::Admin& admin_;
   TopInbox& inbox_;
-  // Last, so that their threads end first. The actions' lane uses the following one.
+  // Last, so that their threads end first. Jobs of actions_ add to follow_.
   CallLane follow_;
   CallLane lists_;
   CallLane actions_;

@@ -13,62 +13,69 @@
 namespace echogw::ctl::top {
 namespace {
 
-// What rows are ordered by; what is not known comes before nothing at all.
-double KeyOf(const ReactorRow& row, Column column) {
-  constexpr double kUnknownIsLeast = -std::numeric_limits<double>::infinity();
-  const auto rate = [&](double Rates::*field) {
-    return row.rates ? *row.rates.*field : kUnknownIsLeast;
-  };
-  switch (column) {
-    case Column::kId:
-      return row.id;
-    case Column::kCpu:
-      return row.cpu;
-    case Column::kState:
-      return static_cast<double>(row.state);
-    case Column::kLoad:
-      return row.rates ? row.rates->busy.value_or(kUnknownIsLeast) : kUnknownIsLeast;
-    case Column::kConnections:
-      return static_cast<double>(row.connections);
-    case Column::kAccepts:
-      return rate(&Rates::accepts);
-    case Column::kMessages:
-      return rate(&Rates::messages);
-    case Column::kReceived:
-      return rate(&Rates::received_bytes);
-    case Column::kSent:
-      return rate(&Rates::sent_bytes);
-    case Column::kEvents:
-      return row.rates ? row.rates->events_per_wakeup.value_or(kUnknownIsLeast) : kUnknownIsLeast;
-    case Column::kQueue:
-      return row.listeners.queue_limit > 0 ? static_cast<double>(row.listeners.queue)
-                                           : kUnknownIsLeast;
-    case Column::kWeight:
-      return row.weight;
-  }
-  return kUnknownIsLeast;
+constexpr double kUnknown = -std::numeric_limits<double>::infinity();
+
+template <double Rates::*kField>
+double RateKey(const ReactorRow& row) {
+  return row.rates ? *row.rates.*kField : kUnknown;
 }
 
-std::string RateText(const ReactorRow& row, double Rates::*field) {
-  return row.rates ? HumanRate(*row.rates.*field) : "-";
+template <std::optional<double> Rates::*kField>
+double PartKey(const ReactorRow& row) {
+  return row.rates ? (*row.rates.*kField).value_or(kUnknown) : kUnknown;
 }
 
-std::string ByteText(const ReactorRow& row, double Rates::*field) {
-  return row.rates ? CompactBytes(*row.rates.*field) : "-";
+template <double Rates::*kField>
+std::string RateText(const ReactorRow& row) {
+  return row.rates ? HumanRate(*row.rates.*kField) : "-";
+}
+
+template <double Rates::*kField>
+std::string ByteText(const ReactorRow& row) {
+  return row.rates ? CompactBytes(*row.rates.*kField) : "-";
 }
 
 std::string LoadText(const ReactorRow& row) {
-  if (!row.rates || !row.rates->busy) return "-";
-  return absl::StrFormat("%.0f%%", 100 * *row.rates->busy);
+  const double busy = PartKey<&Rates::busy>(row);
+  return busy == kUnknown ? "-" : absl::StrFormat("%.0f%%", 100 * busy);
 }
 
 std::string EventsText(const ReactorRow& row) {
-  if (!row.rates || !row.rates->events_per_wakeup) return "-";
-  const double events = *row.rates->events_per_wakeup;
-  return absl::StrFormat("%.*f", events < 99.95 ? 1 : 0, events);
+  const double events = PartKey<&Rates::events_per_wakeup>(row);
+  return events == kUnknown ? "-" : absl::StrFormat("%.*f", events < 99.95 ? 1 : 0, events);
+}
+
+double QueueKey(const ReactorRow& row) {
+  return row.listeners.queue_limit > 0 ? static_cast<double>(row.listeners.queue) : kUnknown;
+}
+
+std::string QueueText(const ReactorRow& row) {
+  if (row.listeners.queue_limit == 0) return "-";
+  return absl::StrCat(HumanCount(row.listeners.queue), "/", HumanCount(row.listeners.queue_limit));
 }
 
 }  // namespace
+
+using Row = ReactorRow;
+const std::array<ColumnSpec, 12> kColumns = {{
+    {"ID", 3, false, false, [](const Row& row) -> double { return row.id; },
+     [](const Row& row) { return absl::StrCat(row.id); }},
+    {"CPU", 4, false, false, [](const Row& row) -> double { return row.cpu; },
+     [](const Row& row) { return row.cpu < 0 ? "-" : absl::StrCat(row.cpu); }},
+    {"STATE", 9, true, false, [](const Row& row) { return static_cast<double>(row.state); },
+     [](const Row& row) { return EnumText(row.state); }},
+    {"LOAD", 10, true, true, PartKey<&Rates::busy>, LoadText},
+    {"CONNS", 7, false, true, [](const Row& row) { return static_cast<double>(row.connections); },
+     [](const Row& row) { return HumanCount(row.connections); }},
+    {"ACC/S", 6, false, true, RateKey<&Rates::accepts>, RateText<&Rates::accepts>},
+    {"MSG/S", 6, false, true, RateKey<&Rates::messages>, RateText<&Rates::messages>},
+    {"IN/S", 7, false, true, RateKey<&Rates::received_bytes>, ByteText<&Rates::received_bytes>},
+    {"OUT/S", 7, false, true, RateKey<&Rates::sent_bytes>, ByteText<&Rates::sent_bytes>},
+    {"EV/WK", 6, false, true, PartKey<&Rates::events_per_wakeup>, EventsText},
+    {"QUEUE", 10, false, true, QueueKey, QueueText},
+    {"WGT", 5, false, true, [](const Row& row) -> double { return row.weight; },
+     [](const Row& row) { return absl::StrCat(row.weight); }},
+}};
 
 Column NextColumn(Column column, int steps) {
   const int count = static_cast<int>(kColumns.size());
@@ -76,42 +83,10 @@ Column NextColumn(Column column, int steps) {
   return static_cast<Column>(at);
 }
 
-std::string ColumnText(const ReactorRow& row, Column column) {
-  switch (column) {
-    case Column::kId:
-      return absl::StrCat(row.id);
-    case Column::kCpu:
-      return row.cpu < 0 ? "-" : absl::StrCat(row.cpu);
-    case Column::kState:
-      return EnumText(row.state);
-    case Column::kLoad:
-      return LoadText(row);
-    case Column::kConnections:
-      return HumanCount(row.connections);
-    case Column::kAccepts:
-      return RateText(row, &Rates::accepts);
-    case Column::kMessages:
-      return RateText(row, &Rates::messages);
-    case Column::kReceived:
-      return ByteText(row, &Rates::received_bytes);
-    case Column::kSent:
-      return ByteText(row, &Rates::sent_bytes);
-    case Column::kEvents:
-      return EventsText(row);
-    case Column::kQueue:
-      return row.listeners.queue_limit > 0 ? absl::StrCat(HumanCount(row.listeners.queue), "/",
-                                                          HumanCount(row.listeners.queue_limit))
-                                           : "-";
-    case Column::kWeight:
-      return absl::StrCat(row.weight);
-  }
-  return "";
-}
-
 std::vector<ReactorRow> Sorted(std::vector<ReactorRow> rows, Column column, bool descending) {
   std::sort(rows.begin(), rows.end(), [=](const ReactorRow& a, const ReactorRow& b) {
-    const double left = KeyOf(a, column);
-    const double right = KeyOf(b, column);
+    const double left = SpecOf(column).key(a);
+    const double right = SpecOf(column).key(b);
     if (left != right) return descending ? left > right : left < right;
     return a.id < b.id;
   });

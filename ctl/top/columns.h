@@ -31,24 +31,16 @@ struct ColumnSpec {
   // With the blank before it. The load column takes what the terminal has left.
   int width;
   bool left;
-  // The order that is of interest first.
+  // The more interesting order.
   bool largest_first;
+  // What rows are ordered by; less than any number if it is not known.
+  double (*key)(const ReactorRow& row);
+  // What the cell says; for the load without its bar. "-" for what is not known.
+  std::string (*text)(const ReactorRow& row);
 };
 
-inline constexpr std::array<ColumnSpec, 12> kColumns = {{
-    {"ID", 3, false, false},
-    {"CPU", 4, false, false},
-    {"STATE", 9, true, false},
-    {"LOAD", 10, true, true},
-    {"CONNS", 7, false, true},
-    {"ACC/S", 6, false, true},
-    {"MSG/S", 6, false, true},
-    {"IN/S", 7, false, true},
-    {"OUT/S", 7, false, true},
-    {"EV/WK", 6, false, true},
-    {"QUEUE", 10, false, true},
-    {"WGT", 5, false, true},
-}};
+// By the values of Column.
+extern const std::array<ColumnSpec, 12> kColumns;
 
 inline const ColumnSpec& SpecOf(Column column) {
   return kColumns[static_cast<std::size_t>(column)];
@@ -57,8 +49,9 @@ inline const ColumnSpec& SpecOf(Column column) {
 // The column `steps` further to the right, around the end.
 Column NextColumn(Column column, int steps);
 
-// What the cell says; for the load without its bar. "-" for what is not known.
-std::string ColumnText(const ReactorRow& row, Column column);
+inline std::string ColumnText(const ReactorRow& row, Column column) {
+  return SpecOf(column).text(row);
+}
 
 // By the column; rows that are equal in it, or where it is not known, by their ids.
 std::vector<ReactorRow> Sorted(std::vector<ReactorRow> rows, Column column, bool descending);

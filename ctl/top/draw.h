@@ -2,6 +2,7 @@
 // how far lists are scrolled, and how many rows a page has.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -36,7 +37,14 @@ std::string ClockText(std::int64_t unix_seconds);
 // Puts text into so many rows, broken between words; what is left over ends in an ellipsis.
 void DrawWrapped(CellGrid& grid, int y, int rows, std::string_view text, Style style);
 
-// Puts "1-16 of 64" to the right of the row when not everything is seen.
-void DrawPosition(CellGrid& grid, int y, const ListCursor& cursor, int rows, int count);
+// Draws a list of `count` rows from row `top` to `bottom`, the latter excluded, by draw_row(i, y),
+// so that the selection is seen; highlights it if `selection`, and then puts "1-16 of 64" into the
+// row `position` when not everything is seen. Sets the length of a page.
+void DrawList(CellGrid& grid, TopState& state, ListCursor& cursor, int count, int top, int bottom,
+              int position, bool selection, const std::function<void(int i, int y)>& draw_row);
+
+// Draws in place of a list why there is none: an error, an answer that has not come, or `empty`.
+// False when there are rows to draw.
+bool DrawNoRows(CellGrid& grid, const Loading& loading, int count, int y, std::string_view empty);
 
 }  // namespace echogw::ctl::top

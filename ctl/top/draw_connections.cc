@@ -16,20 +16,9 @@ namespace {
 using admin::v1::Connection;
 using admin::v1::TcpInfo;
 
-const char* SortText(admin::v1::ConnectionSort sort) {
-  switch (sort) {
-    case admin::v1::CONNECTION_SORT_AGE:
-      return "oldest first";
-    case admin::v1::CONNECTION_SORT_IDLE:
-      return "longest idle first";
-    case admin::v1::CONNECTION_SORT_BYTES:
-      return "most bytes first";
-    case admin::v1::CONNECTION_SORT_PENDING:
-      return "most unread bytes first";
-    default:
-      return "by id";
-  }
-}
+// By the values of the enum.
+constexpr std::array<const char*, 5> kSortTexts = {"by id", "oldest first", "longest idle first",
+                                                   "most bytes first", "most unread bytes first"};
 
 std::string CountText(const ConnectionsView& view) {
   const auto shown = static_cast<std::uint64_t>(view.response.connections_size());
@@ -44,9 +33,6 @@ constexpr int kMostExtraPeer = 26;
 constexpr int kStateWidth = 9;
 constexpr std::array<std::pair<const char*, int>, 5> kNumbers = {
     {{"AGE", 8}, {"IDLE", 8}, {"IN", 7}, {"OUT", 7}, {"UNREAD", 8}}};
-
-// An error is a sentence or two.
-constexpr int kErrorRows = 3;
 
 int PeerWidth(const CellGrid& grid) {
   return kPeerWidth + std::clamp(grid.width() - 80, 0, kMostExtraPeer);
@@ -135,15 +121,8 @@ void DrawPairs(CellGrid& grid, const Pairs& pairs, int x, int y, int width) {
 
 void DrawDetail(CellGrid& grid, const ConnectionsView& view, int top) {
   grid.Put(1, top, absl::StrCat("Connection ", *view.detail_id), Style::kBold);
-  const Loading& loading = view.detail_loading;
-  if (!loading.loaded) {
-    grid.Put(1, top + 2, "asking the gateway", Style::kDim);
-    return;
-  }
-  if (!loading.error.empty()) {
-    DrawWrapped(grid, top + 2, kErrorRows, loading.error, Style::kWarn);
-    return;
-  }
+  if (DrawNoRows(grid, view.detail_loading, 1, top + 2, "")) return;
+  if (!view.detail_loading.loaded) return;
   const int half = grid.width() / 2;
   DrawPairs(grid, ConnectionFacts(view.detail.response.connection()), 1, top + 2, half - 2);
   DrawPairs(grid, KernelFacts(view.detail.response.tcp()), half + 1, top + 2, half - 2);
@@ -157,8 +136,8 @@ void DrawConnections(CellGrid& grid, TopState& state, int top, int bottom) {
     DrawDetail(grid, view, top);
     return;
   }
-  std::string title =
-      absl::StrCat("Connections of reactor ", view.reactor, ", ", SortText(view.sort));
+  std::string title = absl::StrCat("Connections of reactor ", view.reactor, ", ",
+                                   kSortTexts.at(static_cast<std::size_t>(view.sort)));
   if (view.loading.loaded && view.loading.error.empty()) {
     absl::StrAppend(&title, ": ", CountText(view));
   }
@@ -166,21 +145,10 @@ void DrawConnections(CellGrid& grid, TopState& state, int top, int bottom) {
   DrawTitles(grid, top + 1);
   const int count = view.response.connections_size();
   const int first = top + 2;
-  const int room = std::max(bottom - first, 1);
-  state.page = room;
-  if (!view.loading.error.empty()) {
-    DrawWrapped(grid, first, kErrorRows, view.loading.error, Style::kWarn);
-    return;
-  }
-  if (!view.loading.loaded) grid.Put(1, first, "asking the gateway", Style::kDim);
-  if (view.loading.loaded && count == 0) grid.Put(1, first, "no connections", Style::kDim);
-  view.cursor.Fit(count, room);
-  for (int i = view.cursor.top; i < std::min(count, view.cursor.top + room); ++i) {
-    const int y = first + i - view.cursor.top;
-    DrawConnection(grid, view.response.connections(i), y);
-    if (i == view.cursor.selected) grid.StyleRow(y, Style::kSelected);
-  }
-  DrawPosition(grid, bottom, view.cursor, room, count);
+  state.page = std::max(bottom - first, 1);
+  if (DrawNoRows(grid, view.loading, count, first, "no connections")) return;
+  DrawList(grid, state, view.cursor, count, first, bottom, bottom, true,
+           [&](int i, int y) { DrawConnection(grid, view.response.connections(i), y); });
 }
 
 }  // namespace echogw::ctl::top

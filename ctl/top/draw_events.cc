@@ -57,26 +57,16 @@ void DrawEvents(CellGrid& grid, TopState& state, int top, int bottom) {
   grid.Put(kActorAt, top + 1, "ACTOR", Style::kHeading);
   grid.Put(kMessageAt, top + 1, "MESSAGE", Style::kHeading);
   const int first = top + 2;
-  const int room = std::max(bottom - first - kDetailRows, 1);
+  const int last = bottom - kDetailRows;
   const int count = static_cast<int>(view.events.size());
-  state.page = room;
-  if (!view.loading.error.empty()) {
-    DrawWrapped(grid, first, kDetailRows, view.loading.error, Style::kWarn);
-    return;
-  }
-  if (!view.loading.loaded) grid.Put(1, first, "asking the gateway", Style::kDim);
-  if (view.loading.loaded && count == 0) grid.Put(1, first, "no events", Style::kDim);
-  if (count == 0) return;
-  view.cursor.Fit(count, room);
-  for (int i = view.cursor.top; i < std::min(count, view.cursor.top + room); ++i) {
-    const int y = first + i - view.cursor.top;
-    DrawEvent(grid, view.events[static_cast<std::size_t>(i)], y);
-    if (i == view.cursor.selected) grid.StyleRow(y, Style::kSelected);
-  }
-  DrawWrapped(grid, bottom - kDetailRows, kDetailRows,
-              WholeText(view.events[static_cast<std::size_t>(view.cursor.selected)]),
-              Style::kPlain);
-  DrawPosition(grid, bottom, view.cursor, room, count);
+  state.page = std::max(last - first, 1);
+  if (DrawNoRows(grid, view.loading, count, first, "no events")) return;
+  const auto event = [&](int i) -> const Event& {
+    return view.events[static_cast<std::size_t>(i)];
+  };
+  DrawList(grid, state, view.cursor, count, first, last, bottom, true,
+           [&](int i, int y) { DrawEvent(grid, event(i), y); });
+  DrawWrapped(grid, last, kDetailRows, WholeText(event(view.cursor.selected)), Style::kPlain);
 }
 
 }  // namespace echogw::ctl::top

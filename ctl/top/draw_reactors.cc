@@ -75,19 +75,12 @@ void DrawReactors(CellGrid& grid, TopState& state, int top, int bottom, bool sel
   DrawTitles(grid, state.reactors, top);
   const std::vector<ReactorRow> rows = state.SortedRows();
   const int count = static_cast<int>(rows.size());
-  const int room = std::max(bottom - top - 1, 1);
   ListCursor& cursor = state.reactors.cursor;
   for (int i = 0; i < count; ++i) {
     if (rows[static_cast<std::size_t>(i)].id == state.reactors.selected) cursor.selected = i;
   }
-  cursor.Fit(count, room);
-  state.page = room;
-  for (int i = cursor.top; i < std::min(count, cursor.top + room); ++i) {
-    const int y = top + 1 + i - cursor.top;
-    DrawRow(grid, rows[static_cast<std::size_t>(i)], y);
-    if (selection && i == cursor.selected) grid.StyleRow(y, Style::kSelected);
-  }
-  if (selection) DrawPosition(grid, bottom, cursor, room, count);
+  DrawList(grid, state, cursor, count, top + 1, bottom, bottom, selection,
+           [&](int i, int y) { DrawRow(grid, rows[static_cast<std::size_t>(i)], y); });
 }
 
 }  // namespace echogw::ctl::top

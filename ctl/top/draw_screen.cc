@@ -90,18 +90,14 @@ void DrawStatus(CellGrid& grid, const TopState& state, int y) {
     return;
   }
   if (!state.status) return;
-  switch (state.status->news.tone) {
-    case ActionNews::Tone::kRunning:
-      say(state.status->news.text, Style::kPlain);
-      return;
-    case ActionNews::Tone::kDone:
-      say(state.status->news.text, Style::kGood);
-      return;
-    case ActionNews::Tone::kFailed:
-      say(state.status->news.text, Style::kBad);
-      return;
-  }
+  const ActionNews& news = state.status->news;
+  say(news.text, news.tone == ActionNews::Tone::kRunning ? Style::kPlain
+                 : news.tone == ActionNews::Tone::kDone  ? Style::kGood
+                                                         : Style::kBad);
 }
+
+// An error is a sentence or two.
+constexpr int kErrorRows = 3;
 
 constexpr std::array<KeyHint, 15> kHelpLines = {{
     {"Up Down j k", "select; PgUp PgDn Home End go further"},
@@ -138,11 +134,31 @@ void DrawWrapped(CellGrid& grid, int y, int rows, std::string_view text, Style s
   }
 }
 
-void DrawPosition(CellGrid& grid, int y, const ListCursor& cursor, int rows, int count) {
-  if (count <= rows) return;
-  const int last = std::min(cursor.top + rows, count);
-  const std::string text = absl::StrCat(cursor.top + 1, "-", last, " of ", count);
-  grid.PutRight(grid.width() - 1, y, text, grid.width() / 2, Style::kDim);
+void DrawList(CellGrid& grid, TopState& state, ListCursor& cursor, int count, int top, int bottom,
+              int position, bool selection, const std::function<void(int, int)>& draw_row) {
+  const int rows = std::max(bottom - top, 1);
+  state.page = rows;
+  cursor.Fit(count, rows);
+  const int end = std::min(cursor.top + rows, count);
+  for (int i = cursor.top; i < end; ++i) {
+    const int y = top + i - cursor.top;
+    draw_row(i, y);
+    if (selection && i == cursor.selected) grid.StyleRow(y, Style::kSelected);
+  }
+  if (!selection || count <= rows) return;
+  const std::string text = absl::StrCat(cursor.top + 1, "-", end, " of ", count);
+  grid.PutRight(grid.width() - 1, position, text, grid.width() / 2, Style::kDim);
+}
+
+bool DrawNoRows(CellGrid& grid, const Loading& loading, int count, int y, std::string_view empty) {
+  if (!loading.error.empty()) {
+    DrawWrapped(grid, y, kErrorRows, loading.error, Style::kWarn);
+  } else if (!loading.loaded) {
+    grid.Put(1, y, "asking the gateway", Style::kDim);
+  } else if (count == 0) {
+    grid.Put(1, y, empty, Style::kDim);
+  }
+  return !loading.error.empty() || count == 0;
 }
 
 void DrawHelp(CellGrid& grid, int top, int bottom) {

@@ -6,10 +6,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
-#include "ctl/cli/interrupt.h"
-#include "ctl/cli/watchdog.h"
-#include "ctl/gateway/client.h"
-#include "ctl/gateway/rpc_error.h"
+#include "ctl/gateway/call.h"
 #include "ctl/output/proto_document.h"
 #include "ctl/top/draw.h"
 #include "ctl/top/terminal.h"
@@ -32,38 +29,31 @@ int FrameWidth(const CommandContext& context) {
 }  // namespace
 
 ExitCode RunTopOnce(CommandContext& context, Duration interval) {
-  grpc::ClientContext call;
-  const auto guard = context.interrupt.Arm([&call] { call.TryCancel(); });
-  Watchdog watchdog(interval + context.client.timeout(), [&call] { call.TryCancel(); });
   admin::v1::WatchStatsRequest request;
   ToProto(interval, request.mutable_interval());
-  const auto reader = context.client.admin().WatchStats(&call, request);
   TopUi ui(context.client.target(), interval);
-  admin::v1::WatchStatsResponse response;
-  int came = 0;
-  while (came < kNeeded && reader->Read(&response)) {
-    watchdog.Feed();
-    ui.Receive(response.stats(), TopClock::now());
-    ++came;
-  }
-  watchdog.Stop();
-  if (came == kNeeded) call.TryCancel();
-  const grpc::Status status = reader->Finish();
-  if (came < kNeeded) {
-    if (context.interrupt.requested()) {
-      return Fail(context, ExitCode::kPartial, "stopped before the interval was over");
+  {
+    Stream<&Admin::WatchStats> stream(context, request, interval + context.client.timeout());
+    admin::v1::WatchStatsResponse response;
+    int snapshots = 0;
+    for (; snapshots < kNeeded && stream.Read(response); ++snapshots) {
+      ui.Receive(response.stats(), TopClock::now());
     }
-    if (watchdog.has_bitten()) return FailRpc(context, {grpc::StatusCode::DEADLINE_EXCEEDED, ""});
-    if (!status.ok()) return FailRpc(context, status);
-    return Fail(
-        context, ExitCode::kUnreachable,
-        absl::StrCat(context.client.target(), " ended the stream; the gateway is stopping"));
+    if (snapshots == kNeeded) stream.Cancel();
+    const grpc::Status status = stream.Finish();
+    if (snapshots < kNeeded) {
+      if (context.interrupt.requested()) {
+        return Fail(context, ExitCode::kPartial, "stopped before the interval was over");
+      }
+      if (!status.ok()) return FailRpc(context, status);
+      return Fail(
+          context, ExitCode::kUnreachable,
+          absl::StrCat(context.client.target(), " ended the stream; the gateway is stopping"));
+    }
   }
-  grpc::ClientContext info_call;
-  context.client.SetDeadline(info_call);
-  admin::v1::GetInfoResponse info;
   // Only the version comes from it.
-  if (context.client.admin().GetInfo(&info_call, {}, &info).ok()) ui.Receive(info, TopClock::now());
+  const auto info = Call<&Admin::GetInfo>(context);
+  if (info.status.ok()) ui.Receive(info.message, TopClock::now());
   TopState state = ui.state();
   context.out << DrawPlain(state, FrameWidth(context)).Text(AdoptLocale()) << std::flush;
   return ExitCode::kOk;

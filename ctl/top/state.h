@@ -1,5 +1,5 @@
-// Everything that decides what `top` shows at a moment: plain data, changed by TopUi and read by
-// the functions of draw.h, both on the thread that runs the verb.
+// Everything that `top` shows at a moment: plain data, changed by TopUi and the functions of
+// actions.h and lists.h, read by those of draw.h, all on the thread that runs the verb.
 #pragma once
 
 #include <algorithm>
@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "ctl/cli/duration.h"
 #include "ctl/top/columns.h"
@@ -56,26 +57,25 @@ struct Prompt {
 
 struct FooterLine {
   ActionNews news;
-  // Shown until then; for ever while it runs.
+  // Shown until then; without an end while it runs.
   std::optional<TopClock::time_point> until;
 };
 
 struct ReactorsView {
   Column sort = Column::kId;
   bool descending = false;
-  // The selection is of a reactor, not of a line: it stays when the order changes.
+  // The id of a reactor, so that the selection stays when the order changes.
   std::uint32_t selected = 0;
   ListCursor cursor;
 };
 
-// A list that is asked for again and again while it is shown.
+// A list that is requested periodically while it is shown.
 struct Loading {
   bool awaiting = false;
   bool loaded = false;
   std::string error;
-  // When the list was last asked for, and when the answer shown came.
+  // When the list was last asked for.
   std::optional<TopClock::time_point> asked;
-  TopClock::time_point came;
 };
 
 struct ConnectionsView {
@@ -88,6 +88,12 @@ struct ConnectionsView {
   std::optional<std::uint64_t> detail_id;
   DetailPage detail;
   Loading detail_loading;
+
+  // Null when there is none.
+  [[nodiscard]] const admin::v1::Connection* Selected() const {
+    return cursor.selected < response.connections_size() ? &response.connections(cursor.selected)
+                                                         : nullptr;
+  }
 };
 
 struct EventsView {
@@ -115,15 +121,17 @@ struct TopState {
   std::optional<TopClock::time_point> fresh;
   std::optional<LostFeed> lost;
   View view = View::kReactors;
-  // Where help was asked for.
+  // Where help was opened.
   View before_help = View::kReactors;
   ReactorsView reactors;
   ConnectionsView connections;
   EventsView events;
   std::optional<Prompt> prompt;
   std::optional<FooterLine> status;
-  // Rows of the list that is shown, as last drawn: what a page is.
+  // Rows of the list that is shown, as last drawn: the length of a page.
   int page = 1;
+  // What is to be sent, in order.
+  std::vector<TopRequest> requests;
 
   [[nodiscard]] const TopModel& shown() const { return frozen ? *frozen : model; }
   [[nodiscard]] std::vector<ReactorRow> SortedRows() const {

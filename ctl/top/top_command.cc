@@ -3,10 +3,10 @@
 
 #include <chrono>
 
+#include "ctl/cli/commands.h"
 #include "ctl/cli/option_set.h"
 #include "ctl/top/live.h"
 #include "ctl/top/once.h"
-#include "ctl/top/top_commands.h"
 
 namespace echogw::ctl::top {
 namespace {

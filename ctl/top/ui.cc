@@ -1,34 +1,20 @@
-// What messages and time do; keys are in ui_keys.cc.
 #include "ctl/top/ui.h"
 
-#include <algorithm>
-#include <chrono>
 #include <type_traits>
-#include <utility>
 
+#include "ctl/top/actions.h"
 #include "ctl/top/draw.h"
+#include "ctl/top/lists.h"
 
 namespace echogw::ctl::top {
 namespace {
 
 using TimePoint = TopClock::time_point;
 
-// How long the end of an action stays in sight.
-constexpr std::chrono::seconds kDoneShown{15};
-constexpr std::chrono::seconds kFailedShown{60};
-// Lists cost the gateway more than a snapshot does.
-constexpr Duration kListInterval = std::chrono::seconds(1);
-
-bool IsDue(const Loading& loading, Duration interval, TimePoint now) {
-  if (loading.awaiting) return false;
-  return !loading.asked || now - *loading.asked >= std::max(interval, kListInterval);
-}
-
-void Answered(Loading& loading, const std::string& error, TimePoint now) {
-  loading.awaiting = false;
-  loading.loaded = true;
-  loading.error = error;
-  loading.came = now;
+// -1 and 1 for the keys that choose the previous and the next order; 0 for others.
+int SortSteps(Key key) {
+  if (key.code == Key::Code::kLeft || key.letter == '<') return -1;
+  return key.code == Key::Code::kRight || key.letter == '>' || key.letter == 's' ? 1 : 0;
 }
 
 }  // namespace
@@ -42,42 +28,21 @@ void TopUi::Receive(TopMessage message, TimePoint now) {
   std::visit(
       [&](auto& it) {
         using Message = std::decay_t<decltype(it)>;
-        if constexpr (std::is_same_v<Message, admin::v1::GetInfoResponse>) {
+        if constexpr (std::is_same_v<Message, admin::v1::GetStatsResponse>) {
+          Take(std::move(it), now);
+        } else if constexpr (std::is_same_v<Message, admin::v1::GetInfoResponse>) {
           state_.info = std::move(it);
         } else if constexpr (std::is_same_v<Message, FeedLost>) {
           state_.lost = LostFeed{std::move(it.reason), now + it.retry_in};
         } else if constexpr (std::is_same_v<Message, ActionNews>) {
-          // What was done may show in the list.
+          // The list may show what was done.
           if (it.tone == ActionNews::Tone::kDone) state_.connections.loading.asked.reset();
-          Say(it.tone, std::move(it.text), now);
+          Say(state_, it.tone, std::move(it.text), now);
         } else {
-          Take(std::move(it), now);
+          top::Take(state_, std::move(it));
         }
       },
       message);
-}
-
-void TopUi::Tick(TimePoint now) {
-  if (state_.status && state_.status->until && now >= *state_.status->until) state_.status.reset();
-  if (state_.frozen || state_.lost) return;
-  if (state_.view == View::kConnections) {
-    ConnectionsView& view = state_.connections;
-    if (IsDue(view.loading, state_.interval, now)) LoadConnections(now);
-    if (view.detail_id && IsDue(view.detail_loading, state_.interval, now)) LoadDetail(now);
-  }
-  if (state_.view == View::kEvents && IsDue(state_.events.loading, state_.interval, now)) {
-    LoadEvents(now);
-  }
-}
-
-std::vector<TopRequest> TopUi::TakeRequests() { return std::exchange(requests_, {}); }
-
-void TopUi::Draw(CellGrid& grid, TimePoint now) {
-  if (grid.width() < kLeastWidth || grid.height() < kLeastHeight) {
-    DrawTooSmall(grid, kLeastWidth, kLeastHeight);
-    return;
-  }
-  DrawScreen(grid, state_, now);
 }
 
 void TopUi::Take(admin::v1::GetStatsResponse stats, TimePoint now) {
@@ -89,59 +54,149 @@ void TopUi::Take(admin::v1::GetStatsResponse stats, TimePoint now) {
   if (first && !rows.empty()) state_.reactors.selected = rows.front().id;
 }
 
-void TopUi::Take(ConnectionsPage page, TimePoint now) {
-  ConnectionsView& view = state_.connections;
-  const auto& reactors = page.request.filter().reactors();
-  if (reactors.size() != 1 || reactors[0] != view.reactor || page.request.sort() != view.sort) {
-    // Of a list that was left.
+void TopUi::Tick(TimePoint now) {
+  if (state_.status && state_.status->until && now >= *state_.status->until) state_.status.reset();
+  RefreshLists(state_, now);
+}
+
+void TopUi::Draw(CellGrid& grid, TimePoint now) {
+  if (grid.width() < kLeastWidth || grid.height() < kLeastHeight) {
+    DrawTooSmall(grid, kLeastWidth, kLeastHeight);
+  } else {
+    DrawScreen(grid, state_, now);
+  }
+}
+
+void TopUi::Press(Key key, TimePoint now) {
+  if (state_.prompt) {
+    PressInPrompt(state_, key, now);
+  } else if (state_.view == View::kHelp && key.letter != 'q') {
+    state_.view = state_.before_help;
+  } else if (PressAnywhere(key, now) || PressToMove(key)) {
     return;
+  } else if (state_.view == View::kReactors) {
+    PressInReactors(key, now);
+  } else if (state_.view == View::kConnections) {
+    PressInConnections(key, now);
   }
-  Answered(view.loading, page.error, now);
-  if (!page.error.empty()) return;
-  // The selection stays with its connection.
-  const admin::v1::Connection* selected = SelectedConnection();
-  const std::uint64_t id = selected == nullptr ? 0 : selected->id();
-  view.response = std::move(page.response);
-  for (int i = 0; id != 0 && i < view.response.connections_size(); ++i) {
-    if (view.response.connections(i).id() == id) view.cursor.selected = i;
+}
+
+bool TopUi::PressAnywhere(Key key, TimePoint now) {
+  if (key.code == Key::Code::kEscape) {
+    GoBack();
+    return true;
   }
-  view.cursor.Move(0, view.response.connections_size());
-}
-
-void TopUi::Take(DetailPage detail, TimePoint now) {
-  ConnectionsView& view = state_.connections;
-  if (view.detail_id != detail.id) return;
-  Answered(view.detail_loading, detail.error, now);
-  view.detail = std::move(detail);
-}
-
-void TopUi::Take(EventsPage page, TimePoint now) {
-  EventsView& view = state_.events;
-  Answered(view.loading, page.error, now);
-  if (!page.error.empty()) return;
-  const std::size_t at = static_cast<std::size_t>(view.cursor.selected);
-  const std::uint64_t id = at < view.events.size() ? view.events[at].id() : 0;
-  view.events.assign(page.response.events().rbegin(), page.response.events().rend());
-  const int count = static_cast<int>(view.events.size());
-  // At the top the newest stays in sight; further down the selection stays with its event.
-  for (int i = 0; at != 0 && i < count; ++i) {
-    if (view.events[static_cast<std::size_t>(i)].id() == id) view.cursor.selected = i;
+  switch (key.letter) {
+    case 'q':
+      done_ = true;
+      return true;
+    case 'h':
+    case '?':
+      state_.before_help = std::exchange(state_.view, View::kHelp);
+      return true;
+    case ' ':
+      state_.frozen = state_.frozen ? std::nullopt : std::optional(state_.model);
+      return true;
+    case 'e':
+      OpenEvents(state_);
+      return true;
+    case 'D':
+      AskDrainGateway(state_);
+      return true;
+    case 'u':
+      Undrain(state_, now);
+      return true;
+    case 'b':
+      Rebalance(state_, now);
+      return true;
+    case '+':
+    case '=':
+      AskResize(state_, 1, now);
+      return true;
+    case '-':
+      AskResize(state_, -1, now);
+      return true;
+    case 'R':
+      AskReactorCount(state_);
+      return true;
+    default:
+      return false;
   }
-  view.cursor.Move(0, count);
 }
 
-void TopUi::Say(ActionNews::Tone tone, std::string text, TimePoint now) {
-  FooterLine line;
-  line.news = {tone, std::move(text)};
-  if (tone == ActionNews::Tone::kDone) line.until = now + kDoneShown;
-  if (tone == ActionNews::Tone::kFailed) line.until = now + kFailedShown;
-  state_.status = std::move(line);
+void TopUi::GoBack() {
+  if (state_.view == View::kConnections && state_.connections.detail_id) {
+    state_.connections.detail_id.reset();
+  } else {
+    state_.view = View::kReactors;
+  }
 }
 
-const admin::v1::Connection* TopUi::SelectedConnection() const {
-  const ConnectionsView& view = state_.connections;
-  const int at = view.cursor.selected;
-  return at < view.response.connections_size() ? &view.response.connections(at) : nullptr;
+bool TopUi::PressToMove(Key key) {
+  constexpr int kFar = 1 << 24;
+  if (key.code == Key::Code::kUp || key.letter == 'k') {
+    MoveSelection(-1);
+  } else if (key.code == Key::Code::kDown || key.letter == 'j') {
+    MoveSelection(1);
+  } else if (key.code == Key::Code::kPageUp) {
+    MoveSelection(-state_.page);
+  } else if (key.code == Key::Code::kPageDown) {
+    MoveSelection(state_.page);
+  } else if (key.code == Key::Code::kHome || key.letter == 'g') {
+    MoveSelection(-kFar);
+  } else if (key.code == Key::Code::kEnd || key.letter == 'G') {
+    MoveSelection(kFar);
+  } else {
+    return false;
+  }
+  return true;
+}
+
+void TopUi::MoveSelection(int steps) {
+  if (state_.view == View::kConnections) {
+    if (state_.connections.detail_id) return;
+    state_.connections.cursor.Move(steps, state_.connections.response.connections_size());
+  } else if (state_.view == View::kEvents) {
+    state_.events.cursor.Move(steps, static_cast<int>(state_.events.events.size()));
+  } else {
+    const std::vector<ReactorRow> rows = state_.SortedRows();
+    if (rows.empty()) return;
+    ListCursor at;
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      if (rows[i].id == state_.reactors.selected) at.selected = static_cast<int>(i);
+    }
+    at.Move(steps, static_cast<int>(rows.size()));
+    state_.reactors.selected = rows[static_cast<std::size_t>(at.selected)].id;
+  }
+}
+
+void TopUi::SortBy(Column column) {
+  state_.reactors.sort = column;
+  state_.reactors.descending = SpecOf(column).largest_first;
+}
+
+void TopUi::PressInReactors(Key key, TimePoint now) {
+  if (key.code == Key::Code::kEnter) {
+    OpenConnections(state_);
+  } else if (const int steps = SortSteps(key); steps != 0) {
+    SortBy(NextColumn(state_.reactors.sort, steps));
+  } else if (key.letter == 'r') {
+    state_.reactors.descending = !state_.reactors.descending;
+  } else if (key.letter == 'd') {
+    AskDrainReactor(state_, now);
+  }
+}
+
+void TopUi::PressInConnections(Key key, TimePoint now) {
+  if (const int steps = SortSteps(key); steps != 0) {
+    SortConnections(state_, steps, now);
+  } else if (key.code == Key::Code::kEnter) {
+    OpenDetail(state_, now);
+  } else if (key.letter == 'x') {
+    AskClose(state_, admin::v1::CLOSE_MODE_FIN);
+  } else if (key.letter == 'X') {
+    AskClose(state_, admin::v1::CLOSE_MODE_RST);
+  }
 }
 
 }  // namespace echogw::ctl::top

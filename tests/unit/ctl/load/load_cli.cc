@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "ctl/cli/cli.h"
-#include "ctl/load/load_commands.h"
+#include "ctl/cli/commands.h"
 
 namespace echogw::ctl::load {
 
