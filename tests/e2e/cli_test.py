@@ -2,8 +2,6 @@
 Method: the real echogwctl against the real echogw, run as from a shell."""
 
 import json
-import os
-import pty
 import signal
 import socket
 import subprocess
@@ -12,6 +10,7 @@ import unittest
 
 import yaml
 
+import terminal
 from harness import ECHOGWCTL, EndToEnd, clean_environment, run, wait_until
 from wire import Crowd, connect, echo_once, pattern, ping
 
@@ -207,25 +206,12 @@ class Terminal(EndToEnd):
 
     def on_terminal(self, *arguments, env=None):
         """The output of a command on a terminal."""
-        master, slave = pty.openpty()
-        try:
-            process = subprocess.Popen(
-                [ECHOGWCTL, "--target", self.server.admin, *arguments], stdin=slave,
-                stdout=slave, stderr=slave, env=clean_environment({"TERM": "xterm", **(env or {})}))
-            os.close(slave)
-            slave = -1
-            output = b""
-            try:
-                while part := os.read(master, 65536):
-                    output += part
-            except OSError:
-                pass  # the terminal closed with the process
-            self.assertEqual(process.wait(20), 0)
-            return output.decode()
-        finally:
-            os.close(master)
-            if slave >= 0:
-                os.close(slave)
+        self.need_tool("tmux")
+        screen = terminal.Terminal(ECHOGWCTL, "--target", self.server.admin, *arguments, width=160,
+                                   env={"TERM": "xterm", **(env or {})})
+        self.addCleanup(screen.end)
+        screen.wait_for_end()
+        return screen.screen(escapes=True)
 
     def test_colour_on_a_terminal_only(self):
         self.assertIn("\x1b[", self.on_terminal("reactors"))

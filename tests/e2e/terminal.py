@@ -10,14 +10,16 @@ from harness import clean_environment, wait_until
 
 
 class Terminal:
-    """Runs a command line in a shell and prints "exit N" at its end."""
+    """Runs a command line in a shell, and prints at its end "exit N", and "same" if the settings of
+    the terminal are what they were before."""
 
     def __init__(self, *command, width=80, height=24, env=None):
         self._folder = tempfile.mkdtemp(prefix="echogw-e2e-")
         environment = {"LC_ALL": "C.UTF-8", **(env or {})}
         words = ["env"] + [f"{k}={v}" for k, v in environment.items()] + list(command)
         # The last command keeps the window and its contents.
-        line = shlex.join(words) + "; echo exit $?; exec cat"
+        line = ("before=$(stty -g); " + shlex.join(words) + "; echo exit $?; "
+                '[ "$before" = "$(stty -g)" ] && echo same; exec cat')
         try:
             self._tmux("new-session", "-d", "-x", str(width), "-y", str(height), line)
         except BaseException:
@@ -33,8 +35,14 @@ class Terminal:
             check=True)
         return done.stdout.decode()
 
-    def screen(self):
-        return self._tmux("capture-pane", "-p")
+    def screen(self, escapes=False):
+        return self._tmux("capture-pane", "-p", *(["-e"] if escapes else []))
+
+    def pid(self):
+        """The process that the shell runs."""
+        shell = self._tmux("display-message", "-p", "#{pane_pid}").strip()
+        with open(f"/proc/{shell}/task/{shell}/children", encoding="ascii") as children:
+            return int(children.read().split()[0])
 
     def keys(self, *keys):
         """Sends keys by their tmux names: "j", "Enter", "C-c"."""
@@ -56,6 +64,13 @@ class Terminal:
             return wait_until(there, f"{texts} on the screen")
         except AssertionError as error:
             raise AssertionError(f"{error}; it shows:\n{seen}") from None
+
+    def wait_for_no(self, text):
+        wait_until(lambda: text not in self.screen(), f"no {text!r} on the screen")
+
+    def wait_for_end(self, code=0):
+        """Waits for the end of the command; fails unless it left the terminal as it was."""
+        return self.wait_for(f"exit {code}\nsame\n")
 
     def end(self):
         try:

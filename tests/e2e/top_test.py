@@ -2,6 +2,7 @@
 Method: the real binaries; top in tmux, controlled by keys and read from its screen, while the
 test's connections observe the effects."""
 
+import os
 import signal
 import unittest
 
@@ -13,10 +14,14 @@ from wire import connect, ping
 class TopCase(EndToEnd):
     def top(self, gateway, *arguments, **options):
         self.need_tool("tmux")
-        terminal = Terminal(ECHOGWCTL, "--target", gateway.admin, "top", "-i", "100ms",
-                            *arguments, **options)
-        self.addCleanup(terminal.end)
+        terminal = self.run_top(gateway.admin, *arguments, **options)
         terminal.wait_for("q quit", "CONNS", "serving")
+        return terminal
+
+    def run_top(self, target, *arguments, **options):
+        terminal = Terminal(ECHOGWCTL, "--target", target, "top", "-i", "100ms", *arguments,
+                            **options)
+        self.addCleanup(terminal.end)
         return terminal
 
     def crowd(self, gateway, count):
@@ -141,7 +146,7 @@ class Lost(TopCase):
         terminal.wait_for("LOST, data", "retrying", "CONNS")
         again = self.gateway(admin=admin, reactors=3)
         self.wait_for_rows(terminal, lambda r: len(r) == 3, "the new gateway")
-        wait_until(lambda: "LOST" not in terminal.screen(), "no loss any more")
+        terminal.wait_for_no("LOST")
         # A stopped gateway also counts as lost.
         terminal.keys("q")
         terminal.wait_for("exit 0")
@@ -154,7 +159,108 @@ class Lost(TopCase):
             terminal.wait_for("LOST", "has been silent for 600ms")
         finally:
             again.signal(signal.SIGCONT)
-        wait_until(lambda: "LOST" not in terminal.screen(), "no loss any more")
+        terminal.wait_for_no("LOST")
+
+
+    def test_waits_for_a_gateway_and_quits_without_one(self):
+        gateway = self.gateway()
+        gateway.drained()
+        self.need_tool("tmux")
+        terminal = self.run_top(gateway.admin)
+        terminal.wait_for("LOST, no data yet", "connection refused")
+        again = self.gateway(admin=gateway.admin)
+        terminal.wait_for("CONNS", "serving")
+        again.drained()
+        terminal.wait_for("LOST")
+        terminal.keys("q")
+        terminal.wait_for_end()
+
+
+class Guest(TopCase):
+    """top draws on its own screen and leaves the terminal as it found it, however it ends."""
+
+    def setUp(self):
+        self.server = self.gateway(reactors=2)
+
+    def test_draws_and_quits(self):
+        for key in ("q", "C-c"):
+            terminal = self.top(self.server)
+            # The first rates, as a bar and a percentage.
+            screen = terminal.wait_for("%", "h help  q quit")
+            self.assertTrue(screen.startswith(f" echogw {self.server.admin}  serving  0.1.0"))
+            terminal.keys("Down", "Enter")
+            terminal.wait_for("Connections of reactor 1")
+            terminal.keys("Escape")
+            terminal.wait_for("CONNS")
+            terminal.keys(key)
+            self.assertNotIn("CONNS", terminal.wait_for_end())
+
+    def test_signals(self):
+        for number in (signal.SIGINT, signal.SIGTERM):
+            terminal = self.top(self.server)
+            os.kill(terminal.pid(), number)
+            self.assertNotIn("CONNS", terminal.wait_for_end())
+
+    def test_follows_the_size_of_the_terminal(self):
+        terminal = self.top(self.server)
+        terminal.resize(132, 40)
+        # Only a wide terminal has room for this hint; the keys are in the last row of a high one.
+        rows = terminal.wait_for("D drain all", "q quit").splitlines()
+        self.assertEqual(len(rows), 40)
+        self.assertIn("q quit", rows[39])
+        terminal.resize(60, 20)
+        terminal.wait_for("top needs 80x24", "this is 60x20")
+        terminal.resize(80, 24)
+        terminal.wait_for("CONNS")
+        terminal.resize(20, 5)
+        terminal.wait_for("top needs 80x24")
+        terminal.keys("q")
+        terminal.wait_for_end()
+
+    def test_stops_and_continues(self):
+        self.need_tool("tmux")
+        terminal = Terminal("bash", "--norc", "--noprofile", "-i", env={"PS1": "shell>"})
+        self.addCleanup(terminal.end)
+        terminal.wait_for("shell>")
+        terminal.keys(f"{ECHOGWCTL} --target {self.server.admin} top -i 100ms", "Enter")
+        terminal.wait_for("CONNS", "q quit")
+        terminal.keys("C-z")
+        terminal.wait_for("Stopped")
+        terminal.keys("echo typed $((6 * 7))", "Enter")
+        terminal.wait_for("typed 42")
+        terminal.keys("fg", "Enter")
+        terminal.wait_for("h help  q quit", "CONNS")
+        terminal.keys("q")
+        terminal.wait_for_no("CONNS")
+        terminal.keys("echo back $((6 * 8))", "Enter")
+        terminal.wait_for("back 48")
+
+    def test_ascii_without_utf8(self):
+        terminal = self.top(self.server, env={"LC_ALL": "C"})
+        self.assertTrue(terminal.wait_for("%", "q quit").isascii())
+
+    def test_colours(self):
+        # Green, of the state.
+        self.assertIn("\x1b[32m", self.drawn())
+        for env in ({"NO_COLOR": "1"}, {"TERM": "vt100"}):
+            drawn = self.drawn(env)
+            # 39 is the default colour.
+            self.assertNotRegex(drawn, "\x1b\\[3[0-7]")
+            self.assertIn("\x1b[7m", drawn)
+
+    def drawn(self, env=None):
+        terminal = self.top(self.server, env=env)
+        terminal.wait_for("%", "q quit")
+        return terminal.screen(escapes=True)
+
+    def test_refuses_a_terminal_that_cannot_be_drawn_on(self):
+        self.need_tool("tmux")
+        for term in ("dumb", "no-such-terminal", ""):
+            # ncurses leaks what it made for a terminal that it does not know.
+            env = {"TERM": term, "LSAN_OPTIONS": "detect_leaks=0"}
+            terminal = self.run_top(self.server.admin, width=140, env=env)
+            terminal.wait_for("cannot draw on a terminal", "echogwctl top --once")
+            terminal.wait_for_end(2)
 
 
 if __name__ == "__main__":
