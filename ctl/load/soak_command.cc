@@ -16,7 +16,7 @@
 #include "ctl/cli/commands.h"
 #include "ctl/cli/interrupt.h"
 #include "ctl/cli/option_set.h"
-#include "ctl/gateway/client.h"
+#include "ctl/gateway/call.h"
 #include "ctl/gateway/rpc_error.h"
 #include "ctl/load/common_options.h"
 #include "ctl/load/report.h"
@@ -63,7 +63,7 @@ class SoakCommand : public Command {
             {{0, "nothing was lost"},
              {1, "something was lost"},
              {3, "the echo endpoint or the gateway cannot be reached"},
-             {4, "nothing was lost, but an operation failed"}}};
+             {4, "nothing was lost, but an operation failed or the soak was interrupted"}}};
   }
 
   void AddOptions(OptionSet& options) override {
@@ -103,7 +103,8 @@ class SoakCommand : public Command {
       const absl::Status status = RunPhase(context, before, false, &findings, &*findings.baseline);
       if (!status.ok()) return FailLoad(context, status);
     }
-    if (!findings.interrupted) {
+    findings.ran = !findings.interrupted;
+    if (findings.ran) {
       const absl::Status status =
           RunPhase(context, plan, !control_.empty(), &findings, &findings.traffic);
       if (!status.ok()) return FailLoad(context, status);
@@ -120,7 +121,7 @@ class SoakCommand : public Command {
     }
     if (!LossesOf(findings).empty()) return ExitCode::kRefused;
     const bool failed = findings.control && findings.control->Unsuccessful() > 0;
-    return failed ? ExitCode::kPartial : ExitCode::kOk;
+    return failed || findings.interrupted ? ExitCode::kPartial : ExitCode::kOk;
   }
 
  private:
@@ -207,6 +208,7 @@ class SoakCommand : public Command {
     }
     ServerSide server;
     const grpc::Status status = ReadLedger(context.client, &server.before);
+    server.start_before = StartTime(context);
     if (status.ok()) {
       findings->server = std::move(server);
       return std::nullopt;
@@ -215,6 +217,11 @@ class SoakCommand : public Command {
     findings->server_note =
         absl::StrCat("not asked: ", DescribeRpcError(status, context.client).message);
     return std::nullopt;
+  }
+
+  // Not set if the gateway does not say.
+  static google::protobuf::Timestamp StartTime(CommandContext& context) {
+    return Call<&Admin::GetInfo>(context).message.start_time();
   }
 
   // The counters after the last connection; an error is part of the findings.
@@ -228,6 +235,11 @@ class SoakCommand : public Command {
       server.after.Clear();
       server.faults = {absl::StrCat("the gateway no longer answers: ",
                                     DescribeRpcError(status, context.client).message)};
+      return;
+    }
+    server.start_after = StartTime(context);
+    if (server.WasRestarted()) {
+      server.faults = {"the gateway was restarted"};
       return;
     }
     if (busy) {

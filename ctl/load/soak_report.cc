@@ -9,6 +9,7 @@
 #include "ctl/load/report.h"
 #include "ctl/load/soak_ledger.h"
 #include "ctl/output/emit.h"
+#include "ctl/output/proto_document.h"
 #include "ctl/output/units.h"
 
 namespace echogw::ctl::load {
@@ -32,7 +33,7 @@ std::uint64_t Sum(const SoakFindings& findings, std::uint64_t LoadResult::*membe
 
 std::uint64_t HeldLost(const SoakFindings& findings) {
   std::uint64_t alive = findings.traffic.held.alive_at_end;
-  std::uint64_t wanted = findings.held_connections;
+  std::uint64_t wanted = findings.ran ? findings.held_connections : 0;
   if (findings.baseline) {
     alive += findings.baseline->held.alive_at_end;
     wanted += findings.held_connections;
@@ -62,7 +63,7 @@ std::string DescribeKernel(const ControlRecord& control) {
 }
 
 std::string DescribeGateway(const ServerSide& server) {
-  if (!server.after.has_total()) return "";
+  if (!server.after.has_total() || server.WasRestarted()) return "";
   const admin::v1::Counters& from = server.before.total();
   const admin::v1::Counters& to = server.after.total();
   const std::uint64_t closed =
@@ -162,12 +163,18 @@ Document ServerDocument(const SoakFindings& findings) {
       {{"note", findings.server_note},
        {"adds_up", findings.server->faults.empty()},
        {"faults", faults},
-       {"counters", findings.server->after.has_total()
+       {"counters", findings.server->after.has_total() && !findings.server->WasRestarted()
                         ? LedgerDocument(findings.server->before, findings.server->after)
                         : Document()}});
 }
 
 }  // namespace
+
+bool ServerSide::WasRestarted() const {
+  return after.has_total() && (start_before.seconds() != start_after.seconds() ||
+                               start_before.nanos() != start_after.nanos() ||
+                               FromProto(after.uptime()) < FromProto(before.uptime()));
+}
 
 std::uint64_t SoakFindings::Connects() const { return Sum(*this, &LoadResult::connects); }
 std::uint64_t SoakFindings::Messages() const { return Sum(*this, &LoadResult::messages); }

@@ -21,8 +21,14 @@ struct ServerSide {
   admin::v1::GetStatsResponse before;
   // Without a total when the gateway did not answer.
   admin::v1::GetStatsResponse after;
+  // When the process started that counted the one and the other.
+  google::protobuf::Timestamp start_before;
+  google::protobuf::Timestamp start_after;
   // What does not add up.
   std::vector<std::string> faults;
+
+  // The counters of two processes say nothing about each other.
+  [[nodiscard]] bool WasRestarted() const;
 };
 
 struct SoakFindings {
@@ -33,6 +39,8 @@ struct SoakFindings {
   std::uint64_t message_bytes = 0;
   std::chrono::nanoseconds slow_threshold{0};
   bool interrupted = false;
+  // False when it was interrupted in the baseline.
+  bool ran = true;
   // The same traffic before the first operation, to compare with.
   std::optional<TrafficResult> baseline;
   TrafficResult traffic;

@@ -53,6 +53,16 @@ class EchoGateway : public FakeGateway {
   // Connections that the counters miss.
   void Forget(std::uint64_t count) { forgotten_ = count; }
 
+  // Every answer of GetInfo but the first is of another process.
+  void RestartAfterTheFirstCall() { restarts_ = true; }
+
+  grpc::Status GetInfo(grpc::ServerContext* call, const admin::v1::GetInfoRequest* request,
+                       admin::v1::GetInfoResponse* response) override {
+    const grpc::Status status = FakeGateway::GetInfo(call, request, response);
+    response->mutable_start_time()->set_seconds(1000 + (restarts_ ? infos_++ : 0));
+    return status;
+  }
+
   // Begins as running whatever `operation` says, which is what GetOperation answers.
   grpc::Status Resize(grpc::ServerContext* call, const admin::v1::ResizeRequest* request,
                       admin::v1::ResizeResponse* response) override {
@@ -82,6 +92,8 @@ class EchoGateway : public FakeGateway {
  private:
   const LoadEchoServer& echo_;
   std::atomic<std::uint64_t> forgotten_{0};
+  std::atomic<bool> restarts_{false};
+  std::atomic<int> infos_{0};
 };
 
 class LoadSoakTest : public testing::Test {
@@ -248,9 +260,40 @@ TEST_F(LoadSoakTest, AnInterruptEndsItWithAReport) {
   const LoadCliResult run =
       Soak(echo, "127.0.0.1:1", {"-d", "10m", "--slow-threshold", "20s"}, &interrupt);
   trigger.join();
-  EXPECT_EQ(run.code, 0) << run.out << run.err;
+  // It has not run as long as was asked for.
+  EXPECT_EQ(run.code, 4) << run.out << run.err;
   EXPECT_THAT(run.out, HasSubstr("(interrupted)"));
   EXPECT_THAT(run.out, HasSubstr("LOST NOTHING"));
+}
+
+TEST_F(LoadSoakTest, AnInterruptInTheBaselineLosesNothing) {
+  const LoadEchoServer echo;
+  Interrupt interrupt;
+  std::thread trigger([&] {
+    while (echo.accepted() < 10 || !interrupt.Trigger()) std::this_thread::yield();
+  });
+  const LoadCliResult run =
+      Soak(echo, "127.0.0.1:1", {"--baseline", "10m", "-d", "10m", "--slow-threshold", "20s"},
+           &interrupt);
+  trigger.join();
+  EXPECT_EQ(run.code, 4) << run.out << run.err;
+  EXPECT_THAT(run.out, HasSubstr("LOST NOTHING"));
+}
+
+TEST_F(LoadSoakTest, ARestartOfTheGatewayIsALossWithoutCounters) {
+  const LoadEchoServer echo;
+  for (const char* format : {"table", "json"}) {
+    EchoGateway gateway(echo);
+    gateway.RestartAfterTheFirstCall();
+    const LoadCliResult run =
+        Soak(echo, gateway.target(),
+             {"--connections", "20", "--settle", "100ms", "--slow-threshold", "20s", "-o", format});
+    EXPECT_EQ(run.code, 1) << run.out << run.err;
+    EXPECT_THAT(run.out, HasSubstr("LOST accounting: the gateway was restarted"));
+    // Nothing that a counter of the one minus a counter of the other would give.
+    EXPECT_THAT(run.out,
+                Not(HasSubstr(format == std::string("json") ? "peer_closed" : "accepted")));
+  }
 }
 
 TEST_F(LoadSoakTest, UsageErrorsAreExitCode2) {
