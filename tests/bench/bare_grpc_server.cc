@@ -1,6 +1,6 @@
-// bare_grpc_server: what a process with a gRPC server costs before it has anything of its own. It
-// serves health and reflection, as the gateway's admin port does, on a free port of loopback.
-// compare.py takes its resident memory to name gRPC's share of the gateway's.
+// bare_grpc_server: the baseline cost of a process with a gRPC server. It serves health and
+// reflection, as the gateway's admin port does, on a free port on loopback. compare.py uses its
+// resident memory to determine gRPC's share of the gateway's.
 //
 // Prints "listening on 127.0.0.1:PORT" and "ready", and serves until it is killed.
 #include <grpcpp/ext/proto_server_reflection_plugin.h>

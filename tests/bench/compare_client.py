@@ -70,7 +70,7 @@ def run(command, arguments):
         raise BenchError(f"{done.stderr.strip() or done.stdout.strip()}\n  {' '.join(command)}")
     report = json.loads(done.stdout)
     if report["messages"] == 0:
-        raise BenchError(f"no message came back in the measured time: {' '.join(command)}")
+        raise BenchError(f"no message was echoed in the measured time: {' '.join(command)}")
     return report["client_cpu_nanoseconds"] / report["messages"]
 
 
@@ -99,7 +99,7 @@ def main():
     arguments = parse_arguments()
     for cpu in (arguments.server_cpu, arguments.client_cpu):
         if cpu not in os.sched_getaffinity(0):
-            raise BenchError(f"CPU {cpu} is not among this process's; see 'taskset -p $$'")
+            raise BenchError(f"CPU {cpu} is not in this process's affinity mask (taskset -p $$)")
     binaries = {"server": find_binary(arguments.build, "tests/bench/raw_epoll_echo", HINT),
                 "bare": find_binary(arguments.build, "tests/bench/raw_epoll_client", HINT),
                 "echogwctl": find_binary(arguments.build, "echogwctl", HINT)}

@@ -115,7 +115,7 @@ def measure(arguments):
                 with Operator(ctl, server.admin, arguments.connections) as operator:
                     listed = ping_pong(ctl, server, arguments)
                 if operator.listings == 0:
-                    raise BenchError("not one listing ended; give it more --duration")
+                    raise BenchError("no listing completed; increase --duration")
                 rounds.append((alone, listed))
                 print(f"round {number + 1}: p99 {alone[0]:.3f} -> {listed[0]:.3f} ms, "
                       f"p99.9 {alone[1]:.3f} -> {listed[1]:.3f} ms, "
@@ -135,7 +135,7 @@ def main():
     alone = statistics.median(pair[0][1] for pair in rounds)
     listed = statistics.median(pair[1][1] for pair in rounds)
     print(f"{arguments.connections:,} connections: median p99.9 of the ping-pong {alone:.3f} ms "
-          f"alone, {listed:.3f} ms beside listings: a rise of {listed - alone:.3f} ms")
+          f"alone, {listed:.3f} ms with listings: a rise of {listed - alone:.3f} ms")
     if arguments.max_rise_ms is not None and listed - alone > arguments.max_rise_ms:
         print(f"listing.py: more than {arguments.max_rise_ms:g} ms", file=sys.stderr)
         return 1

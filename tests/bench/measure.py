@@ -43,7 +43,7 @@ def check_machine(arguments):
     for option, cpu in (("--server-cpu", arguments.server_cpu),
                         ("--client-cpu", arguments.client_cpu)):
         if cpu not in allowed:
-            raise BenchError(f"{option}: CPU {cpu} is not among this process's {sorted(allowed)}")
+            raise BenchError(f"{option}: CPU {cpu} is not in this process's affinity mask {sorted(allowed)}")
     if arguments.server_cpu == arguments.client_cpu:
         raise BenchError("--server-cpu and --client-cpu must differ")
     if os.getloadavg()[0] > 0.5:
@@ -118,7 +118,7 @@ def run_once(server, client, load_options, arguments, client_cpus=None):
     spent = sampler.at(end) - sampler.at(start)
     messages = report["messages"]
     if messages == 0:
-        raise BenchError(f"no message came back from {server.name} in the measured time")
+        raise BenchError(f"{server.name} echoed no message in the measured time")
     return {
         "server": server.name,
         "cpu_nanoseconds": spent,

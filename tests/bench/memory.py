@@ -104,8 +104,8 @@ def idle_figures(start):
             opened = 0
             for count in IDLE_COUNTS:
                 if count + files + 10 > hard:
-                    print(f"skipped: {count:,} connections need more than the {hard:,} open "
-                          "files that a process may have here")
+                    print(f"skipped: {count:,} connections need more than the limit of "
+                          f"{hard:,} open files")
                     continue
                 clients.do("open", count - opened)
                 opened = count

@@ -129,7 +129,7 @@ def run_target(target, load, client, arguments):
             idle.close()
 
 
-class Patience:
+class RetryBudget:
     """Seconds left for repeating runs, so that a round ends within the budget."""
 
     def __init__(self, seconds):
@@ -147,7 +147,7 @@ class Patience:
         self._left -= time.monotonic() - self._began
 
 
-def run_until_quiet(target, load, client, arguments, patience):
+def run_until_quiet(target, load, client, arguments, budget):
     """The least disturbed of up to ATTEMPTS runs; raises the reason if all failed."""
     best, problem = None, None
 
@@ -168,9 +168,9 @@ def run_until_quiet(target, load, client, arguments, patience):
     attempt()
     for _ in range(1, ATTEMPTS):
         good = best is not None and best["others_cpu_share"] <= raw_data.DISTURBED_SHARE
-        if good or not patience.allows():
+        if good or not budget.allows():
             break
-        with patience:
+        with budget:
             wait_until_quiet((arguments.server_cpu, arguments.client_cpu),
                              raw_data.DISTURBED_SHARE, QUIET_WAIT_SECONDS)
             attempt()
@@ -179,12 +179,12 @@ def run_until_quiet(target, load, client, arguments, patience):
     return best
 
 
-def run_round(load, servers, builds, number, piece, client, arguments, patience):
+def run_round(load, servers, builds, number, piece, client, arguments, budget):
     """Runs every server once, in a varying order, so that drift of the machine favours none."""
     runs, failures = [], []
     for target in random.Random(f"{load.name} {number}").sample(servers, len(servers)):
         try:
-            seen = run_until_quiet(target, load, client, arguments, patience)
+            seen = run_until_quiet(target, load, client, arguments, budget)
         except BenchError as error:
             failures.append({"load": load.name, "server": target.name, "round": number,
                              "piece": piece, "build": builds[target.name],
@@ -244,10 +244,10 @@ def measure(arguments):
                 return EXIT_MORE
             print(f"{load.name}: round {number + 1} of {arguments.rounds} [{spent:.0f} s]",
                   flush=True)
-            patience = Patience(math.inf if arguments.budget is None else
+            budget = RetryBudget(math.inf if arguments.budget is None else
                                 arguments.budget - spent - seconds)
             runs, failures = run_round(load, servers, builds, number, len(data["pieces"]) - 1,
-                                       client, arguments, patience)
+                                       client, arguments, budget)
             data["runs"] += runs
             data["failures"] += failures
             raw_data.save(arguments.data, data)

@@ -53,7 +53,7 @@ void Send(Stream& stream) {
     const std::size_t size = std::min<std::uint64_t>(stream.unsent, buffer.size());
     const ssize_t sent = send(stream.fd, buffer.data(), size, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent < 0) {
-      if (errno == EAGAIN) return;  // EPOLLOUT goes on from here
+      if (errno == EAGAIN) return;  // continued on EPOLLOUT
       Fail("send");
     }
     stream.unsent -= static_cast<std::uint64_t>(sent);

@@ -27,7 +27,7 @@ void Echo(EchoTable& table, int fd, bool hang_up) {
     if (!table.Send(fd, buffer.data(), static_cast<std::size_t>(got))) break;
     if (got < static_cast<ssize_t>(buffer.size()) && !hang_up && !table.HasPending(fd)) return;
   }
-  if (!gone && table.HasPending(fd)) return;  // EPOLLOUT goes on from here
+  if (!gone && table.HasPending(fd)) return;  // continued on EPOLLOUT
   table.Close(fd);
 }
 

@@ -9,7 +9,7 @@ import subprocess
 from servers import BenchError, gateway_server, peer_server
 
 READINESS = "readiness"    # asks the kernel which sockets are ready
-COMPLETION = "completion"  # tells the kernel what to do and is told when it is done
+COMPLETION = "completion"  # submits operations and receives their completions
 BLOCKING = "blocking"      # sleeps in the call
 GATEWAY = "gateway"
 

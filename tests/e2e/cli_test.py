@@ -143,12 +143,11 @@ class ExitCodes(EndToEnd):
         self.assertRegex(run(ECHOGWCTL, "--version").out, r"^echogwctl \d+\.\d+\.\d+\n$")
         top = run(ECHOGWCTL, "--help")
         self.assertEqual((top.code, top.err), (0, ""))
-        for verb in ("stats", "reactors", "info", "health", "version", "resize", "move",
-                     "rebalance", "steer", "drain", "undrain", "operation", "bench", "soak"):
-            self.assertRegex(top.out, rf"(?m)^  {verb} ")
-            help_text = run(ECHOGWCTL, verb, "--help")
-            self.assertEqual((help_text.code, help_text.err), (0, ""))
-            self.assertIn("Examples:", help_text.out)
+        # tests/unit/ctl/cli/usage_test.cc tests the help of every verb.
+        self.assertRegex(top.out, r"(?m)^  stats ")
+        help_text = run(ECHOGWCTL, "stats", "--help")
+        self.assertEqual((help_text.code, help_text.err), (0, ""))
+        self.assertIn("Examples:", help_text.out)
 
 
 class Terminal(EndToEnd):

@@ -133,7 +133,7 @@ class FullDisk(FaultCase):
 
     def test_of_the_log_costs_lines_and_nothing_else(self):
         if os.geteuid() != 0:
-            self.unmet("needs root, to mount a file system of its own")
+            self.unmet("needs root to mount a file system")
         folder = self.temporary_folder()
         # Mounted in this process's namespace only.
         prefix = ("unshare", "--mount", "sh", "-c",

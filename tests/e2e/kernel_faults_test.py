@@ -153,7 +153,7 @@ class WallClock(ShimCase):
             self.ctl(gateway, "resize", str(3 - step % 2), "--wait")
             self.assertLess(time.monotonic() - began, 5)
             # gRPC's alarms would be late by as much as the clock was set back.
-            wait_until(lambda: len(watch.out.all()) >= shown + 3, "the watch goes on")
+            wait_until(lambda: len(watch.out.all()) >= shown + 3, "the watch continues")
         total = self.stats(gateway)["total"]
         self.assertEqual(total["connections_active"], 100)
         ages = [float(c["age"].rstrip("s")) for c in self.ctl_json(gateway, "conns")["connections"]]

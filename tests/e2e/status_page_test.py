@@ -245,10 +245,10 @@ class Lost(PageCase):
         gateway.signal(signal.SIGSTOP)
         try:
             self.seen(lambda s: s["state"] == "lost" and "no answer within 3 s" in s["lost"],
-                      "it stands still")
+                      "the page is stopped")
         finally:
             gateway.signal(signal.SIGCONT)
-        self.seen(lambda s: s["state"] == "serving" and s["lost"] == "", "it goes on")
+        self.seen(lambda s: s["state"] == "serving" and s["lost"] == "", "the page continues")
 
         gateway.signal(signal.SIGKILL)
         gateway.wait()

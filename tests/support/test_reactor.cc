@@ -64,7 +64,7 @@ bool TestReactor::TurnUntil(const std::function<bool()>& done) {
 
 bool TurnAllUntil(const std::vector<TestReactor*>& reactors, const std::function<bool()>& done) {
   // Waits only after a quiet while: usually the test's client causes the next event between turns.
-  constexpr int kPatience = 50;
+  constexpr int kQuietTurns = 50;
   const auto end = std::chrono::steady_clock::now() + kTestDeadline;
   int quiet = 0;
   std::uint64_t events_before = 0;
@@ -72,7 +72,7 @@ bool TurnAllUntil(const std::vector<TestReactor*>& reactors, const std::function
     if (std::chrono::steady_clock::now() >= end) return false;
     std::uint64_t events = 0;
     for (TestReactor* reactor : reactors) {
-      reactor->Turn(quiet > kPatience ? kNanosPerMilli : 0);
+      reactor->Turn(quiet > kQuietTurns ? kNanosPerMilli : 0);
       events += reactor->counters().ready_events;
     }
     quiet = events == events_before ? quiet + 1 : 0;

@@ -37,11 +37,11 @@ struct TestReactorOptions {
   Clock* clock = nullptr;
   TlsContext* tls = nullptr;
   LogSink* log = nullptr;
-  // Null: one of its own.
+  // Null: its own.
   ConnectionLimiter* limiter = nullptr;
-  // Of its own listener.
+  // For its own listener.
   Service service;
-  // Without a listener of its own.
+  // Without its own listener.
   bool deaf = false;
 };
 

@@ -33,7 +33,7 @@ struct Connection {
   int last = kNone;
   int queued = 0;
   bool receiving = false;  // a multishot receive is armed
-  bool stopping = false;   // and has been told to end
+  bool stopping = false;   // and a cancellation was submitted
   bool sending = false;
   bool over = false;  // nothing more to come: end of stream, or an error
   bool failed = false;
@@ -175,7 +175,8 @@ class Server {
       if (full && connection.receiving && !connection.stopping) StopReceive(slot);
       if (!full && !connection.receiving) ArmReceive(slot);
     } else if (completion.res == -ENOBUFS) {
-      if (connection.queued == 0) starved_.push_back(slot);  // else it goes on after its sends
+      if (connection.queued == 0)
+        starved_.push_back(slot);  // otherwise it continues after its sends
     } else if (completion.res != -ECANCELED) {
       connection.over = true;
       connection.failed = connection.failed || completion.res < 0;

@@ -23,7 +23,7 @@ struct Connection {
 void OnRead(uv_stream_t* stream, ssize_t got, const uv_buf_t* read);
 
 // A shared buffer: its contents are sent or copied before the next read.
-void Lend(uv_handle_t*, std::size_t, uv_buf_t* out) {
+void ProvideBuffer(uv_handle_t*, std::size_t, uv_buf_t* out) {
   *out = uv_buf_init(buffer.data(), buffer.size());
 }
 
@@ -36,7 +36,7 @@ void Close(Connection* connection) {
 void OnWritten(uv_write_t* request, int status) {
   auto* connection = static_cast<Connection*>(request->data);
   if (status < 0) return Close(connection);
-  uv_read_start(connection->stream(), Lend, OnRead);
+  uv_read_start(connection->stream(), ProvideBuffer, OnRead);
 }
 
 void OnRead(uv_stream_t* stream, ssize_t got, const uv_buf_t*) {
@@ -64,7 +64,7 @@ void OnConnection(uv_stream_t* listener, int status) {
   connection->socket.data = connection.get();
   Connection* accepted = connection.release();  // freed by uv_close's callback
   if (uv_accept(listener, accepted->stream()) < 0) return Close(accepted);
-  uv_read_start(accepted->stream(), Lend, OnRead);
+  uv_read_start(accepted->stream(), ProvideBuffer, OnRead);
 }
 
 void Check(const char* what, int status) {
