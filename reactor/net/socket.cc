@@ -141,7 +141,10 @@ absl::Status CheckPortIsFree(const ListenAddress& address) {
     return absl::AlreadyExistsError(
         absl::StrCat(address.ToString(), " is in use by another socket"));
   }
-  return absl::ErrnoToStatus(errno, absl::StrCat("bind ", address.ToString()));
+  const bool foreign = errno == EADDRNOTAVAIL;
+  const absl::Status status = absl::ErrnoToStatus(errno, absl::StrCat("bind ", address.ToString()));
+  // ErrnoToStatus maps EADDRNOTAVAIL to AlreadyExists, too.
+  return foreign ? absl::InvalidArgumentError(status.message()) : status;
 }
 
 absl::StatusOr<ListenAddress> LocalAddress(int fd, bool dual_stack) {

@@ -84,6 +84,14 @@ TEST_F(PoolCreateTest, APortInUseStartsNothing) {
   EXPECT_EQ(ReactorThreads(), 0U);
 }
 
+TEST_F(PoolCreateTest, AnAddressOfAnotherMachineIsNoPortInUse) {
+  PoolOptions options = LoopbackPool(1);
+  options.listen = {{.host = "192.0.2.77", .port = 7000}};  // reserved for documentation
+  const absl::Status s = CreateFails(options);
+  EXPECT_EQ(s.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(s.message().find("port"), std::string::npos) << s;
+}
+
 TEST_F(PoolCreateTest, ASharedPortIsJoinedOnlyWhenAllowed) {
   const TestListener other;
   PoolOptions options = LoopbackPool(2);
