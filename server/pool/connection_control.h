@@ -1,5 +1,5 @@
-// What the RPC layer may ask of single connections. Unlike Control, these calls wait for reactors
-// to answer, each between two batches of its events: call them where a thread may block.
+// The interface of the RPC layer to single connections. Unlike Control, these calls wait for
+// replies of reactors, each sent between two batches of events: the calling thread may block.
 #pragma once
 
 #include <chrono>
@@ -16,13 +16,14 @@
 namespace echogw::server {
 
 enum class ConnectionState : std::uint8_t { kOpen, kBlocked, kClosing };
+[[nodiscard]] ConnectionState StateOf(const ConnectionRecord& record);
 
 struct ConnectionInfo {
   std::uint64_t id = 0;
   std::uint32_t reactor = 0;
   ConnectionState state = ConnectionState::kOpen;
   std::string peer;
-  std::string proxied_by;  // empty: by nobody
+  std::string proxied_by;  // empty: no proxy
   std::string local;
   ServiceMode mode = ServiceMode::kEcho;
   std::string tls_version;
@@ -34,11 +35,11 @@ struct ConnectionInfo {
   std::uint64_t pending_bytes = 0;
 };
 
-// A block of addresses. An address alone is a block of one.
+// A block of addresses; a single address is a block of one.
 class Cidr {
  public:
-  // "10.0.0.0/8", "::1", "192.168.1.7". InvalidArgument otherwise, also when address bits below the
-  // prefix are set, which is a slip of the pen more often than not.
+  // "10.0.0.0/8", "::1", "192.168.1.7". InvalidArgument otherwise, and when address bits below the
+  // prefix are set, which is usually a mistake.
   [[nodiscard]] static absl::StatusOr<Cidr> Parse(const std::string& text);
 
   [[nodiscard]] bool Contains(const Endpoint& endpoint) const;
@@ -48,9 +49,9 @@ class Cidr {
   unsigned bits_ = 0;
 };
 
-// All that are set must hold.
+// A connection must meet every condition that is set.
 struct ConnectionFilter {
-  std::vector<std::uint32_t> reactors;  // empty: every one
+  std::vector<std::uint32_t> reactors;  // empty: all
   std::optional<Cidr> peer;
   std::uint16_t local_port = 0;  // 0: any
   std::chrono::nanoseconds age_min{0};
@@ -58,8 +59,9 @@ struct ConnectionFilter {
   std::uint64_t bytes_min = 0;
   std::optional<ConnectionState> state;
 
-  // Whether nothing is set, so that everything matches.
+  // Whether no condition is set.
   [[nodiscard]] bool empty() const;
+  [[nodiscard]] bool Includes(std::uint32_t reactor) const;
   [[nodiscard]] bool Matches(const ConnectionRecord& record) const;
 };
 
@@ -75,13 +77,13 @@ struct ConnectionQuery {
   ConnectionFilter filter;
   std::uint32_t page_size = 100;
   ConnectionCursor from;               // without a sort
-  std::optional<ConnectionSort> sort;  // the largest come first; one page only
+  std::optional<ConnectionSort> sort;  // largest first; a single page
 };
 
 struct ConnectionPage {
   std::vector<ConnectionInfo> connections;
   std::optional<ConnectionCursor> next;
-  std::optional<std::uint64_t> total;  // when all were looked at
+  std::optional<std::uint64_t> total;  // if the page covers all connections
 };
 
 struct ConnectionDetail {
@@ -109,7 +111,7 @@ struct WatchedConnectionEvent {
   std::chrono::system_clock::time_point time;
 };
 
-// Openings and closings from its making to its destruction. One thread at a time.
+// Reports openings and closings during its lifetime. One thread at a time.
 class ConnectionWatch {
  public:
   ConnectionWatch() = default;
@@ -117,8 +119,8 @@ class ConnectionWatch {
   ConnectionWatch& operator=(const ConnectionWatch&) = delete;
   virtual ~ConnectionWatch() = default;
 
-  // What came since the last call, oldest first within a reactor, and how much was lost. Does not
-  // wait.
+  // The events since the last call, oldest first within a reactor, and how many were lost. Does
+  // not wait.
   struct Batch {
     std::vector<WatchedConnectionEvent> events;
     std::uint64_t dropped = 0;
@@ -139,7 +141,7 @@ class ConnectionControl {
   // NotFound when no reactor has it.
   [[nodiscard]] virtual absl::StatusOr<ConnectionDetail> GetConnection(std::uint64_t id) = 0;
   virtual absl::StatusOr<CloseResult> CloseConnections(const CloseRequest& request) = 0;
-  // Of the filter only reactors, peer and local port count.
+  // Uses only the reactors, peer and local port of the filter.
   [[nodiscard]] virtual std::unique_ptr<ConnectionWatch> WatchConnections(
       const ConnectionFilter& filter) = 0;
 };

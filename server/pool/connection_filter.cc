@@ -56,25 +56,27 @@ bool Cidr::Contains(const Endpoint& endpoint) const {
   return true;
 }
 
+ConnectionState StateOf(const ConnectionRecord& record) {
+  if (record.closing) return ConnectionState::kClosing;
+  return record.pending_bytes > 0 ? ConnectionState::kBlocked : ConnectionState::kOpen;
+}
+
 bool ConnectionFilter::empty() const {
   return reactors.empty() && !peer && local_port == 0 && age_min.count() == 0 &&
          idle_min.count() == 0 && bytes_min == 0 && !state;
 }
 
+bool ConnectionFilter::Includes(std::uint32_t reactor) const {
+  return reactors.empty() || std::find(reactors.begin(), reactors.end(), reactor) != reactors.end();
+}
+
 bool ConnectionFilter::Matches(const ConnectionRecord& record) const {
-  if (!reactors.empty() &&
-      std::find(reactors.begin(), reactors.end(), record.ref.slot) == reactors.end()) {
-    return false;
-  }
+  if (!Includes(record.ref.slot)) return false;
   if (local_port != 0 && record.local.port != local_port) return false;
   if (record.age < age_min.count() || record.idle < idle_min.count()) return false;
   if (record.received_bytes + record.sent_bytes < bytes_min) return false;
   if (peer && !peer->Contains(record.peer)) return false;
-  if (!state) return true;
-  const ConnectionState is = record.closing             ? ConnectionState::kClosing
-                             : record.pending_bytes > 0 ? ConnectionState::kBlocked
-                                                        : ConnectionState::kOpen;
-  return is == *state;
+  return !state || *state == StateOf(record);
 }
 
 }  // namespace echogw::server

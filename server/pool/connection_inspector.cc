@@ -13,17 +13,15 @@ namespace {
 
 // A reactor answers between two batches of events.
 constexpr std::chrono::seconds kReplyTimeout{5};
-// Connections closed by one command; each may cost some system calls.
+// Connections closed by one command; each takes a few system calls.
 constexpr std::size_t kCloseSlice = 64;
-// Events that wait for one slow watcher.
+// Events queued for a slow watcher.
 constexpr std::size_t kWatchQueueMax = 10000;
 
 ConnectionInfo InfoOf(const ConnectionRecord& record) {
   return {.id = record.ref.id,
           .reactor = record.ref.slot,
-          .state = record.closing             ? ConnectionState::kClosing
-                   : record.pending_bytes > 0 ? ConnectionState::kBlocked
-                                              : ConnectionState::kOpen,
+          .state = StateOf(record),
           .peer = record.peer.ToString(),
           .proxied_by = record.proxied_by.family == 0 ? "" : record.proxied_by.ToString(),
           .local = record.local_path.empty() ? record.local.ToString() : record.local_path,
@@ -59,7 +57,7 @@ class ConnectionInspector::Watch final : public ConnectionWatch {
  public:
   Watch(ConnectionInspector& inspector, ConnectionFilter filter)
       : inspector_(inspector), filter_(std::move(filter)) {
-    // A record of an opening has no age or bytes yet: those conditions would hide it.
+    // The record of an opening has no age or bytes yet: these conditions would hide it.
     filter_.age_min = {};
     filter_.idle_min = {};
     filter_.bytes_min = 0;
@@ -116,22 +114,22 @@ std::unique_ptr<ConnectionWatch> ConnectionInspector::WatchConnections(
   return std::make_unique<Watch>(*this, filter);
 }
 
-// ---- questions ----
+// ---- requests ----
 
 ConnectionInspector::ConnectionInspector(ReactorSet& reactors) : reactors_(reactors) {}
 
 ConnectionInspector::~ConnectionInspector() { CHECK(watches_.empty()); }
 
-// The slice, or none when no reactor runs in the slot.
-template <typename MakeCommand>
+template <typename C>
 absl::StatusOr<std::optional<ConnectionSlice>> ConnectionInspector::Ask(std::uint32_t slot,
-                                                                        MakeCommand make) {
-  const std::uint64_t id = reactors_.NextCommandId();
+                                                                        C command) {
+  const std::uint64_t id = command.id = reactors_.NextCommandId();
+  command.reply = &slices_;
   slices_.Expect(id);
-  const bool posted = reactors_.Post(slot, make(id));
+  const bool posted = reactors_.Post(slot, std::move(command));
   auto slice = slices_.WaitFor(
       id, posted ? std::chrono::nanoseconds(kReplyTimeout) : std::chrono::nanoseconds(0));
-  // A reactor that ends closes its mailbox first: its connections are elsewhere by then.
+  // A reactor that stops closes its mailbox first: its connections have moved by then.
   if (!slice && posted && reactors_.state(slot) != ReactorState::kParked) {
     return absl::DeadlineExceededError(absl::StrCat("reactor ", slot, " does not answer"));
   }
@@ -141,16 +139,10 @@ absl::StatusOr<std::optional<ConnectionSlice>> ConnectionInspector::Ask(std::uin
 absl::StatusOr<bool> ConnectionInspector::VisitAll(const ConnectionFilter& filter,
                                                    ConnectionCursor from, const Visitor& visit) {
   for (const std::uint32_t slot : reactors_.Running()) {
-    if (slot < from.reactor) continue;
-    if (!filter.reactors.empty() &&
-        std::find(filter.reactors.begin(), filter.reactors.end(), slot) == filter.reactors.end()) {
-      continue;
-    }
+    if (slot < from.reactor || !filter.Includes(slot)) continue;
     std::optional<std::uint32_t> index = slot == from.reactor ? from.index : 0;
     while (index) {
-      const auto slice = Ask(slot, [&](std::uint64_t id) -> Command {
-        return ReadConnections{.id = id, .reply = &slices_, .from_index = *index};
-      });
+      const auto slice = Ask(slot, ReadConnections{.from_index = *index});
       if (!slice.ok()) return slice.status();
       if (!*slice) break;
       for (const ConnectionRecord& record : (*slice)->records) {
@@ -167,7 +159,7 @@ absl::StatusOr<ConnectionPage> ConnectionInspector::ListConnections(const Connec
   ConnectionPage page;
   const auto all = VisitAll(query.filter, query.from, [&](const ConnectionRecord& record) {
     if (page.connections.size() == query.page_size) {
-      // One more than fits: the next page begins with it.
+      // One more than fits: the next page begins here.
       page.next = ConnectionCursor{record.ref.slot, record.ref.index};
       return Visit::kEnough;
     }
@@ -211,7 +203,7 @@ absl::StatusOr<ConnectionPage> ConnectionInspector::ListSorted(const ConnectionQ
 absl::StatusOr<ConnectionDetail> ConnectionInspector::GetConnection(std::uint64_t id) {
   const absl::Status gone = absl::NotFoundError(
       absl::StrCat("no connection ", id, ": it has closed, or there never was one"));
-  // It may move between being found and being looked at: then it is looked for once more.
+  // It may move between the search and the inspection: search once more.
   for (int attempt = 0; attempt < 2; ++attempt) {
     std::optional<ConnectionRef> ref;
     const auto all = VisitAll({}, {}, [&](const ConnectionRecord& record) {
@@ -221,9 +213,7 @@ absl::StatusOr<ConnectionDetail> ConnectionInspector::GetConnection(std::uint64_
     });
     if (!all.ok()) return all.status();
     if (!ref) return gone;
-    const auto slice = Ask(ref->slot, [&](std::uint64_t command) -> Command {
-      return InspectConnection{.id = command, .reply = &slices_, .ref = *ref};
-    });
+    const auto slice = Ask(ref->slot, InspectConnection{.ref = *ref});
     if (!slice.ok()) return slice.status();
     if (!*slice || (*slice)->records.empty()) continue;
     return ConnectionDetail{InfoOf((*slice)->records.front()), (*slice)->tcp};
@@ -255,7 +245,7 @@ absl::StatusOr<CloseResult> ConnectionInspector::CloseConnections(const CloseReq
   std::sort(left.begin(), left.end());
   left.erase(std::unique(left.begin(), left.end()), left.end());
   CloseResult result;
-  // A connection may move between being found and being told: those are looked for once more.
+  // A connection may move between the search and the close: search once more for those.
   for (int attempt = 0; attempt < 2 && (attempt == 0 || !left.empty()); ++attempt) {
     const auto refs = Find(request, left);
     if (!refs.ok()) return refs.status();
@@ -272,9 +262,7 @@ absl::StatusOr<CloseResult> ConnectionInspector::CloseConnections(const CloseReq
           for (const ConnectionRef& ref : some) done.push_back(ref.id);
           continue;
         }
-        const auto slice = Ask(slot, [&](std::uint64_t id) -> Command {
-          return CloseSome{.id = id, .reply = &slices_, .refs = some, .reset = request.reset};
-        });
+        const auto slice = Ask(slot, CloseSome{.refs = some, .reset = request.reset});
         if (!slice.ok()) return slice.status();
         if (!*slice) continue;
         result.closed += (*slice)->records.size();

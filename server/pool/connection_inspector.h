@@ -1,5 +1,5 @@
 // ConnectionControl over the reactors of a pool. Any thread; calls of several threads run side by
-// side. Each slice that a reactor reads is bounded, so that its other connections hardly notice.
+// side. Each slice that a reactor reads is bounded, to limit the delay of its other connections.
 #pragma once
 
 #include <functional>
@@ -28,21 +28,20 @@ class ConnectionInspector final : public ConnectionControl {
 
  private:
   class Watch;
-  // What a visitor says to go on.
   enum class Visit : std::uint8_t { kNext, kEnough };
   using Visitor = std::function<Visit(const ConnectionRecord&)>;
 
-  // Every connection of the reactors that `filter` names, from `from` on. True when it saw the
-  // last one, false when the visitor had enough; an error when a reactor does not answer.
+  // Visits every connection that matches `filter`, from `from` on. True after the last one, false
+  // when the visitor had enough; an error when a reactor does not answer.
   [[nodiscard]] absl::StatusOr<bool> VisitAll(const ConnectionFilter& filter, ConnectionCursor from,
                                               const Visitor& visit);
-  template <typename MakeCommand>
-  [[nodiscard]] absl::StatusOr<std::optional<ConnectionSlice>> Ask(std::uint32_t slot,
-                                                                   MakeCommand make);
+  // The reactor's reply; none if no reactor runs in the slot.
+  template <typename C>
+  [[nodiscard]] absl::StatusOr<std::optional<ConnectionSlice>> Ask(std::uint32_t slot, C command);
   [[nodiscard]] absl::StatusOr<ConnectionPage> ListSorted(const ConnectionQuery& query);
   [[nodiscard]] absl::StatusOr<std::vector<ConnectionRef>> Find(const CloseRequest& request,
                                                                 std::vector<std::uint64_t> ids);
-  // Moves what the reactors recorded into the queues of all watches.
+  // Moves recorded events from the reactors to the queues of all watches.
   void Pump() ECHOGW_REQUIRES(watches_mutex_);
 
   ReactorSet& reactors_;

@@ -1,5 +1,5 @@
-// The narrow interface that the RPC layer and the exporter see of the gateway. Values in, values
-// out; every method may be called from any thread and returns without waiting for traffic.
+// The interface of the RPC layer and the exporter to the gateway. Values in, values out; every
+// method may be called from any thread and returns without waiting for traffic.
 #pragma once
 
 #include <array>
@@ -17,8 +17,8 @@
 
 namespace echogw::server {
 
-// The gateway as a whole. The way down is one step after the other; Undrain leads back to kServing
-// from every state before kClosing has closed the last connection.
+// The gateway as a whole. A drain passes through the states in order; Undrain returns to kServing
+// from any of them before kStopped.
 //
 //   kStarting -> kServing -> kUnhealthy -> kQuiet -> kRefusing -> kClosing -> kDrained -> kStopped
 //                   ^            |           |          |            |           |
@@ -121,10 +121,10 @@ struct PlannedMove {
   std::uint64_t connections = 0;
 };
 
-// A value copy of an operation as it stands.
+// The state of an operation.
 struct Operation {
   std::uint64_t id = 0;
-  // Changes with every change of the rest, so that a watcher knows when to send.
+  // Increases with every change, so that a watcher knows when to send.
   std::uint64_t version = 0;
   OperationKind kind = OperationKind::kResize;
   OperationResult result = OperationResult::kRunning;
@@ -162,7 +162,7 @@ struct MoveRequest {
 };
 
 struct RebalanceRequest {
-  std::optional<RebalancePolicy> policy;  // unset: as the automatic mode has it
+  std::optional<RebalancePolicy> policy;  // unset: that of the automatic mode
   bool dry_run = false;
   std::uint64_t max_moves = 0;  // 0: no limit
 };
@@ -184,7 +184,7 @@ struct DrainRequest {
 
 // New values of some limits.
 struct LimitsChange {
-  // Only the fields that are named count.
+  // Only the listed fields are used.
   Limits values;
   std::vector<std::uint64_t Limits::*> numbers;
   std::vector<Nanos Limits::*> times;
@@ -213,14 +213,14 @@ class Control {
 
   [[nodiscard]] virtual GatewayStats Stats() const = 0;
 
-  // Each begins an operation and returns it as it stands. InvalidArgument when it can never work,
-  // FailedPrecondition when another operation runs or the gateway is not in the right state.
+  // Each begins an operation and returns its state. InvalidArgument if the request is never valid,
+  // FailedPrecondition if another operation runs or the gateway is not in the right state.
   virtual absl::StatusOr<Operation> Resize(const ResizeRequest& request) = 0;
   virtual absl::StatusOr<Operation> Move(const MoveRequest& request) = 0;
   virtual absl::StatusOr<Operation> Rebalance(const RebalanceRequest& request) = 0;
   virtual absl::StatusOr<Operation> Drain(const DrainRequest& request) = 0;
 
-  // The automatic mode of rebalancing; `policy` unset leaves the policy as it is.
+  // The automatic mode of rebalancing; `policy` unset leaves the policy unchanged.
   virtual absl::Status SetAutoRebalance(bool enabled, std::optional<RebalancePolicy> policy) = 0;
   [[nodiscard]] virtual bool auto_rebalance() const = 0;
 
@@ -231,11 +231,11 @@ class Control {
   // Complete on return.
   virtual absl::StatusOr<GatewayState> Undrain(std::optional<std::uint32_t> reactor) = 0;
 
-  // Those in force. A change is complete on return, whatever operation is under way.
+  // The limits in force. A change is complete on return, even while an operation runs.
   [[nodiscard]] virtual Limits GetLimits() const = 0;
   virtual absl::StatusOr<ChangedLimits> SetLimits(const LimitsChange& change) = 0;
 
-  // `id` 0 is the newest. NotFound when there is none such, or it was too long ago.
+  // `id` 0 is the newest. NotFound if there is no such operation or it is no longer kept.
   [[nodiscard]] virtual absl::StatusOr<Operation> GetOperation(std::uint64_t id) const = 0;
 };
 

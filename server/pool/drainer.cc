@@ -43,13 +43,12 @@ Outcome Drainer::Handle(const UndrainRequest& request) {
 Outcome Drainer::DrainReactor(std::uint32_t reactor, const DrainRequest& request) {
   const SteadyTime deadline = steady_clock::now() + request.deadline;
   if (pool_.reactors.state(reactor) == ReactorState::kDrained) {
-    return {OperationResult::kSucceeded, absl::StrCat("reactor ", reactor, " is drained already")};
+    return {OperationResult::kSucceeded, "reactor ", reactor, " is drained already"};
   }
-  Slots others = pool_.reactors.InState(ReactorState::kServing);
+  Slots others = pool_.reactors.Serving();
   std::erase(others, reactor);
   if (!pool_.steering.AnyWeight(others)) {
-    return {OperationResult::kFailed,
-            absl::StrCat("no reactor but ", reactor, " would take new connections")};
+    return {OperationResult::kFailed, "no reactor but ", reactor, " would take new connections"};
   }
   pool_.Begin(Phase::kSteer);
   pool_.retiring.erase(reactor);  // from here on the operator decides about it
@@ -58,8 +57,7 @@ Outcome Drainer::DrainReactor(std::uint32_t reactor, const DrainRequest& request
   pool_.Begin(Phase::kParkListeners);
   if (!mover_.HandOver(reactor, others)) {
     mover_.TakeBack({reactor});
-    return {OperationResult::kFailed,
-            absl::StrCat("reactor ", reactor, " does not answer; nothing was changed")};
+    return {OperationResult::kFailed, "reactor ", reactor, " does not answer; nothing was changed"};
   }
   bool empty = false;
   if (request.let_finish) {
@@ -72,16 +70,18 @@ Outcome Drainer::DrainReactor(std::uint32_t reactor, const DrainRequest& request
   if (pool_.stopping.load() && !empty) return {OperationResult::kCancelled, kStoppedFirst};
   if (pool_.cancelled.load() && !pool_.stopping.load()) {
     mover_.TakeBack({reactor});
-    return {OperationResult::kCancelled, absl::StrCat("reactor ", reactor, " serves again")};
+    return {OperationResult::kCancelled, "reactor ", reactor, " serves again"};
   }
   if (!empty) {
     return {OperationResult::kTimedOut,
-            absl::StrCat("reactor ", reactor, " still has ",
-                         pool_.reactors.Read(reactor).connections_active,
-                         " connections; it takes no new ones; drain again or undrain it")};
+            "reactor ",
+            reactor,
+            " still has ",
+            pool_.reactors.Read(reactor).connections_active,
+            " connections; it takes no new ones; drain again or undrain it"};
   }
   pool_.reactors.SetState(reactor, ReactorState::kDrained);
-  return {OperationResult::kSucceeded, absl::StrCat("reactor ", reactor, " is drained")};
+  return {OperationResult::kSucceeded, "reactor ", reactor, " is drained"};
 }
 
 bool Drainer::AwaitFinished(std::uint32_t reactor, SteadyTime deadline) {
@@ -111,9 +111,8 @@ Outcome Drainer::DrainGateway(const DrainRequest& request) {
   pool_.SetState(GatewayState::kRefusing);
   if (absl::Status s = Refuse(request.refuse); !s.ok()) {
     BackToService();
-    return {OperationResult::kFailed,
-            absl::StrCat("cannot refuse new connections: ", std::string(s.message()),
-                         "; the gateway serves again")};
+    return {OperationResult::kFailed, "cannot refuse new connections: ", s.message(),
+            "; the gateway serves again"};
   }
   if (pool_.cancelled.load()) return Undrained();
 
@@ -199,16 +198,19 @@ Outcome Drainer::CloseAll(const DrainRequest& request, SteadyTime begun) {
     });
   }
   if (!ids.empty()) {
-    return {
-        OperationResult::kFailed,
-        absl::StrCat(ids.size(), " reactors did not answer; see the connections that are left")};
+    return {OperationResult::kFailed, ids.size(),
+            " reactors did not answer; see the connections that are left"};
   }
   if (reset == 0) {
-    return {OperationResult::kSucceeded,
-            absl::StrCat("drained; ", closed, " connections closed by us, none reset")};
+    return {OperationResult::kSucceeded, "drained; ", closed,
+            " connections closed by us, none reset"};
   }
   return {OperationResult::kTimedOut,
-          absl::StrCat("the deadline passed: ", closed, " connections closed, ", reset, " reset")};
+          "the deadline passed: ",
+          closed,
+          " connections closed, ",
+          reset,
+          " reset"};
 }
 
 void Drainer::BackToService() {

@@ -18,7 +18,6 @@ struct UndrainRequest {
 
 class Drainer {
  public:
-  // Both outlive it.
   Drainer(PoolContext& pool, Mover& mover) : pool_(pool), mover_(mover) {}
 
   [[nodiscard]] Outcome Handle(const DrainRequest& request);

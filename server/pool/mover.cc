@@ -23,22 +23,23 @@ Outcome Mover::Handle(const MoveRequest& request) {
   const std::uint64_t count = request.connections == 0
                                   ? pool_.reactors.Read(request.from).connections_active
                                   : request.connections;
-  const std::uint64_t moved = Move({{request.from, request.to, count}}, 0);
+  const std::uint64_t moved = Move({{request.from, request.to, count}}, 0, pool_.cancelled);
   const std::string what = absl::StrCat("moved ", moved, " connections from reactor ", request.from,
                                         " to reactor ", request.to);
   if (pool_.cancelled.load()) {
-    return {OperationResult::kCancelled, absl::StrCat(what, ", then cancelled")};
+    return {OperationResult::kCancelled, what, ", then cancelled"};
   }
   return {OperationResult::kSucceeded, what};
 }
 
 // A reactor carries out one move at a time, so each round has one move of every source.
-std::uint64_t Mover::Move(std::vector<PlannedMove> moves, Nanos residency_min) {
+std::uint64_t Mover::Move(std::vector<PlannedMove> moves, Nanos residency_min,
+                          const std::atomic<bool>& cancel) {
   std::set<std::uint32_t> targets;
   for (const PlannedMove& m : moves) targets.insert(m.to);
   std::uint64_t moved = 0;
   const SteadyTime deadline = steady_clock::now() + kMoveTimeout;
-  while (!moves.empty() && !pool_.cancelled.load() && steady_clock::now() < deadline) {
+  while (!moves.empty() && !cancel.load() && steady_clock::now() < deadline) {
     std::vector<PlannedMove> later;
     std::vector<UnderWay> round;
     for (const PlannedMove& m : moves) {
@@ -54,7 +55,7 @@ std::uint64_t Mover::Move(std::vector<PlannedMove> moves, Nanos residency_min) {
                                                        .residency_min = residency_min})});
     }
     std::uint64_t in_round = 0;
-    for (const Report& r : Await(round, deadline, &pool_.cancelled)) {
+    for (const Report& r : Await(round, deadline, &cancel)) {
       in_round += r.connections_moved;
     }
     moved += in_round;

@@ -11,14 +11,14 @@ namespace echogw::server {
 
 class Mover {
  public:
-  // `pool` outlives it.
   explicit Mover(PoolContext& pool) : pool_(pool) {}
 
   [[nodiscard]] Outcome Handle(const MoveRequest& request);
 
   // Carries out planned moves. Returns how many connections moved: fewer than planned if some were
-  // gone or the operation was cancelled.
-  std::uint64_t Move(std::vector<PlannedMove> moves, Nanos residency_min);
+  // gone or `cancel` was set.
+  std::uint64_t Move(std::vector<PlannedMove> moves, Nanos residency_min,
+                     const std::atomic<bool>& cancel);
   // Moves all connections of `from`; false if some are left at the deadline.
   [[nodiscard]] bool MoveAll(const Slots& from, const Slots& to, SteadyTime deadline);
 

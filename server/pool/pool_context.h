@@ -10,6 +10,7 @@
 #include <set>
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "reactor/base/log_sink.h"
 #include "server/pool/control.h"
 #include "server/pool/listener_group.h"
@@ -42,6 +43,11 @@ static_assert(kPhaseNames.size() == static_cast<std::size_t>(Phase::kClosing) + 
 
 // How a request ended.
 struct Outcome {
+  Outcome() = default;
+  // The message is the concatenation of `parts`.
+  template <typename... Parts>
+  Outcome(OperationResult r, const Parts&... parts) : result(r), message(absl::StrCat(parts...)) {}
+
   OperationResult result = OperationResult::kSucceeded;
   std::string message;
 };
@@ -77,6 +83,8 @@ class PoolContext {
   // reports after it. The control thread acts on the flags alone.
   std::atomic<bool> cancelled{false};
   std::atomic<bool> stopping{false};
+  // Ends a step of automatic rebalancing.
+  std::atomic<bool> task_waiting{false};
 
   // ---- control thread only ----
   std::uint64_t operation = 0;  // the running one; 0: none that is shown

@@ -151,20 +151,11 @@ ReactorState ReactorSet::state(std::uint32_t slot) const {
   return At(slot).state;
 }
 
-Slots ReactorSet::InState(ReactorState state) const {
+Slots ReactorSet::InState(ReactorState state, bool in) const {
   const MutexLock lock(mutex_);
   Slots out;
   for (std::uint32_t i = 0; i < slots_.size(); ++i) {
-    if (slots_[i]->state == state) out.push_back(i);
-  }
-  return out;
-}
-
-Slots ReactorSet::Running() const {
-  const MutexLock lock(mutex_);
-  Slots out;
-  for (std::uint32_t i = 0; i < slots_.size(); ++i) {
-    if (slots_[i]->state != ReactorState::kParked) out.push_back(i);
+    if ((slots_[i]->state == state) == in) out.push_back(i);
   }
   return out;
 }

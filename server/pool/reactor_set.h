@@ -90,9 +90,9 @@ class ReactorSet {
   [[nodiscard]] Reports& reports() { return reports_; }
 
   [[nodiscard]] ReactorState state(std::uint32_t slot) const;
-  [[nodiscard]] Slots InState(ReactorState state) const;
+  [[nodiscard]] Slots Serving() const { return InState(ReactorState::kServing, true); }
   // All that are not parked.
-  [[nodiscard]] Slots Running() const;
+  [[nodiscard]] Slots Running() const { return InState(ReactorState::kParked, false); }
   [[nodiscard]] std::uint32_t count() const;
 
   // In force, for reactors that start later too.
@@ -124,6 +124,8 @@ class ReactorSet {
     std::uint64_t writes_read = 0;
   };
 
+  // Slots that are in the state, or those that are not.
+  [[nodiscard]] Slots InState(ReactorState state, bool in) const;
   [[nodiscard]] absl::Status StartOne(std::uint32_t slot);
   void SendCommand(std::uint32_t slot, Command&& command) const;
   [[nodiscard]] Slot& At(std::uint32_t slot) const ECHOGW_REQUIRES(mutex_) { return *slots_[slot]; }

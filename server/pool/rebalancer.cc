@@ -72,7 +72,7 @@ Rebalancer::Counters Rebalancer::Sample() const {
 std::vector<ReactorLoad> Rebalancer::LoadsSince(const Counters& before,
                                                 RebalancePolicy policy) const {
   std::vector<ReactorLoad> loads;
-  for (const std::uint32_t slot : pool_.reactors.InState(ReactorState::kServing)) {
+  for (const std::uint32_t slot : pool_.reactors.Serving()) {
     if (slot >= before.size()) continue;             // it came after the sample
     if (pool_.steering.weight(slot) == 0) continue;  // the operator took it out
     const CounterSnapshot now = pool_.reactors.Read(slot);
@@ -109,17 +109,17 @@ Outcome Rebalancer::Handle(const RebalanceRequest& request) {
     });
     if (moves.empty()) break;
     if (request.dry_run) {
-      return {OperationResult::kSucceeded, absl::StrCat("would move ", Sum(moves), " connections")};
+      return {OperationResult::kSucceeded, "would move ", Sum(moves), " connections"};
     }
     pool_.Begin(Phase::kMoveConnections);
-    moved += mover_.Move(moves, 0);
+    moved += mover_.Move(moves, 0, pool_.cancelled);
   }
   if (pool_.cancelled.load()) {
-    return {OperationResult::kCancelled, absl::StrCat("moved ", moved, " connections until then")};
+    return {OperationResult::kCancelled, "moved ", moved, " connections until then"};
   }
   if (moved > 0) imbalance = Imbalance(Measure(policy));
   pool_.Update([&](Operation& o) { o.imbalance_after = imbalance; });
-  return {OperationResult::kSucceeded, absl::StrCat("moved ", moved, " connections")};
+  return {OperationResult::kSucceeded, "moved ", moved, " connections"};
 }
 
 milliseconds Rebalancer::Tick() {
@@ -155,7 +155,7 @@ void Rebalancer::Balance(RebalancePolicy policy) {
   ticks_uneven_ = uneven ? ticks_uneven_ + 1 : 0;
   if (ticks_uneven_ < kUnevenTicks) return;
   ticks_uneven_ = 0;
-  (void)mover_.Move(PlanMoves(loads, policy, kMovesPerTick), kResidency);
+  (void)mover_.Move(PlanMoves(loads, policy, kMovesPerTick), kResidency, pool_.task_waiting);
 }
 
 }  // namespace echogw::server

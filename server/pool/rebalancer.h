@@ -17,7 +17,6 @@ namespace echogw::server {
 
 class Rebalancer {
  public:
-  // Both outlive it.
   Rebalancer(PoolContext& pool, Mover& mover) : pool_(pool), mover_(mover) {}
 
   [[nodiscard]] Outcome Handle(const RebalanceRequest& request);

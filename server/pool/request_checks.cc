@@ -58,7 +58,7 @@ absl::Status CheckReactors(const PoolContext& pool, const Request& request) {
   const auto* drain = std::get_if<DrainRequest>(&request);
   if (drain == nullptr || !drain->reactor) return absl::OkStatus();
   if (absl::Status s = CheckReactor(pool, *drain->reactor); !s.ok()) return s;
-  Slots others = pool.reactors.InState(ReactorState::kServing);
+  Slots others = pool.reactors.Serving();
   std::erase(others, *drain->reactor);
   if (!others.empty()) return absl::OkStatus();
   return absl::FailedPreconditionError(

@@ -20,12 +20,12 @@ Outcome Resizer::Handle(const ResizeRequest& request) {
   if (!keep.empty() && !request.dry_run) {
     mover_.TakeBack(keep);
     if (request.target == now) {
-      return {OperationResult::kSucceeded,
-              absl::StrCat(keep.size(), " reactors that were on their way out serve again")};
+      return {OperationResult::kSucceeded, keep.size(),
+              " reactors that were on their way out serve again"};
     }
   }
   if (request.target == now) {
-    return {OperationResult::kSucceeded, absl::StrCat("there are ", now, " reactors already")};
+    return {OperationResult::kSucceeded, "there are ", now, " reactors already"};
   }
   if (request.dry_run) {
     std::uint64_t to_move = 0;
@@ -33,9 +33,8 @@ Outcome Resizer::Handle(const ResizeRequest& request) {
       to_move += pool_.reactors.Read(slot).connections_active;
     }
     pool_.Update([&](Operation& o) { o.connections_left = to_move; });
-    return {OperationResult::kSucceeded,
-            absl::StrCat("would go from ", now, " to ", request.target, " reactors and move ",
-                         to_move, " connections")};
+    return {OperationResult::kSucceeded, "would go from ", now,           " to ", request.target,
+            " reactors and move ",       to_move,          " connections"};
   }
   return request.target > now ? Grow(now, request.target) : Shrink(now, request);
 }
@@ -43,19 +42,17 @@ Outcome Resizer::Handle(const ResizeRequest& request) {
 Outcome Resizer::Grow(std::uint32_t from, std::uint32_t target) {
   pool_.Begin(Phase::kStart);
   if (absl::Status s = pool_.reactors.Make(target, pool_.listeners); !s.ok()) {
-    return {OperationResult::kFailed,
-            absl::StrCat("cannot make listeners: ", std::string(s.message()))};
+    return {OperationResult::kFailed, "cannot make listeners: ", s.message()};
   }
   if (absl::Status s = pool_.reactors.Start(from, target); !s.ok()) {
     Park(from, target);
-    return {OperationResult::kFailed, std::string(s.message())};
+    return {OperationResult::kFailed, s.message()};
   }
   pool_.Begin(Phase::kAdoptListeners);
   Adopt(from, target);
   pool_.Begin(Phase::kSteer);
   pool_.steering.ApplyAndAwait();
-  return {OperationResult::kSucceeded,
-          absl::StrCat("grew from ", from, " to ", target, " reactors")};
+  return {OperationResult::kSucceeded, "grew from ", from, " to ", target, " reactors"};
 }
 
 void Resizer::SendListeners(std::uint32_t slot, std::uint32_t owner) {
@@ -75,7 +72,7 @@ void Resizer::Adopt(std::uint32_t first, std::uint32_t end) {
 }
 
 void Resizer::Park(std::uint32_t first, std::uint32_t end) {
-  const Slots serving = pool_.reactors.InState(ReactorState::kServing);
+  const Slots serving = pool_.reactors.Serving();
   CHECK(!serving.empty());
   for (std::uint32_t slot = first; slot < end; ++slot) {
     if (pool_.listeners.owner(slot) != slot) continue;  // parked before
@@ -85,12 +82,11 @@ void Resizer::Park(std::uint32_t first, std::uint32_t end) {
 
 Outcome Resizer::Shrink(std::uint32_t from, const ResizeRequest& request) {
   const SteadyTime deadline = std::chrono::steady_clock::now() + request.deadline;
-  Slots stay = pool_.reactors.InState(ReactorState::kServing);
+  Slots stay = pool_.reactors.Serving();
   std::erase_if(stay, [&](std::uint32_t slot) { return slot >= request.target; });
   if (!pool_.steering.AnyWeight(stay)) {
-    return {OperationResult::kFailed,
-            absl::StrCat("no reactor below ", request.target,
-                         " would take new connections; undrain one or give it a weight first")};
+    return {OperationResult::kFailed, "no reactor below ", request.target,
+            " would take new connections; undrain one or give it a weight first"};
   }
   Slots retire;
   Slots ours;  // of these, all that the operator did not drain
@@ -109,8 +105,7 @@ Outcome Resizer::Shrink(std::uint32_t from, const ResizeRequest& request) {
     for (const std::uint32_t slot : retire) {
       if (mover_.HandOver(slot, stay)) continue;
       mover_.TakeBack(ours);
-      return {OperationResult::kFailed,
-              absl::StrCat("reactor ", slot, " does not answer; nothing was changed")};
+      return {OperationResult::kFailed, "reactor ", slot, " does not answer; nothing was changed"};
     }
   }
   pool_.Begin(Phase::kMoveConnections);
@@ -125,8 +120,7 @@ Outcome Resizer::Shrink(std::uint32_t from, const ResizeRequest& request) {
     pool_.retiring.erase(*slot);
     if (pool_.options.fault_close_listeners) pool_.listeners.Close(*slot);
   }
-  return {OperationResult::kSucceeded,
-          absl::StrCat("shrank from ", from, " to ", request.target, " reactors")};
+  return {OperationResult::kSucceeded, "shrank from ", from, " to ", request.target, " reactors"};
 }
 
 }  // namespace echogw::server

@@ -13,7 +13,6 @@ namespace echogw::server {
 
 class Resizer {
  public:
-  // Both outlive it.
   Resizer(PoolContext& pool, Mover& mover) : pool_(pool), mover_(mover) {}
 
   // Starts the first reactors, in slots that exist.

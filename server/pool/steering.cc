@@ -36,7 +36,7 @@ void Steering::SetShares(std::vector<std::uint32_t> shares) {
 Steering::Weights Steering::Effective() const {
   Weights out{std::vector<std::uint32_t>(reactors_.count()), {}};
   out.flows = out.connections;
-  for (const std::uint32_t slot : reactors_.InState(ReactorState::kServing)) {
+  for (const std::uint32_t slot : reactors_.Serving()) {
     out.flows[slot] = WeightOf(slot);
     out.connections[slot] =
         WeightOf(slot) * (slot < shares_.size() ? shares_[slot] : kNeutralShare);
@@ -45,9 +45,12 @@ Steering::Weights Steering::Effective() const {
 }
 
 void Steering::Attach(const Weights& weights) {
+  if (weights == tried_) return;
+  const bool was_off = tried_ && !active_;
+  tried_ = weights;
   const absl::Status status = listeners_.Steer(weights.connections, weights.flows);
   active_ = status.ok();
-  if (status.ok()) return;
+  if (active_ || was_off) return;
   log_.Write(LogLevel::kWarning,
              absl::StrCat("steering is off, the kernel's hash picks the reactor: ",
                           std::string(status.message())));

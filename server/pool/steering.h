@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "reactor/base/log_sink.h"
@@ -45,11 +46,13 @@ class Steering {
   struct Weights {
     std::vector<std::uint32_t> connections;
     std::vector<std::uint32_t> flows;
+    bool operator==(const Weights&) const = default;
   };
+  // Attaches the program, unless it was tried with the same weights.
+  void Attach(const Weights& weights) ECHOGW_REQUIRES(mutex_);
   [[nodiscard]] std::uint32_t WeightOf(std::uint32_t slot) const ECHOGW_REQUIRES(mutex_);
   // By slot; 0 unless it serves.
   [[nodiscard]] Weights Effective() const ECHOGW_REQUIRES(mutex_);
-  void Attach(const Weights& weights) ECHOGW_REQUIRES(mutex_);
 
   const bool enabled_;
   ListenerGroup& listeners_;
@@ -58,6 +61,7 @@ class Steering {
   mutable Mutex mutex_;
   std::vector<std::uint32_t> weights_ ECHOGW_GUARDED_BY(mutex_);  // by slot; beyond the end 1
   std::vector<std::uint32_t> shares_ ECHOGW_GUARDED_BY(mutex_);   // by slot; beyond the end neutral
+  std::optional<Weights> tried_ ECHOGW_GUARDED_BY(mutex_);
   bool active_ ECHOGW_GUARDED_BY(mutex_) = false;
   std::uint64_t version_ ECHOGW_GUARDED_BY(mutex_) = 0;
 };

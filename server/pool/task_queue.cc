@@ -39,6 +39,7 @@ absl::Status TaskQueue::MayBegin() const {
 
 std::uint64_t TaskQueue::Push(Request request, std::uint64_t operation) {
   tasks_.push_back({std::move(request), operation, ++last_task_});
+  pool_.task_waiting.store(true);
   pool_.reactors.reports().Interrupt();
   return last_task_;
 }
@@ -78,63 +79,62 @@ absl::Status TaskQueue::WhenIdle(const std::function<absl::Status()>& change) {
   return change();
 }
 
-absl::StatusOr<std::optional<std::uint64_t>> TaskQueue::BeginUndrain(
-    std::optional<std::uint32_t> reactor, bool& cancelled) {
-  const MutexLock lock(mutex_);
-  if (pool_.stopping.load() || pool_.state.load() == GatewayState::kStarting) return MayBegin();
-  if (reactor) {
-    if (absl::Status s = CheckReactor(pool_, *reactor); !s.ok()) return s;
-  }
-  const auto queued = std::find_if(tasks_.begin(), tasks_.end(),
-                                   [&](const Task& task) { return Drains(task, reactor); });
-  if (queued != tasks_.end()) {
-    (void)pool_.operations.Finish(queued->operation, OperationResult::kCancelled,
-                                  "undrained before it began");
-    tasks_.erase(queued);
-    // The reactor may have been drained before, wholly or in part.
-    if (!reactor || pool_.reactors.state(*reactor) == ReactorState::kServing) return std::nullopt;
-  }
-  cancelled = running_ && Drains(*running_, reactor);
-  if (cancelled) {
-    pool_.cancelled.store(true);  // the drain undoes itself
-    pool_.reactors.reports().Interrupt();
-    return running_->number;
-  }
-  if (running_ || !tasks_.empty()) {
-    return absl::FailedPreconditionError("another operation is under way; try again after it");
-  }
-  return Push(UndrainRequest{reactor}, 0);
+bool TaskQueue::EraseDrain(std::optional<std::uint32_t> reactor) {
+  const auto waiting = std::find_if(tasks_.begin(), tasks_.end(),
+                                    [&](const Task& task) { return Drains(task, reactor); });
+  if (waiting == tasks_.end()) return false;
+  (void)pool_.operations.Finish(waiting->operation, OperationResult::kCancelled,
+                                "undrained before it began");
+  tasks_.erase(waiting);
+  return true;
 }
 
 absl::StatusOr<GatewayState> TaskQueue::Undrain(std::optional<std::uint32_t> reactor) {
-  bool cancelled = false;
-  const auto task = BeginUndrain(reactor, cancelled);
-  if (!task.ok()) return task.status();
-  if (*task) {
-    if (absl::Status s = AwaitEnd(**task); !s.ok()) return s;
+  const SteadyTime deadline = std::chrono::steady_clock::now() + kUndrainTimeout;
+  auto serves = [&] {
+    return reactor ? pool_.reactors.state(*reactor) == ReactorState::kServing
+                   : pool_.state.load() != GatewayState::kDrained;
+  };
+  const MutexLock lock(mutex_);
+  for (bool cancelled = true; cancelled;) {
+    if (pool_.stopping.load() || pool_.state.load() == GatewayState::kStarting) return MayBegin();
+    if (reactor) {
+      if (absl::Status s = CheckReactor(pool_, *reactor); !s.ok()) return s;
+    }
+    // The reactor may have been drained before, wholly or in part.
+    if (EraseDrain(reactor) && (!reactor || serves())) break;
+    cancelled = running_ && Drains(*running_, reactor);
+    std::uint64_t task = 0;
+    if (cancelled) {
+      pool_.cancelled.store(true);  // the drain undoes itself
+      pool_.reactors.reports().Interrupt();
+      task = running_->number;
+    } else if (running_ || !tasks_.empty()) {
+      return absl::FailedPreconditionError("another operation is under way; try again after it");
+    } else {
+      task = Push(UndrainRequest{reactor}, 0);
+    }
+    if (absl::Status s = AwaitEnd(task, deadline); !s.ok()) return s;
+    if (serves()) break;  // else the drain had ended before it saw the cancellation
   }
-  // The drain may have ended before it saw the cancellation.
-  const bool drained = reactor ? pool_.reactors.state(*reactor) != ReactorState::kServing
-                               : pool_.state.load() == GatewayState::kDrained;
-  if (cancelled && drained) return Undrain(reactor);
   return pool_.state.load();
 }
 
-absl::Status TaskQueue::AwaitEnd(std::uint64_t task) {
-  const SteadyTime deadline = std::chrono::steady_clock::now() + kUndrainTimeout;
-  const MutexLock lock(mutex_);
-  while (ended_task_ < task && !pool_.stopping.load()) {
-    if (ended_.WaitUntil(mutex_, deadline) || ended_task_ >= task) continue;
-    return absl::DeadlineExceededError("the gateway takes long to come back; see its state");
+absl::Status TaskQueue::AwaitEnd(std::uint64_t task, SteadyTime deadline) {
+  bool in_time = true;
+  while (ended_task_ < task && !pool_.stopping.load() && in_time) {
+    in_time = ended_.WaitUntil(mutex_, deadline);
   }
   if (ended_task_ >= task) return absl::OkStatus();
-  return absl::UnavailableError("the gateway is stopping");
+  if (pool_.stopping.load()) return absl::UnavailableError("the gateway is stopping");
+  return absl::DeadlineExceededError("the gateway takes long to come back; see its state");
 }
 
 void TaskQueue::Stop() {
   const MutexLock lock(mutex_);
   pool_.stopping.store(true);
   pool_.cancelled.store(true);
+  pool_.task_waiting.store(true);
   for (const Task& task : tasks_) {
     if (task.operation == 0) continue;
     (void)pool_.operations.Finish(task.operation, OperationResult::kCancelled, kStoppedFirst);
@@ -146,6 +146,7 @@ void TaskQueue::Stop() {
 
 std::optional<Task> TaskQueue::Next() {
   const MutexLock lock(mutex_);
+  pool_.task_waiting.store(tasks_.size() > 1 || pool_.stopping.load());
   if (tasks_.empty()) return std::nullopt;
   running_ = std::move(tasks_.front());
   tasks_.erase(tasks_.begin());

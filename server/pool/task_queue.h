@@ -23,7 +23,6 @@ struct Task {
 
 class TaskQueue {
  public:
-  // `pool` outlives it.
   explicit TaskQueue(PoolContext& pool) : pool_(pool) {}
 
   // ---- any thread ----
@@ -51,12 +50,11 @@ class TaskQueue {
   [[nodiscard]] absl::Status MayBegin() const ECHOGW_REQUIRES(mutex_);
   // Returns the number of the task.
   std::uint64_t Push(Request request, std::uint64_t operation) ECHOGW_REQUIRES(mutex_);
-  // Cancels or enters what Undrain needs. Returns the number of the task to await; none if the
-  // drain had not begun.
-  [[nodiscard]] absl::StatusOr<std::optional<std::uint64_t>> BeginUndrain(
-      std::optional<std::uint32_t> reactor, bool& cancelled);
+  // Takes a drain that waits off the queue; whether there was one.
+  bool EraseDrain(std::optional<std::uint32_t> reactor) ECHOGW_REQUIRES(mutex_);
   // Waits until the task has ended; fails if that takes too long or the gateway stops.
-  [[nodiscard]] absl::Status AwaitEnd(std::uint64_t task);
+  [[nodiscard]] absl::Status AwaitEnd(std::uint64_t task, SteadyTime deadline)
+      ECHOGW_REQUIRES(mutex_);
 
   PoolContext& pool_;
   mutable Mutex mutex_;

@@ -3,6 +3,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "tests/support/wait_until.h"
+
 namespace echogw::server {
 
 PoolContext& PoolPartsTest::Make(std::uint32_t slots, const PoolOptions& options) {
@@ -44,6 +46,40 @@ std::map<std::uint32_t, std::uint32_t> PoolPartsTest::WhereTheyGo(int connection
     }
   }
   return waiting;
+}
+
+PoolContext& RunningPartsTest::Run(std::uint32_t reactors) {
+  PoolContext& pool = Make(reactors);
+  mover_.emplace(pool);
+  resizer_.emplace(pool, *mover_);
+  const absl::Status started = resizer_->Start(reactors);
+  EXPECT_TRUE(started.ok()) << started;
+  pool.SetState(GatewayState::kServing);
+  return pool;
+}
+
+void RunningPartsTest::TearDown() {
+  pool_->reactors.Stop(pool_->reactors.Running());
+  clients_.clear();
+  PoolPartsTest::TearDown();
+}
+
+void RunningPartsTest::ConnectTo(std::uint32_t reactor, std::uint32_t count) {
+  std::vector<SteeringWeight> weights;
+  for (const std::uint32_t slot : pool_->reactors.Running()) {
+    weights.push_back({slot, slot == reactor ? 1U : 0U});
+  }
+  pool_->steering.SetWeights(weights);
+  pool_->steering.ApplyAndAwait();
+  const std::uint64_t before = ActiveOf(reactor);
+  for (std::uint32_t i = 0; i < count; ++i) {
+    clients_.emplace_back(StreamClientOptions{.port = port()});
+    EXPECT_EQ(clients_.back().error(), "");
+  }
+  EXPECT_TRUE(WaitUntil([&] { return ActiveOf(reactor) == before + count; }));
+  for (SteeringWeight& w : weights) w.weight = 1;
+  pool_->steering.SetWeights(weights);
+  pool_->steering.ApplyAndAwait();
 }
 
 }  // namespace echogw::server

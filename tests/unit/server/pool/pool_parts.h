@@ -4,10 +4,14 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "gtest/gtest.h"
+#include "server/pool/mover.h"
 #include "server/pool/pool_context.h"
+#include "server/pool/resizer.h"
 #include "tests/support/descriptors.h"
 #include "tests/support/pool_fixture.h"
 #include "tests/support/recording_log.h"
@@ -30,6 +34,22 @@ class PoolPartsTest : public DescriptorTest {
 
   RecordingLog log_;
   std::unique_ptr<PoolContext> pool_;
+};
+
+// With reactors that run, and the test in the place of the control thread.
+class RunningPartsTest : public PoolPartsTest {
+ protected:
+  PoolContext& Run(std::uint32_t reactors);
+  void TearDown() override;
+  // Connects until reactor `reactor` has `count` connections more, all of which it gets.
+  void ConnectTo(std::uint32_t reactor, std::uint32_t count);
+  [[nodiscard]] std::uint64_t ActiveOf(std::uint32_t reactor) const {
+    return pool_->reactors.Read(reactor).connections_active;
+  }
+
+  std::optional<Mover> mover_;
+  std::optional<Resizer> resizer_;
+  std::vector<StreamClient> clients_;
 };
 
 }  // namespace echogw::server

@@ -33,7 +33,8 @@ TEST_F(ReactorSetTest, CommandsToParkedSlotsAreRefused) {
 TEST_F(ReactorSetTest, EveryReactorAskedReports) {
   PoolContext& pool = Make(3);
   ASSERT_TRUE(pool.reactors.Start(0, 3).ok());
-  EXPECT_THAT(pool.reactors.InState(ReactorState::kStarting), ElementsAre(0, 1, 2));
+  EXPECT_THAT(pool.reactors.Running(), ElementsAre(0, 1, 2));
+  EXPECT_THAT(pool.reactors.Serving(), IsEmpty());
   EXPECT_EQ(pool.reactors.Ask({0, 2}, SetAdmission{}).size(), 2U);
   pool.reactors.Stop({1});
   EXPECT_THAT(pool.reactors.Running(), ElementsAre(0, 2));

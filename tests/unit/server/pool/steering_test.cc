@@ -2,6 +2,7 @@
 
 #include "server/pool/steering.h"
 
+#include "reactor/net/steering.h"
 #include "tests/unit/server/pool/pool_parts.h"
 
 namespace echogw::server {
@@ -77,6 +78,18 @@ TEST_F(SteeringTest, WithoutAnySlotThatServesTheHashIsInForce) {
   auto where = WhereTheyGo(100);
   EXPECT_GT(where[0], 0U);
   EXPECT_GT(where[1], 0U) << "the program is not left attached";
+}
+
+TEST_F(SteeringTest, AppliesEqualWeightsOnceAndReportsARefusalOnce) {
+  PoolContext& pool = Make(2);
+  for (int i = 0; i < 3; ++i) (void)pool.steering.Apply();
+  EXPECT_EQ(log_.Count("steering is off"), 1U) << "no slot serves";
+  pool.reactors.SetState(0, ReactorState::kServing);
+  (void)pool.steering.Apply();
+  EXPECT_TRUE(pool.steering.active()) << "tried again with other weights";
+  ASSERT_TRUE(DetachSteering(pool.listeners.ListenersOf(0).front().fd).ok());
+  (void)pool.steering.Apply();
+  EXPECT_GT(WhereTheyGo(100)[1], 0U) << "the same program is not attached again";
 }
 
 }  // namespace
