@@ -1,6 +1,6 @@
-// Everything a reactor can be told, as values: no closures, and no pointers but to mailboxes and
-// slice boxes, which live as long as the pool. A command with an `id` is answered by one Report
-// with that id.
+// The commands of a reactor, as values: no closures, and no pointers except to mailboxes and
+// PendingReplies, which live as long as the pool. A command with an `id` is answered by one Report,
+// or by one slice if it has a `reply`, with that id.
 #pragma once
 
 #include <cstdint>
@@ -21,21 +21,20 @@ namespace echogw {
 
 class Mailbox;
 
-// A listening socket, or one that datagrams come to. The pool owns the descriptor and keeps it open
-// as long as it serves; a reactor only watches it, and accepts or echoes.
+// A listening or UDP socket. The pool owns the descriptor and keeps it open; a reactor only watches
+// it, and accepts or echoes.
 struct Listener {
   int fd = -1;
   std::uint32_t slot = 0;           // its place in the reuseport group
-  std::uint16_t address_index = 0;  // which of the addresses of its kind
+  std::uint16_t address_index = 0;  // among the addresses of its kind
   Service service;                  // of its connections
   bool shared = false;              // the only one of its address: see AssignConnections
   bool datagrams = false;           // UDP
-  // Outlives the process, and so do the connections that wait in its queue: none is accepted ahead.
-  bool inherited = false;
+  bool inherited = false;           // it and its queue outlive the process: nothing is prefetched
 };
 
-// A connection under way between two reactors. Moves only; one that is thrown away closes its
-// descriptor and frees its pending block, so that a mailbox that is never read leaks nothing.
+// A connection in transit between two reactors. Move-only; the destructor closes the descriptor and
+// frees the pending block, so that a mailbox that is never read leaks nothing.
 class MovedConnection {
  public:
   explicit MovedConnection(const Connection& connection, std::unique_ptr<ColdState> cold = nullptr)
@@ -53,7 +52,7 @@ class MovedConnection {
   ~MovedConnection();
 
   [[nodiscard]] const Connection& peek() const noexcept { return connection_; }
-  // The caller owns it from here on.
+  // The caller owns it from then on.
   [[nodiscard]] Connection Take() noexcept { return std::exchange(connection_, Connection{}); }
   // Null if it has none.
   [[nodiscard]] std::unique_ptr<ColdState> TakeCold() noexcept { return std::move(cold_); }
@@ -63,33 +62,33 @@ class MovedConnection {
   std::unique_ptr<ColdState> cold_;
 };
 
-// Ends the loop. Connections that are left are closed and counted as kDrainForced.
+// Ends the loop. Remaining connections are reset and counted as kDrainForced.
 struct Stop {};
 
-// Accept from these listeners from now on.
+// Accept from these listeners.
 struct AdoptListeners {
   std::uint64_t id = 0;
   std::vector<Listener> listeners;
 };
 
-// Stop accepting from the listeners of `slot` (unset: from all), and hand each to
-// targets[slot % targets.size()]. Not one connection that waits in a queue is lost: the descriptor
-// stays open and the target is told at once. Reported as kListenersHandedOver.
+// Stop accepting from the listeners of `slot` (unset: all), and hand each to
+// targets[slot % targets.size()]. Connections waiting in the queues are not lost: descriptors stay
+// open. Reported as kListenersHandedOver.
 struct HandOverListeners {
   std::uint64_t id = 0;
   std::optional<std::uint32_t> slot;
   std::vector<Mailbox*> targets;
 };
 
-// Move connections to the targets in turn. Reported as kMoved when done: as many as asked for, or
-// none left that qualify. A second one takes the place of the first, which is then reported.
+// Move connections to the targets in turn. Reported as kMoved when `count_max` have moved or no
+// other qualifies. A second one replaces the first, which is then reported.
 struct MoveConnections {
   std::uint64_t id = 0;
   std::vector<Mailbox*> targets;
   std::uint64_t count_max = UINT64_MAX;
-  // Only connections that are in this reactor for at least this long: those that just moved rest.
+  // Only connections that have been in this reactor for at least this long.
   Nanos residency_min = 0;
-  // Pause between slices; 0 goes on at once.
+  // Pause between slices; 0: none.
   Nanos slice_pause = 0;
 };
 
@@ -97,14 +96,14 @@ struct AdoptConnections {
   std::vector<MovedConnection> connections;
 };
 
-// A reactor with its share of the connections that are dealt out.
+// A reactor and its share of the connections of shared listeners.
 struct AssignTarget {
   Mailbox* mailbox = nullptr;
   std::uint32_t weight = 0;
 };
 
-// Who gets the connections of shared listeners, in turn by weight, whoever accepts from these. One
-// with a lower version than the last is late, and has no effect. Reported as kDone.
+// Assign the connections accepted from shared listeners to these reactors, round robin by weight. A
+// command with a lower version than the last is ignored. Reported as kDone.
 struct AssignConnections {
   std::uint64_t id = 0;
   std::uint64_t version = 0;
@@ -113,36 +112,36 @@ struct AssignConnections {
 
 enum class Admission : std::uint8_t {
   kAccept,
-  kReset,  // accept, then RST: the client knows at once
+  kReset,  // accept, then RST: the client learns it at once
 };
 
-// What becomes of new connections and of datagrams. Reported as kDone.
+// How new connections and datagrams are treated. Reported as kDone.
 struct SetAdmission {
   std::uint64_t id = 0;
   Admission admission = Admission::kAccept;
-  // Listeners carry a filter (AttachSynDrop) that accepted connections inherit: take it off them.
+  // Listeners have a filter (AttachSynDrop) that accepted connections inherit: detach it.
   bool detach_filter = false;
-  // Datagrams that come are counted and not answered.
+  // Datagrams are counted and not answered.
   bool drop_datagrams = false;
 };
 
-// Close all connections politely, idle ones first, spread evenly over `spread`: all that was
-// received is echoed, then FIN, then the client's FIN is awaited. At `hard_deadline` what is left
-// is reset. Reported as kClosed when none is left. A second one takes the place of the first, which
-// is then reported.
+// Close all connections gracefully, the longest idle first, evenly over `spread`: everything
+// received is echoed, then FIN, then the client's FIN is awaited. At `hard_deadline` the rest are
+// reset. Reported as kClosed when none is left. A second one replaces the first, which is then
+// reported.
 struct CloseConnections {
   std::uint64_t id = 0;
   Nanos spread = 0;
   Nanos hard_deadline = 0;  // on the monotonic clock
 };
 
-// Ends CloseConnections early; connections that have our FIN go their way, the others live on.
-// The CloseConnections is reported as kClosed with what is left. Reported as kDone.
+// Ends CloseConnections, which is reported as kClosed with what is left. Connections that were sent
+// FIN still close; the others stay open. Reported as kDone.
 struct CancelClose {
   std::uint64_t id = 0;
 };
 
-// Read up to `slots_max` slots of the table from `from_index` on. Answered by a slice.
+// Read up to `slots_max` slots of the table, beginning at `from_index`.
 struct ReadConnections {
   std::uint64_t id = 0;
   PendingReplies* reply = nullptr;
@@ -150,14 +149,14 @@ struct ReadConnections {
   std::uint32_t slots_max = 64;
 };
 
-// One connection with what the kernel knows of it. Answered by a slice, empty if it is not there.
+// Read one connection with its TCP_INFO. The slice is empty if it is not there.
 struct InspectConnection {
   std::uint64_t id = 0;
   PendingReplies* reply = nullptr;
   ConnectionRef ref;
 };
 
-// Close these, politely or with RST. Answered by a slice with the refs of those that were there.
+// Close these, gracefully or with RST. The slice has the refs of those that were there.
 struct CloseSome {
   std::uint64_t id = 0;
   PendingReplies* reply = nullptr;
@@ -165,8 +164,7 @@ struct CloseSome {
   bool reset = false;
 };
 
-// From here on these limits hold, for the connections that are there too. Answered by an empty
-// slice.
+// Apply these limits to new and open connections. The slice is empty.
 struct SetLimits {
   std::uint64_t id = 0;
   PendingReplies* reply = nullptr;
@@ -185,16 +183,16 @@ enum class ReportKind : std::uint8_t {
   kClosed,
 };
 
-// The answer to one command.
+// The reply to one command.
 struct Report {
   std::uint64_t id = 0;
   std::uint32_t slot = 0;  // of the reactor that reports
   ReportKind kind = ReportKind::kDone;
   std::uint64_t connections_moved = 0;
-  std::uint64_t connections_closed = 0;  // politely
+  std::uint64_t connections_closed = 0;  // gracefully
   std::uint64_t connections_reset = 0;
   std::uint64_t connections_left = 0;  // in the reactor
-  std::uint64_t listeners_left = 0;    // that it accepts from
+  std::uint64_t listeners_left = 0;    // of the reactor
 };
 
 }  // namespace echogw

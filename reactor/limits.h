@@ -1,5 +1,5 @@
-// The limits of the data plane that operators change while it runs: a plain value, of which every
-// reactor has a copy. 0 is no limit, and costs nothing, unless a field says otherwise.
+// The limits that operators change at run time: a plain value, of which every reactor has a copy. 0
+// means no limit and costs nothing, unless a field says otherwise.
 #pragma once
 
 #include <cstddef>
@@ -9,37 +9,36 @@
 
 namespace echogw {
 
-// What becomes of connections beyond the accept rate.
+// How connections beyond the accept rate are treated.
 enum class AcceptExcess : std::uint8_t {
-  kWait,   // in the kernel's queue, until their turn comes
+  kWait,   // they wait in the kernel's queue
   kReset,  // accept, then RST
 };
 
 struct Limits {
   // Connections of one reactor; at least 1.
   std::uint64_t max_connections = std::uint64_t{1} << 20U;
-  // Of all reactors together, and of one client address: an IPv4 address or an IPv6 /64.
+  // Of all reactors, and of one client: an IPv4 address or an IPv6 /64.
   std::uint64_t max_connections_total = 0;
   std::uint64_t max_connections_per_client = 0;
-  // New connections per second, of all reactors together; as many as accept_burst at once after a
-  // quiet time (0: as many as accept_rate).
+  // New connections per second of all reactors, with bursts of accept_burst (0: of accept_rate).
   std::uint64_t accept_rate = 0;
   std::uint64_t accept_burst = 0;
   AcceptExcess accept_excess = AcceptExcess::kWait;
   // Bytes per second that are read from one connection.
   std::uint64_t rate = 0;
-  // A connection is closed that was not ready for anything for so long, that is so old, or that has
-  // not sent a byte so long after it was accepted.
+  // A connection is closed after this time without activity, after this time in all, or after this
+  // time without a first byte.
   Nanos idle_timeout = 0;
   Nanos max_age = 0;
   Nanos first_byte_timeout = 0;
-  // Bytes of one read, and so the most that is held for a client that does not read, where that is
-  // less than ReactorOptions::buffer_bytes.
+  // The largest read, if smaller than ReactorOptions::buffer_bytes, and so the most that is held
+  // for a client that does not read.
   std::uint64_t output_buffer = 0;
 
   [[nodiscard]] bool operator==(const Limits&) const = default;
 
-  // Whether reactors count connections together, and whether connections have timers.
+  // Whether the ConnectionLimiter counts connections, and whether they have timers.
   [[nodiscard]] bool counts() const noexcept {
     return max_connections_total != 0 || max_connections_per_client != 0;
   }
@@ -48,13 +47,13 @@ struct Limits {
   }
 };
 
-// What fields may be, beside 0.
+// The ranges of the fields, besides 0.
 inline constexpr std::uint64_t kReactorConnectionsMax = std::uint64_t{1} << 20U;
 inline constexpr std::uint64_t kTotalConnectionsMax = kReactorConnectionsMax * 256;
-// More than a machine accepts, and little enough to be multiplied by nanoseconds.
+// More than a machine accepts, and small enough to be multiplied by nanoseconds.
 inline constexpr std::uint64_t kAcceptRateMax = 1'000'000;
 inline constexpr std::uint64_t kRateMax = std::uint64_t{16} << 30U;
-// Ten ticks of the timer wheel; and connections keep their times modulo 49 days.
+// Ten ticks of the timer wheel; connections keep their times modulo 49 days.
 inline constexpr Nanos kTimeLimitMin = 100 * kNanosPerMilli;
 inline constexpr Nanos kTimeLimitMax = Nanos{30} * 24 * 3600 * kNanosPerSecond;
 inline constexpr std::uint64_t kOutputBufferMin = 512;

@@ -38,7 +38,7 @@ bool Mailbox::PostUnbounded(Command&& command) {
 bool Mailbox::PostWithin(std::size_t most, Command&& command, Counter& posted, std::uint64_t n) {
   bool was_empty = false;
   {
-    const std::scoped_lock lock(mutex_);
+    const MutexLock lock(mutex_);
     if (!open_ || commands_.size() >= most) return false;
     posted.Add(n);
     was_empty = commands_.empty();
@@ -47,7 +47,7 @@ bool Mailbox::PostWithin(std::size_t most, Command&& command, Counter& posted, s
   if (was_empty) {
     const std::uint64_t one = 1;
     const ssize_t written = ::write(event_.get(), &one, sizeof(one));
-    // EAGAIN would mean a count of 2^64 - 2: the reactor is woken in any case.
+    // EAGAIN would mean a count of 2^64 - 2, which wakes the reactor as well.
     CHECK(written == sizeof(one) || errno == EAGAIN);
   }
   return true;
@@ -57,49 +57,45 @@ std::vector<Command> Mailbox::Take() {
   std::uint64_t count = 0;
   const ssize_t n = ::read(event_.get(), &count, sizeof(count));
   CHECK(n == sizeof(count) || errno == EAGAIN);
-  std::vector<Command> taken;
-  const std::scoped_lock lock(mutex_);
-  taken.swap(commands_);
-  return taken;
+  const MutexLock lock(mutex_);
+  return std::exchange(commands_, {});
 }
 
 void Mailbox::Open() {
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   CHECK(!open_ && commands_.empty());
   open_ = true;
 }
 
 std::vector<Command> Mailbox::Close() {
-  std::vector<Command> left;
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   open_ = false;
-  left.swap(commands_);
-  return left;
+  return std::exchange(commands_, {});
 }
 
 void Reports::Push(const Report& report) {
   {
-    const std::scoped_lock lock(mutex_);
+    const MutexLock lock(mutex_);
     reports_.push_back(report);
   }
-  changed_.notify_all();
+  changed_.NotifyAll();
 }
 
 std::vector<Report> Reports::WaitFor(std::chrono::nanoseconds timeout) {
-  std::unique_lock lock(mutex_);
-  changed_.wait_for(lock, timeout, [this] { return interrupted_ || !reports_.empty(); });
+  const auto deadline = std::chrono::steady_clock::now() + timeout;
+  const MutexLock lock(mutex_);
+  while (!interrupted_ && reports_.empty() && changed_.WaitUntil(mutex_, deadline)) {
+  }
   interrupted_ = false;
-  std::vector<Report> taken;
-  taken.swap(reports_);
-  return taken;
+  return std::exchange(reports_, {});
 }
 
 void Reports::Interrupt() {
   {
-    const std::scoped_lock lock(mutex_);
+    const MutexLock lock(mutex_);
     interrupted_ = true;
   }
-  changed_.notify_all();
+  changed_.NotifyAll();
 }
 
 }  // namespace echogw

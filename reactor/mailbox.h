@@ -1,21 +1,19 @@
-// The only way into a reactor: commands from any thread, read by the reactor's thread. A mutex and
-// a bounded vector, because commands are rare and the loop touches them only when the eventfd
-// fires.
+// The only way into a reactor: commands from any thread, read on the reactor's thread. A mutex and
+// a bounded vector suffice, because commands are rare and the loop touches them only when the
+// eventfd fires.
 //
 // A mailbox belongs to a slot of the pool and outlives the reactors that run in that slot: it is
 // open while one runs. Reports is the way back.
 #pragma once
 
 #include <chrono>
-#include <condition_variable>
 #include <cstdint>
 #include <memory>
-#include <mutex>
-#include <optional>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "reactor/base/counter.h"
+#include "reactor/base/mutex.h"
 #include "reactor/base/unique_fd.h"
 #include "reactor/command.h"
 
@@ -23,8 +21,8 @@ namespace echogw {
 
 class Mailbox {
  public:
-  // Commands that may wait. The pool sends a handful; the rest are connections from other
-  // reactors, which keep theirs when there is no room.
+  // The pool sends a handful; the rest are connections from other reactors, which keep theirs when
+  // there is no room.
   static constexpr std::size_t kCommandsMax = 4096;
 
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<Mailbox>> Create();
@@ -32,35 +30,35 @@ class Mailbox {
   // Any thread. False when closed or full; the command is then still the caller's.
   [[nodiscard]] bool Post(Command&& command);
 
-  // The same, and adds `n` to `posted` if there is room, before anybody can take the command: who
-  // counts at the other end counts later. `posted` is the caller's.
+  // Likewise; if there is room, adds `n` to the caller's `posted` before the command can be taken,
+  // so that the receiver counts later than the sender.
   [[nodiscard]] bool Post(Command&& command, Counter& posted, std::uint64_t n);
 
-  // The same, whether or not there is room: for what is rare and must arrive. False when closed.
+  // Likewise, ignoring the limit: for commands that are rare and must arrive. False when closed.
   [[nodiscard]] bool PostUnbounded(Command&& command);
 
   // Watched by the reactor's poller.
   [[nodiscard]] int event_fd() const noexcept { return event_.get(); }
 
-  // Reactor's thread. All commands in the order they came. Clears the event first and takes the
-  // batch after that: the other order can leave a command that nobody is woken for.
+  // Reactor's thread. All commands in order. Clears the event before it takes them: the other order
+  // could leave a command without a wake-up.
   [[nodiscard]] std::vector<Command> Take();
 
   // Before a reactor starts in the slot.
   void Open();
 
-  // No command is accepted from here on; those that wait are returned.
+  // Accepts no more commands; returns those that were not taken.
   [[nodiscard]] std::vector<Command> Close();
 
  private:
+  explicit Mailbox(UniqueFd event) : event_(std::move(event)) {}
   [[nodiscard]] bool PostWithin(std::size_t most, Command&& command, Counter& posted,
                                 std::uint64_t n);
-  explicit Mailbox(UniqueFd event) : event_(std::move(event)) {}
 
   UniqueFd event_;
-  std::mutex mutex_;
-  std::vector<Command> commands_;  // under mutex_
-  bool open_ = false;              // under mutex_
+  Mutex mutex_;
+  std::vector<Command> commands_ ECHOGW_GUARDED_BY(mutex_);
+  bool open_ ECHOGW_GUARDED_BY(mutex_) = false;
 };
 
 // Reports of all reactors to the control thread.
@@ -69,18 +67,17 @@ class Reports {
   // Any thread.
   void Push(const Report& report);
 
-  // All reports, at once if there are some, else when one comes, Interrupt is called, or `timeout`
-  // has passed (then none).
+  // All reports; waits for one if there are none. Returns none after `timeout` or an Interrupt.
   [[nodiscard]] std::vector<Report> WaitFor(std::chrono::nanoseconds timeout);
 
-  // Makes the present or next WaitFor return.
+  // Makes the current or next WaitFor return.
   void Interrupt();
 
  private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::vector<Report> reports_;  // under mutex_
-  bool interrupted_ = false;     // under mutex_
+  Mutex mutex_;
+  CondVar changed_;
+  std::vector<Report> reports_ ECHOGW_GUARDED_BY(mutex_);
+  bool interrupted_ ECHOGW_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace echogw

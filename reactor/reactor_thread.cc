@@ -26,7 +26,7 @@ absl::StatusOr<std::unique_ptr<ReactorThread>> ReactorThread::Start(Reactor& rea
     if (cpu >= CPU_SETSIZE) {
       error = EINVAL;
     } else {
-      // Set before the thread begins, so that it never runs elsewhere.
+      // Set before the thread starts, so that it never runs elsewhere.
       cpu_set_t only;
       CPU_ZERO(&only);
       CPU_SET(static_cast<std::size_t>(cpu), &only);

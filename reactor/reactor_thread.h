@@ -1,5 +1,5 @@
-// The thread of one reactor: named `reactor-N`, pinned if asked, running Reactor::Run to its end.
-// Belongs to the control thread, which joins it before it destroys the reactor.
+// The thread of one reactor: named `reactor-N`, optionally pinned, runs Reactor::Run. Belongs to
+// the control thread, which joins it before it destroys the reactor.
 #pragma once
 
 #include <pthread.h>
@@ -15,18 +15,18 @@ namespace echogw {
 
 class ReactorThread {
  public:
-  // `cpu` negative: not pinned. Errors: a CPU that does not exist or is not ours (InvalidArgument
-  // with the CPU's number), or no room for one more thread.
+  // A negative `cpu` does not pin. Errors: the CPU does not exist or is not allowed
+  // (InvalidArgument with its number), or no thread can be created.
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<ReactorThread>> Start(Reactor& reactor,
                                                                             std::uint32_t id,
                                                                             int cpu);
 
   ReactorThread(const ReactorThread&) = delete;
   ReactorThread& operator=(const ReactorThread&) = delete;
-  // Joined must have been called.
+  // Join must have been called.
   ~ReactorThread();
 
-  // Waits for the end of Run, which Stop brings about.
+  // Waits until Run returns, after Stop.
   void Join();
 
  private:

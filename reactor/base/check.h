@@ -1,6 +1,5 @@
-// CHECK(condition): an invariant that holds in every build, release included. A failed one prints
-// the condition and its place, and aborts. It is for our own bugs, never for the result of a
-// system call that may fail.
+// CHECK(condition): an invariant, checked in release builds too. A failure prints the condition and
+// its location, and aborts. For our own bugs only, never for system calls that may fail.
 #pragma once
 
 #include <cstdio>

@@ -1,4 +1,4 @@
-// Monotonic time and CPU time, handed in so that tests decide what time it is.
+// Monotonic time and CPU time behind an interface, so that tests control them.
 #pragma once
 
 #include <sys/resource.h>
@@ -8,20 +8,18 @@
 
 namespace echogw {
 
-// Nanoseconds on CLOCK_MONOTONIC. A plain integer, because it is stored in every connection and
-// compared in every turn of the loop.
+// Nanoseconds on CLOCK_MONOTONIC, or a duration. A plain integer, because every turn compares it.
 using Nanos = std::int64_t;
 
 inline constexpr Nanos kNanosPerMilli = 1'000'000;
 inline constexpr Nanos kNanosPerCenti = 10'000'000;
 inline constexpr Nanos kNanosPerSecond = 1'000'000'000;
-// Later than anything.
-inline constexpr Nanos kNever = INT64_MAX;
+inline constexpr Nanos kNever = INT64_MAX;  // later than any time
 
-// Of a thread, since it began.
+// Resources a thread has used since its start.
 struct ThreadUse {
   Nanos ran = 0;             // CPU time, in user mode and in the kernel
-  std::uint64_t sleeps = 0;  // times that it gave up its CPU to wait for something
+  std::uint64_t sleeps = 0;  // voluntary context switches
 };
 
 class Clock {
@@ -41,7 +39,7 @@ class SystemClock final : public Clock {
  public:
   [[nodiscard]] Nanos Now() noexcept override { return Read(CLOCK_MONOTONIC); }
   [[nodiscard]] ThreadUse Use() noexcept override {
-    // The times of getrusage are as old as the last tick of the kernel, its counts are not.
+    // The times of getrusage are only as recent as the last kernel tick; its counts are exact.
     rusage use{};
     ::getrusage(RUSAGE_THREAD, &use);
     return {Read(CLOCK_THREAD_CPUTIME_ID), static_cast<std::uint64_t>(use.ru_nvcsw)};

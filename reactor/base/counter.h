@@ -1,4 +1,4 @@
-// The atom of all statistics.
+// A counter with one writer and any readers.
 #pragma once
 
 #include <atomic>
@@ -6,9 +6,8 @@
 
 namespace echogw {
 
-// One number with a single writer. The writer adds by a load and a store, no locked instruction;
-// readers get some value it had. Relaxed order suffices because no reader concludes anything about
-// other memory from it.
+// The writer adds with a load and a store, without a locked instruction. Relaxed order suffices
+// because no reader infers anything about other memory from it.
 class Counter {
  public:
   void Add(std::uint64_t n) noexcept { Set(value() + n); }

@@ -1,5 +1,5 @@
-// The seam through which a reactor logs. The reactor calls it on its own thread, so an
-// implementation must return at once: it may drop lines, and must not wait for a disk or terminal.
+// Where a reactor logs. Implementations are called on the reactor's thread and must not block: they
+// may drop lines, but must not wait for a disk or terminal.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,7 @@ class LogSink {
   LogSink& operator=(const LogSink&) = delete;
   virtual ~LogSink() = default;
 
-  // Whether a line at `level` would go anywhere; asked before a line is composed. Any thread.
+  // Whether lines at `level` are written; asked before a line is composed. Any thread.
   [[nodiscard]] virtual bool Enabled(LogLevel level) const noexcept = 0;
 
   // Any thread.

@@ -1,5 +1,6 @@
-// The role of being the reactor's thread: checked at compile time by clang (-Wthread-safety), and
-// at run time at the few entry points.
+// The role of the reactor's thread: checked by clang at compile time (-Wthread-safety), and at run
+// time at the few entry points. ECHOGW_OF(loop_) marks a field of that thread, ECHOGW_ON(loop_) a
+// function that must run on it.
 #pragma once
 
 #include <pthread.h>
@@ -24,13 +25,13 @@ namespace echogw {
 
 class ECHOGW_ROLE LoopThread {
  public:
-  // The calling thread is the reactor's from here on.
+  // Makes the calling thread the reactor's.
   void Bind() {
     self_ = ::pthread_self();
     bound_.store(true, std::memory_order_release);
   }
 
-  // Dies unless called on the bound thread.
+  // Aborts unless called on the bound thread.
   void Assert() const ECHOGW_ASSERTS {
     CHECK(bound_.load(std::memory_order_acquire));
     CHECK(::pthread_equal(self_, ::pthread_self()) != 0);
@@ -38,7 +39,7 @@ class ECHOGW_ROLE LoopThread {
 
  private:
   pthread_t self_{};
-  // Writer: Bind, once. Readers: Assert, on any thread; acquire pairs with it for self_.
+  // Writer: Bind, once. Readers: Assert, any thread; acquire makes self_ visible.
   std::atomic<bool> bound_{false};
 };
 

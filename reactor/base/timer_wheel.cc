@@ -19,7 +19,7 @@ TimerWheel::Place TimerWheel::PlaceOf(std::uint64_t due) const noexcept {
 }
 
 TimerWheel::Place TimerWheel::FirstPlace() const noexcept {
-  // What is in a lower level shares more of the present, so it comes first.
+  // Timers in lower levels are due earlier.
   unsigned level = 0;
   while (occupied_[level] == 0) ++level;
   return {level, static_cast<unsigned>(std::countr_zero(occupied_[level]))};

@@ -1,13 +1,11 @@
-// The timers of one reactor's connections, at most one for each slot of its table: a wheel of
-// wheels, so that to set, to move, to cancel and to end a timer costs the same whatever their
-// number.
+// The timers of a reactor's connections, at most one per slot of its table: a hierarchical timer
+// wheel, so that setting, moving, cancelling and firing a timer takes constant time.
 //
-// Time is cut into ticks. A timer lies in the list of the largest unit (64^level ticks) in which
-// its tick differs from the present one, and comes down when that unit begins: at most kLevels
-// times in its life. A timer that is cancelled leaves nothing behind, so memory is bounded by the
-// table.
+// A timer is in the list of the largest unit (64^level ticks) in which its tick differs from the
+// current one, and moves to a lower level when that unit begins: at most kLevels times. A cancelled
+// timer leaves nothing behind, so memory is bounded by the table.
 //
-// Belongs to the reactor's thread.
+// Reactor's thread.
 #pragma once
 
 #include <array>
@@ -22,31 +20,31 @@ namespace echogw {
 
 class TimerWheel {
  public:
-  // A timer ends up to so much late, never early. 8.4 ms.
+  // A timer fires up to one tick late, never early. 8.4 ms.
   static constexpr Nanos kTick = Nanos{1} << 23U;
 
   TimerWheel();
 
-  // Sets the timer of `index`, or moves it. One that is due already ends with the next tick.
+  // Sets or moves the timer of `index`. A timer that is already due fires with the next tick.
   void Schedule(std::uint32_t index, Nanos due);
-  // Harmless if there is none.
+  // Does nothing if there is none.
   void Cancel(std::uint32_t index) noexcept;
-  // Cancels all and gives their memory back.
+  // Cancels all and frees their memory.
   void Clear();
 
-  // Ends what is due at `now`, which never goes back. To be called when NextAt has come, and before
+  // Fires what is due at `now`, which never decreases. Call it at NextAt, and before the first
   // Schedule after a time without timers.
   void Advance(Nanos now) noexcept;
-  // One of those that ended, in any order, until there is none. It may be set anew at once.
+  // One of the timers that fired, in any order, until there is none. It may be set again at once.
   [[nodiscard]] std::optional<std::uint32_t> PopEnded() noexcept;
 
-  // When Advance has something to do: no later than the first timer ends. kNever without timers.
+  // When Advance has work to do, no later than the first timer; kNever without timers.
   [[nodiscard]] Nanos NextAt() const noexcept;
 
   [[nodiscard]] bool IsScheduled(std::uint32_t index) const noexcept {
     return index < nodes_.size() && nodes_[index].next != kUnlinked;
   }
-  // Timers, with those that have ended and were not popped.
+  // Timers, including those that fired and were not popped.
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
  private:
@@ -57,7 +55,7 @@ class TimerWheel {
   static constexpr std::uint64_t kTickMax = (std::uint64_t{1} << (kBits * kLevels)) - 1;
   static constexpr std::uint32_t kEndOfList = UINT32_MAX;
   static constexpr std::uint32_t kUnlinked = UINT32_MAX - 1;
-  static constexpr std::size_t kEnded = std::size_t{kLevels} * kSlots;  // the list of those
+  static constexpr std::size_t kEnded = std::size_t{kLevels} * kSlots;  // list of fired timers
 
   struct Node {
     std::uint32_t next = kUnlinked;
@@ -71,9 +69,9 @@ class TimerWheel {
   };
 
   [[nodiscard]] static std::uint64_t TickAfter(Nanos due) noexcept;
-  // Of a tick that is yet to come. It stays the same until its unit begins.
+  // Of a future tick. It does not change until its unit begins.
   [[nodiscard]] Place PlaceOf(std::uint64_t due) const noexcept;
-  // Of the first list that is not empty; requires one.
+  // The first list that is not empty; there must be one.
   [[nodiscard]] Place FirstPlace() const noexcept;
   [[nodiscard]] std::uint64_t BeginOf(Place place) const noexcept;
   void Push(std::uint32_t index, std::size_t list) noexcept;
@@ -81,7 +79,7 @@ class TimerWheel {
 
   std::vector<Node> nodes_;  // by index
   std::array<std::uint32_t, kEnded + 1> heads_{};
-  std::array<std::uint64_t, kLevels> occupied_{};  // a bit for each list that is not empty
+  std::array<std::uint64_t, kLevels> occupied_{};  // one bit per list that is not empty
   std::uint64_t now_ = 0;                          // tick
   std::size_t size_ = 0;
 };

@@ -1,5 +1,5 @@
-// A token bucket that is one number: the time at which it is full again. A new one is full. A
-// value; whoever has it says what time it is and how fast it fills.
+// A token bucket as one number: the time at which it is full again. A new bucket is full. The
+// caller passes the time and the rate.
 #pragma once
 
 #include <algorithm>
@@ -22,12 +22,12 @@ class TokenBucket {
     return missing >= rate.size ? 0 : rate.size - missing;
   }
 
-  // More may be taken than are there: they will be missing for so much longer.
+  // May take more than is available; the deficit is filled first.
   void Take(std::uint64_t tokens, Nanos now, const TokenRate& rate) noexcept {
     full_at_ = std::max(full_at_, now) + TimeOf(tokens, rate);
   }
 
-  // When so many are there, at most the size; not before `now`.
+  // When `tokens`, or a full bucket, are available; not before `now`.
   [[nodiscard]] Nanos WhenAvailable(std::uint64_t tokens, Nanos now,
                                     const TokenRate& rate) const noexcept {
     return std::max(now, full_at_ - TimeOf(rate.size - std::min(tokens, rate.size), rate));
@@ -36,7 +36,7 @@ class TokenBucket {
  private:
   static constexpr std::uint64_t kSecond = kNanosPerSecond;
 
-  // Rounded down, and so the number above is rounded up: what was just taken is just missing.
+  // Rounded down, while the tokens missing are rounded up: tokens just taken are missing.
   [[nodiscard]] static Nanos TimeOf(std::uint64_t tokens, const TokenRate& rate) noexcept {
     return static_cast<Nanos>(tokens / rate.per_second * kSecond +
                               tokens % rate.per_second * kSecond / rate.per_second);

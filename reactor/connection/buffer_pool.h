@@ -1,8 +1,7 @@
-// Blocks for bytes that a slow client has not taken yet. Sizes are powers of two between 4 KiB and
-// the largest that is asked for; freed blocks are kept for the next slow client up to a limit, so
-// that a steady state does not allocate.
+// Blocks for output that a slow client has not taken. Sizes are powers of two from 4 KiB; freed
+// blocks are kept up to a limit, so that a steady state does not allocate.
 //
-// A pool belongs to one reactor's thread. A Block may be handed to another reactor's pool.
+// Reactor's thread. A Block may be given to another reactor's pool.
 #pragma once
 
 #include <array>

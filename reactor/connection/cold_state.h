@@ -1,7 +1,6 @@
-// What only some connections have, apart from the cache line that every message touches: one object
-// on the heap for a connection that needs it, flagged by Connection::has_cold. The table of the
-// reactor holds it (SlotTable), and it goes with the connection when that moves. Belongs to the
-// reactor's thread.
+// State that only some connections have, outside the cache line that every message touches. The
+// SlotTable owns it; Connection::has_cold says whether there is one. It moves with the connection.
+// Reactor's thread.
 #pragma once
 
 #include <memory>
@@ -23,10 +22,10 @@ struct ColdState {
   // Counted in the ConnectionLimiter, as this client.
   bool counted = false;
   ClientKey client;
-  // What it may be read of, if there is a rate; and until when it is not read. 0: it is.
+  // Bytes it may receive under a rate, and until when it is not read; 0: it is read.
   TokenBucket bucket;
   Nanos paused_until = 0;
-  // It is being closed for this limit; with RST at this time.
+  // The limit that closes it, and when it is reset.
   std::optional<CloseReason> closed_by;
   Nanos reset_at = 0;
 };

@@ -17,8 +17,8 @@ TokenRate AcceptTokens(const Limits& limits) {
 }  // namespace
 
 ClientKey ClientKeyOf(const Endpoint& peer) {
-  // No client has an address in 0000::/8 but the machine itself, so that there is room there for
-  // IPv4 and for ::1, whose own 64 bits are 0.
+  // Only the machine itself has addresses in 0000::/8, which leaves room there for IPv4 and for
+  // ::1, whose own 64 bits are 0.
   constexpr std::uint64_t kIpv4 = std::uint64_t{1} << 32U;
   constexpr std::uint64_t kIpv6Zero = std::uint64_t{2} << 32U;
   std::uint64_t bits = 0;
@@ -30,7 +30,7 @@ ClientKey ClientKeyOf(const Endpoint& peer) {
 }
 
 ConnectionLimiter::Shard& ConnectionLimiter::ShardOf(ClientKey client) {
-  // Fibonacci hashing: neighbours go apart.
+  // Fibonacci hashing spreads neighbours.
   return shards_[(client.value * 0x9E3779B97F4A7C15U) >> 58U];
 }
 
@@ -46,7 +46,7 @@ std::optional<RejectReason> ConnectionLimiter::Enter(ClientKey client, const Lim
   if (!EnterTotal(limits.max_connections_total)) return RejectReason::kTotalLimit;
   if (client.value == 0) return std::nullopt;
   Shard& shard = ShardOf(client);
-  const std::scoped_lock lock(shard.mutex);
+  const MutexLock lock(shard.mutex);
   std::uint64_t& count = shard.counts[client.value];
   const std::uint64_t max = limits.max_connections_per_client;
   if (max == 0 || count < max) {
@@ -63,7 +63,7 @@ void ConnectionLimiter::Leave(ClientKey client) {
   CHECK(total_.fetch_sub(1, std::memory_order_relaxed) > 0);
   if (client.value == 0) return;
   Shard& shard = ShardOf(client);
-  const std::scoped_lock lock(shard.mutex);
+  const MutexLock lock(shard.mutex);
   const auto found = shard.counts.find(client.value);
   CHECK(found != shard.counts.end());
   if (--found->second == 0) shard.counts.erase(found);
@@ -95,7 +95,7 @@ Nanos ConnectionLimiter::ReserveAccept(Nanos now, const Limits& limits) {
 std::size_t ConnectionLimiter::Clients() {
   std::size_t sum = 0;
   for (Shard& shard : shards_) {
-    const std::scoped_lock lock(shard.mutex);
+    const MutexLock lock(shard.mutex);
     sum += shard.counts.size();
   }
   return sum;
@@ -103,7 +103,7 @@ std::size_t ConnectionLimiter::Clients() {
 
 std::uint64_t ConnectionLimiter::CountOf(ClientKey client) {
   Shard& shard = ShardOf(client);
-  const std::scoped_lock lock(shard.mutex);
+  const MutexLock lock(shard.mutex);
   const auto found = shard.counts.find(client.value);
   return found == shard.counts.end() ? 0 : found->second;
 }

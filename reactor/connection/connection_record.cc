@@ -5,14 +5,16 @@
 namespace echogw {
 
 void PendingReplies::Expect(std::uint64_t id) {
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   expected_.emplace(id, std::nullopt);
 }
 
 std::optional<ConnectionSlice> PendingReplies::WaitFor(std::uint64_t id,
                                                        std::chrono::nanoseconds timeout) {
-  std::unique_lock lock(mutex_);
-  arrived_.wait_for(lock, timeout, [&] { return expected_.at(id).has_value(); });
+  const auto deadline = std::chrono::steady_clock::now() + timeout;
+  const MutexLock lock(mutex_);
+  while (!expected_.at(id).has_value() && arrived_.WaitUntil(mutex_, deadline)) {
+  }
   std::optional<ConnectionSlice> slice = std::move(expected_.at(id));
   expected_.erase(id);
   return slice;
@@ -20,26 +22,26 @@ std::optional<ConnectionSlice> PendingReplies::WaitFor(std::uint64_t id,
 
 void PendingReplies::Push(ConnectionSlice slice) {
   {
-    const std::scoped_lock lock(mutex_);
+    const MutexLock lock(mutex_);
     const auto found = expected_.find(slice.id);
     if (found == expected_.end()) return;
     found->second = std::move(slice);
   }
-  arrived_.notify_all();
+  arrived_.NotifyAll();
 }
 
 void EventRing::SetWatched(bool watched) {
   watched_.store(watched, std::memory_order_relaxed);
   if (watched) return;
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   events_.clear();
   events_.shrink_to_fit();
   dropped_ = 0;
 }
 
 void EventRing::Push(ConnectionEvent event) {
-  const std::scoped_lock lock(mutex_);
-  if (!watched()) return;  // the watch ended meanwhile; the next one shall not see it
+  const MutexLock lock(mutex_);
+  if (!watched()) return;  // the watch has ended; the next one must not see it
   if (events_.size() >= kEventsMax) {
     ++dropped_;
     return;
@@ -48,7 +50,7 @@ void EventRing::Push(ConnectionEvent event) {
 }
 
 std::uint64_t EventRing::Take(std::vector<ConnectionEvent>& into) {
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   into.insert(into.end(), events_.begin(), events_.end());
   events_.clear();
   return std::exchange(dropped_, 0);

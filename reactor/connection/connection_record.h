@@ -1,18 +1,17 @@
-// A connection as others may see it: values copied out of a reactor, in answer to ReadConnections
+// A connection as other threads see it: values copied out of a reactor, in reply to ReadConnections
 // and in the events of a watch.
 #pragma once
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <cstdint>
 #include <map>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "reactor/base/clock.h"
+#include "reactor/base/mutex.h"
 #include "reactor/connection/connection.h"
 #include "reactor/net/endpoint.h"
 #include "reactor/services/service.h"
@@ -20,7 +19,7 @@
 
 namespace echogw {
 
-// Where a connection was when it was read: good for as long as it stays there.
+// Where a connection was when it was read; valid while it stays there.
 struct ConnectionRef {
   std::uint64_t id = 0;
   std::uint32_t slot = 0;
@@ -29,14 +28,12 @@ struct ConnectionRef {
 
 struct ConnectionRecord {
   ConnectionRef ref;
-  // The client: whom a proxy speaks for, if it does, and then the proxy itself; else the latter has
-  // no family.
-  Endpoint peer;
-  Endpoint proxied_by;
+  Endpoint peer;        // the client, as named by a PROXY header if there is one
+  Endpoint proxied_by;  // the proxy; without a family if there is none
   Endpoint local;
   std::string local_path;  // of a unix socket, as "unix:PATH"; else empty
   ServiceMode mode = ServiceMode::kEcho;
-  // "TLSv1.3" and the cipher's name; empty without TLS, or before the end of its handshake.
+  // "TLSv1.3" and the cipher's name; empty without TLS and until the handshake is complete.
   std::string tls_version;
   std::string tls_cipher;
   Nanos age = 0;   // to 10 ms
@@ -47,7 +44,7 @@ struct ConnectionRecord {
   bool closing = false;
 };
 
-// What the kernel knows of a connection: its TCP_INFO (tcp(7)) and the depth of its queues.
+// TCP_INFO of a connection (tcp(7)) and the depth of its queues.
 struct TcpInfo {
   std::uint8_t state = 0;  // as in the kernel's include/net/tcp_states.h
   std::uint32_t rtt_us = 0;
@@ -67,7 +64,7 @@ struct TcpInfo {
   std::uint64_t input_queue_bytes = 0;   // SIOCINQ
 };
 
-// The answer to one ReadConnections or InspectConnection.
+// The reply to a ReadConnections or InspectConnection.
 struct ConnectionSlice {
   std::uint64_t id = 0;  // of the command
   std::vector<ConnectionRecord> records;
@@ -76,25 +73,25 @@ struct ConnectionSlice {
   TcpInfo tcp;  // InspectConnection only
 };
 
-// Brings slices from reactors to whoever asked. Lives as long as the pool. Any thread.
+// Replies that callers wait for. Lives as long as the pool. Any thread.
 class PendingReplies {
  public:
   // Before the command is posted.
   void Expect(std::uint64_t id);
-  // The slice, or none when `timeout` passed; nobody waits for it afterwards.
+  // The slice, or none after `timeout`; a later reply is dropped.
   [[nodiscard]] std::optional<ConnectionSlice> WaitFor(std::uint64_t id,
                                                        std::chrono::nanoseconds timeout);
-  // Reactor's thread. Dropped if nobody waits.
+  // Reactor's thread. Drops a slice that is not expected.
   void Push(ConnectionSlice slice);
 
  private:
-  std::mutex mutex_;
-  std::condition_variable arrived_;
-  // Under mutex_: what is waited for; none until it has come.
-  std::map<std::uint64_t, std::optional<ConnectionSlice>> expected_;
+  Mutex mutex_;
+  CondVar arrived_;
+  // By id; none until the reply arrives.
+  std::map<std::uint64_t, std::optional<ConnectionSlice>> expected_ ECHOGW_GUARDED_BY(mutex_);
 };
 
-// One opening or closing, as a watch sees it.
+// One connection opening or closing.
 struct ConnectionEvent {
   ConnectionRecord record;
   bool opened = false;
@@ -102,27 +99,27 @@ struct ConnectionEvent {
   std::chrono::system_clock::time_point time;
 };
 
-// The events of one slot to the control side, while somebody watches. The reactor never waits: what
-// finds no room is dropped and counted. The lock is held for one copy; only a watcher competes.
+// The events of one slot for the control side, while somebody watches. The reactor never waits:
+// events beyond kEventsMax are dropped and counted. The lock is held for one copy, and only a
+// watcher contends for it.
 class EventRing {
  public:
   static constexpr std::size_t kEventsMax = 8192;
 
-  // Any thread. While off nothing is recorded.
+  // Any thread. Nothing is recorded while it is off.
   void SetWatched(bool watched);
   // Reactor's thread, on every accept and close.
   [[nodiscard]] bool watched() const noexcept { return watched_.load(std::memory_order_relaxed); }
   void Push(ConnectionEvent event);
-  // Any thread. Moves all events to the end of `into`; returns how many were dropped since the last
-  // call.
+  // Any thread. Appends all events to `into`; returns how many were dropped since the last call.
   std::uint64_t Take(std::vector<ConnectionEvent>& into);
 
  private:
-  // Writer: the watch hub. Reader: the reactor; a stale value costs or adds some events, no more.
+  // Writer: the watch hub. Reader: the reactor. Relaxed: a stale value only adds or drops events.
   std::atomic<bool> watched_{false};
-  std::mutex mutex_;
-  std::vector<ConnectionEvent> events_;  // under mutex_
-  std::uint64_t dropped_ = 0;            // under mutex_
+  Mutex mutex_;
+  std::vector<ConnectionEvent> events_ ECHOGW_GUARDED_BY(mutex_);
+  std::uint64_t dropped_ ECHOGW_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace echogw

@@ -1,5 +1,5 @@
-// The connections of one reactor, by {index, generation}. Chunks of 256 slots are never moved, so
-// a pointer stays good while its slot is taken. Belongs to the reactor's thread.
+// The connections of one reactor, by {index, generation}. Chunks of 256 slots never move, so a
+// pointer is valid while its slot is taken. Reactor's thread.
 #pragma once
 
 #include <cstddef>
@@ -14,7 +14,7 @@
 
 namespace echogw {
 
-// What an event carries. Generations start at 1; generation 0 is for what is no connection.
+// What an event carries. Generations start at 1; 0 marks an event of something else.
 struct Token {
   std::uint32_t index = 0;
   std::uint32_t generation = 0;
@@ -34,7 +34,7 @@ class SlotTable {
   SlotTable& operator=(const SlotTable&) = delete;
   ~SlotTable() { CHECK(size_ == 0); }
 
-  // Takes a free slot for `fd`; all other fields are as a new connection has them.
+  // Takes a free slot for `fd`; all other fields are those of a new connection.
   Token Insert(int fd) {
     if (free_.empty()) Grow();
     const std::uint32_t index = free_.back();
@@ -49,7 +49,7 @@ class SlotTable {
     return {index, generation};
   }
 
-  // The connection of a token, or null when it is gone: the event is stale.
+  // The connection of a token, or null if it is gone.
   [[nodiscard]] Connection* Find(Token token) noexcept {
     if (token.index >= chunks_.size() * kChunk) [[unlikely]]
       return nullptr;
@@ -57,7 +57,7 @@ class SlotTable {
     return c.fd >= 0 && c.generation == token.generation ? &c : nullptr;
   }
 
-  // Frees the slot; what the connection owned must be closed, freed or moved already.
+  // Frees the slot; what the connection owned must already be closed, freed or moved.
   void Erase(Token token) {
     Connection* c = Find(token);
     CHECK(c != nullptr);
@@ -89,7 +89,7 @@ class SlotTable {
     return At(index).has_cold ? cold_states_[index].get() : nullptr;
   }
 
-  // Takes it off the connection: null if it has none.
+  // Detaches it; null if there is none.
   [[nodiscard]] std::unique_ptr<ColdState> TakeCold(std::uint32_t index) noexcept {
     if (!At(index).has_cold) return nullptr;
     At(index).has_cold = false;
@@ -124,7 +124,7 @@ class SlotTable {
   void Grow() {
     const std::uint32_t first = capacity();
     chunks_.push_back(std::make_unique<Connection[]>(kChunk));
-    // The lowest index goes out first, so that the busy slots lie together.
+    // The lowest index is used first, so that busy slots are close together.
     for (std::uint32_t i = kChunk; i-- > 0;) free_.push_back(first + i);
   }
 
