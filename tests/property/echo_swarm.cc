@@ -14,11 +14,11 @@ EchoSwarm::EchoSwarm(const SwarmOptions& options, Random& random)
 EchoSwarm::Client EchoSwarm::MakeClient(std::size_t number) {
   Client c;
   c.number = number;
-  // Sizes of every order of magnitude, nothing at all included.
+  // Sizes of every order of magnitude, including 0.
   const std::size_t size = options_.bytes_max >> random_.Between(0, 17);
   c.bytes = Pattern(random_.Between(0, size), static_cast<std::uint32_t>(number + 1));
   c.chunk_max = std::size_t{1} << random_.Between(0, 16);
-  // One-byte chunks are for small amounts, or the test takes for ever.
+  // One-byte chunks only for small amounts, or the test takes too long.
   c.chunk_max = std::max(c.chunk_max, c.bytes.size() / 200);
   c.read_max = std::max<std::size_t>(std::size_t{1} << random_.Between(0, 16), size / 200);
   c.lazy_percent = random_.Percent(30) ? 80 : 0;

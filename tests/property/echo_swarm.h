@@ -1,6 +1,6 @@
-// Many clients at once, each with a plan of its own drawn from a seed: how much it sends in what
-// chunks, how fast it reads, and how it ends. Every byte that comes back is compared with what was
-// sent. One thread drives them all.
+// Many clients at once, each with its own seeded plan: how much it sends in which chunks, how fast
+// it reads, and how it ends. Every byte received is compared with what was sent. One thread drives
+// all.
 #pragma once
 
 #include <cstddef>
@@ -26,8 +26,7 @@ class EchoSwarm {
  public:
   EchoSwarm(const SwarmOptions& options, Random& random);
 
-  // Lets every client that is there do a little, and now and then connects another one. False once
-  // all have ended.
+  // Lets every client do a little, and sometimes connects another one. False once all have ended.
   [[nodiscard]] bool Step();
 
   [[nodiscard]] std::size_t connected() const { return next_; }

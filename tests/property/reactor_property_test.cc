@@ -1,8 +1,8 @@
-// Goal: whatever clients do and however connections and listeners go from reactor to reactor, what
-// comes back is what was sent, no descriptor is left, and the counts add up.
-// Method: a seeded swarm of clients against 1 to 4 reactors on threads of their own, over every
-// poller, with random sizes of everything; level-triggered pollers get faulty system calls as well.
-// The canary shows that the swarm finds a single wrong, missing or doubled byte.
+// Goal: whatever clients do and however connections and listeners move between reactors, clients
+// get back what they sent, no descriptor stays open, and the counters add up. Method: a seeded
+// swarm of clients against 1 to 4 reactors on their own threads, over every poller, with random
+// sizes; level-triggered pollers also get faulty system calls. The canary shows that the swarm
+// finds a single wrong, missing or doubled byte.
 #include <sys/socket.h>
 
 #include <chrono>
@@ -27,13 +27,14 @@
 namespace echogw {
 namespace {
 
-// How many rounds each property is tried; ECHOGW_TEST_ROUNDS sets it.
+// The number of rounds of each property; ECHOGW_TEST_ROUNDS sets it.
 int Rounds() {
   const char* given = std::getenv("ECHOGW_TEST_ROUNDS");
   return given != nullptr ? std::stoi(given) : 60;
 }
 
-// A few reactors that listen on one port, and somebody who moves things between them.
+// A few reactors that listen on one port, and a driver that moves connections and listeners between
+// them.
 class Group {
  public:
   Group(PollerKind poller, Random& random) : random_(random) {
@@ -60,7 +61,7 @@ class Group {
 
   [[nodiscard]] std::uint16_t port() const { return listeners_[0]->port; }
 
-  // Moves connections or a listener from one to some of the others.
+  // Moves connections or a listener from one reactor to some others.
   void Disturb() {
     const std::size_t from = random_.Index(reactors_.size());
     std::vector<Mailbox*> others;
@@ -74,7 +75,7 @@ class Group {
       reactors_[from]->Post(HandOverListeners{.id = 0, .slot = slot, .targets = others});
       return;
     }
-    // One at a time; the next would end the one before.
+    // One at a time: a second move would end the first.
     if (move_of_[from] != 0 && !reactors_[from]->FindReport(move_of_[from])) return;
     move_of_[from] = ++last_id_;
     reactors_[from]->Post(MoveConnections{
@@ -91,7 +92,7 @@ class Group {
     return sum;
   }
 
-  // Nothing is open, and nothing is under way from one to another.
+  // No connection is open or in transit.
   [[nodiscard]] bool Quiet() {
     for (std::size_t i = 0; i < reactors_.size(); ++i) {
       if (move_of_[i] != 0 && !reactors_[i]->FindReport(move_of_[i])) return false;
@@ -123,7 +124,7 @@ class Group {
   std::unique_ptr<FaultySocketIo> io_;
   std::vector<std::unique_ptr<TestListener>> listeners_;
   std::vector<std::unique_ptr<TestReactor>> reactors_;
-  // The id of the last move that each reactor was told to make; 0: none.
+  // The id of the last move of each reactor; 0: none.
   std::vector<std::uint64_t> move_of_;
   std::uint64_t last_id_ = 0;
 };
@@ -170,7 +171,7 @@ TEST_P(ReactorPropertyTest, EveryByteComesBackWhateverHappens) {
         if (random.Percent(unrest)) group.Disturb();
       });
       EXPECT_EQ(Lines(swarm.errors()), "");
-      // A client that has gone may still wait to be accepted.
+      // The connection of a client that is gone may still be queued.
       EXPECT_TRUE(WaitUntil(
           [&] { return group.Quiet() && group.Sum().connections_accepted >= swarm.connected(); }));
       group.Finish();
@@ -216,7 +217,7 @@ TEST_P(CanaryTest, TheSwarmNoticesOneDamagedByte) {
         break;
     }
     const ssize_t n = ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-    // Damaged only if the kernel took all of it; else the next write gets its turn.
+    // Damaged only if the kernel took all of it; else the next write is damaged.
     if (n != static_cast<ssize_t>(bytes.size())) {
       --writes;
       if (n <= 0) return IoResult{IoStatus::kWouldBlock, 0, 0};

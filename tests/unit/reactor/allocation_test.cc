@@ -1,5 +1,5 @@
-// Goal: the steady state allocates nothing, and an idle connection costs next to nothing.
-// Method: this binary counts what operator new gives out, turn by turn, on one thread.
+// Goal: the steady state allocates nothing, and an idle connection costs almost nothing.
+// Method: this binary counts allocations by operator new, turn by turn, on one thread.
 #include <sys/socket.h>
 
 #include <array>
@@ -101,9 +101,9 @@ TEST_P(AllocationTest, NoneForSlowReadersAndFirehosesOnceWarm) {
     const AllocationCounter::Scope counting;
     for (int i = 0; i < 500; ++i) step();
   }
-  EXPECT_GT(reactor.counters().partial_writes, held + 50) << "hardly anybody was slow";
-  // Should both be held for the first time only now: two blocks of either size and room for them in
-  // the list of free ones.
+  EXPECT_GT(reactor.counters().partial_writes, held + 50) << "too few writes were partial";
+  // In case both are first held only now: two blocks of either size, and room for them in the list
+  // of free blocks.
   EXPECT_LE(AllocationCounter::allocations(), 8U);
 }
 

@@ -1,4 +1,4 @@
-// What the tests of limits share: reactors with a clock that the test moves, and live changes.
+// Shared by the tests of limits: reactors with a manual clock, and changes at run time.
 #pragma once
 
 #include <chrono>
@@ -10,7 +10,7 @@
 
 namespace echogw {
 
-// Ages are kept to 10 ms, and timers to a tick.
+// Ages have a resolution of 10 ms, timers of one tick.
 inline constexpr Nanos kSlack = 10 * kNanosPerMilli + 2 * TimerWheel::kTick;
 
 class LimitsTestBase : public ReactorTest {

@@ -1,4 +1,4 @@
-// Goal: no command and no report is lost, reordered or waited for in vain.
+// Goal: no command and no report is lost or reordered, and no wake-up is missed.
 #include "reactor/mailbox.h"
 
 #include <poll.h>
@@ -88,7 +88,7 @@ TEST_F(MailboxTest, CloseHandsBackWhatWaitsAndRefusesFromThenOn) {
   EXPECT_EQ(NumberOf(left[1]), 5U);
   EXPECT_FALSE(mailbox_->Post(Numbered(6)));
   EXPECT_TRUE(mailbox_->Take().empty());
-  // The next reactor of the slot is woken as ever.
+  // The next reactor of the slot is woken as usual.
   mailbox_->Open();
   ASSERT_TRUE(mailbox_->Post(Numbered(7)));
   EXPECT_TRUE(IsSignalled(*mailbox_));
@@ -123,7 +123,7 @@ TEST_F(MailboxTest, MovedConnectionHasOneOwner) {
   EXPECT_LT(c.peek().fd, 0);
 }
 
-// A reader that waits without a timeout stalls for ever if one wake-up is lost.
+// A reader that waits without a timeout stalls forever if one wake-up is lost.
 TEST_F(MailboxTest, FourProducersAndNoLostWakeUp) {
   constexpr std::uint64_t kProducers = 4;
   constexpr std::uint64_t kEach = 20'000;
@@ -185,7 +185,7 @@ TEST(ReportsTest, InterruptEndsTheWaitOnce) {
   const auto begun = std::chrono::steady_clock::now();
   EXPECT_TRUE(reports.WaitFor(kTestDeadline).empty());
   EXPECT_LT(std::chrono::steady_clock::now() - begun, kTestDeadline / 2);
-  EXPECT_TRUE(reports.WaitFor(milliseconds(1)).empty()) << "the second wait runs into its timeout";
+  EXPECT_TRUE(reports.WaitFor(milliseconds(1)).empty()) << "the second wait times out";
 }
 
 }  // namespace

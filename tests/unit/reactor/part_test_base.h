@@ -1,5 +1,5 @@
-// What the tests of single parts of a reactor share: a context without a loop, a clock that the
-// test moves, connections that are socket pairs, and a host that records what it is asked for.
+// Shared by the tests of single parts of a reactor: a context without a loop, a manual clock,
+// connections made of socket pairs, and a host that records its calls.
 #pragma once
 
 #include <sys/socket.h>

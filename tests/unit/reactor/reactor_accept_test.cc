@@ -1,5 +1,5 @@
-// Goal: accepting goes on as long as it can, stops without harm when it cannot, and every client
-// that is turned away is counted with the reason.
+// Goal: accepting continues as long as it can, pauses without harm when it cannot, and every
+// rejected client is counted with its reason.
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <sys/select.h>
@@ -52,7 +52,7 @@ TEST_P(ReactorAcceptTest, OutOfDescriptorsPausesAndBacksOff) {
   io_.FailAccept(EMFILE);
   TestClient waiting(reactor.port());
   TurnTimes(reactor, 20);
-  EXPECT_EQ(io_.accepts() - accepts, 1U) << "asked again at once";
+  EXPECT_EQ(io_.accepts() - accepts, 1U) << "it retried at once";
   EXPECT_EQ(Errors(reactor, AcceptError::kFdLimit), 1U);
   const std::uint64_t events = reactor.counters().ready_events;
   TurnTimes(reactor, 20);
@@ -266,7 +266,7 @@ TEST_P(ReactorAcceptTest, AReactorWithMuchToDoAcceptsMoreInATurn) {
     reactor.Turn();
     ++turns;
   }
-  EXPECT_LT(turns, 60) << "those who wait get no share of a turn that is long";
+  EXPECT_LT(turns, 60) << "waiting clients get no share of a long turn";
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
-// Goal: a drain closes politely, idle connections first, spread over its time, and resets what is
-// left at its deadline; it can be called off.
+// Goal: a drain closes gracefully, idle connections first, spread over time, resets the rest at its
+// deadline, and can be cancelled.
 #include <memory>
 #include <string>
 #include <vector>
@@ -19,7 +19,7 @@ class ReactorCloseTest : public ReactorTest {
     return options;
   }
 
-  // Far enough away never to come.
+  // Far enough away never to be reached.
   [[nodiscard]] Nanos Later() { return clock_.Now() + 1000 * kNanosPerSecond; }
 
   static void TurnTimes(TestReactor& reactor, int n) {
@@ -85,7 +85,7 @@ TEST_P(ReactorCloseTest, WhatComesAfterTheFinIsThrownAway) {
   ASSERT_TRUE(reactor.TurnUntil([&] {
     sent += client->SendSome(std::string_view(late).substr(sent));
     return sent == late.size();
-  })) << "the client is not read any more, stuck after "
+  })) << "the client is no longer read, stuck after "
       << sent;
   client->HalfClose();
   EXPECT_EQ(reactor.TurnUntilReport(1)->connections_closed, 1U);
@@ -97,7 +97,7 @@ TEST_P(ReactorCloseTest, SpreadEvenlyIdleFirst) {
   TestReactor reactor(ClockedOptions());
   std::vector<std::unique_ptr<TestClient>> clients;
   for (int i = 0; i < 10; ++i) clients.push_back(reactor.Connect());
-  // The last one is idle for longest.
+  // The last one has been idle longest.
   for (const auto& client : clients) {
     EXPECT_EQ(reactor.Echo(*client, "x"), "x");
   }
@@ -114,7 +114,7 @@ TEST_P(ReactorCloseTest, SpreadEvenlyIdleFirst) {
     ASSERT_TRUE(reactor.TurnUntil([&] { return Ended(clients) >= i; }));
     TurnTimes(reactor, 5);
     EXPECT_EQ(Ended(clients), i);
-    EXPECT_EQ(clients[10 - i]->end(), End::kFin) << "not in the order of idleness";
+    EXPECT_EQ(clients[10 - i]->end(), End::kFin) << "not ordered by idle time";
   }
   clients.clear();
   EXPECT_EQ(reactor.TurnUntilReport(1)->connections_closed, 10U);
@@ -187,7 +187,7 @@ TEST_P(ReactorCloseTest, CalledOffTheRestLivesOn) {
   for (const auto& client : clients) EXPECT_EQ(reactor.Echo(*client, "x"), "x");
   reactor.Post(CloseConnections{.id = 1, .spread = 10 * kNanosPerSecond, .hard_deadline = Later()});
   TurnTimes(reactor, 3);
-  // Time for the jammed one, which is idle for longest but cannot end, and one more.
+  // Time for the blocked one, idle longest but unable to end, and one more.
   clock_.Advance(4 * kNanosPerSecond);
   ASSERT_TRUE(reactor.TurnUntil([&] { return Ended(clients) == 1; }));
   reactor.Post(CancelClose{.id = 2});
@@ -243,7 +243,7 @@ TEST_P(ReactorCloseTest, MovesWhileItCloses) {
   a.Post(MoveConnections{.id = 2, .targets = {&b.mailbox()}});
   EXPECT_EQ(a.TurnUntilReport(2)->connections_moved, 2U);
   EXPECT_EQ(a.TurnUntilReport(1)->connections_left, 0U);
-  // They end in b as they would have in a.
+  // They close in b as they would have in a.
   EXPECT_TRUE(ReadOut({&a, &b}, *jammed) == sent);
   EXPECT_EQ(jammed->end(), End::kFin);
   jammed->Close();

@@ -77,14 +77,14 @@ TEST_P(ReactorEchoTest, HalfClosedSlowReaderGetsEverything) {
 TEST_P(ReactorEchoTest, UrgentBytesAreEchoedInTheirPlace) {
   TestReactor reactor(Options());
   const auto client = reactor.Connect();
-  // A read stops at an urgent byte, whatever follows it.
+  // A read stops at an urgent byte.
   client->Send("ab");
   client->SendUrgent('!');
   client->Send("cd");
   ASSERT_TRUE(reactor.TurnUntil([&] {
     client->Pump();
     return client->received().size() >= 5;
-  })) << "came: "
+  })) << "received: "
       << client->received();
   EXPECT_EQ(client->Receive(5), "ab!cd");
   client->SendUrgent('?');
@@ -130,7 +130,7 @@ TEST_P(ReactorEchoTest, ClientThatNeverReadsCostsItsBuffersAndNothingElse) {
   const CounterSnapshot jammed = reactor.counters();
   EXPECT_LE(jammed.pending_bytes, TightOptions().reactor.buffer_bytes * HeldBuffersMax());
 
-  // Time goes by: nothing more is read, nothing grows, and the loop does not turn for nothing.
+  // Time passes: nothing more is read, nothing grows, and the loop does not spin.
   for (int i = 0; i < 50; ++i) {
     static_cast<void>(deaf->SendSome("more"));
     reactor.Turn();
@@ -141,7 +141,7 @@ TEST_P(ReactorEchoTest, ClientThatNeverReadsCostsItsBuffersAndNothingElse) {
   EXPECT_LE(later.ready_events - jammed.ready_events, 3U) << "the loop spins";
   EXPECT_EQ(reactor.Echo(*other, "undisturbed"), "undisturbed");
 
-  // It reads after all, and has lost nothing.
+  // When it reads, nothing is lost.
   deaf->HalfClose();
   EXPECT_TRUE(ReadOut({&reactor}, *deaf).starts_with(sent));
   EXPECT_EQ(deaf->end(), End::kFin);
@@ -188,17 +188,17 @@ TEST_P(ReactorEchoTest, OneTurnOfTheLoopMovesABoundedAmount) {
     sent += firehose->SendSome(std::string_view(flood).substr(sent));
     const std::uint64_t before = reactor.counters().received_bytes;
     reactor.Turn();
-    // One turn as a ready connection, one as a queued one; the last read may pass the budget.
+    // One turn as a ready connection, one from the queue; the last read may exceed the budget.
     EXPECT_LE(reactor.counters().received_bytes - before,
               2 * (options.reactor.turn_bytes + options.reactor.buffer_bytes));
     firehose->Pump();
   }
 }
 
-// A connection that waits in the queue of those with more to do is closed by an event, and its slot
-// and descriptor are taken by a new client in the same turn: the queue must not find it.
+// An event closes a connection that is in the queue, and a new client takes its slot and descriptor
+// in the same turn: the queue must not find it.
 TEST_P(ReactorEchoTest, QueueEntryOfAClosedConnectionIsStale) {
-  if (ReadsAhead()) GTEST_SKIP() << "its reads are not calls that a test could step into";
+  if (ReadsAhead()) GTEST_SKIP() << "its reads are not calls that a test can hook";
   HookedSocketIo io;
   int victim = -1;
   bool fail_victim = false;
@@ -297,7 +297,7 @@ TEST_P(ReactorEchoTest, DoesNotPollUnlessToldTo) {
 }
 
 TEST_P(ReactorEchoTest, StallIsCountedAndLoggedWithTheReactorsNumber) {
-  if (ReadsAhead()) GTEST_SKIP() << "its reads are not calls that a test could step into";
+  if (ReadsAhead()) GTEST_SKIP() << "its reads are not calls that a test can hook";
   ManualClock clock;
   HookedSocketIo io;
   Nanos read_takes = 0;

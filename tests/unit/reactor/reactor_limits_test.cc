@@ -1,6 +1,5 @@
-// Goal: every limit on time or number does what it says, counts its own reason, and can be set,
-// changed and taken back while connections are there. Method: over every poller, with a clock that
-// the test moves.
+// Goal: every limit on time or number works, counts its own reason, and can be set, changed and
+// removed while connections are open. Method: over every poller, with a manual clock.
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -75,7 +74,7 @@ TEST_P(ReactorLimitsTest, WhoDoesNotAnswerTheFinIsResetAndCountsAsClosedByTheLim
   EXPECT_EQ(reactor.counters().connections_active, 1U);
   Pass(reactor, kNanosPerSecond + kSlack);
   EXPECT_EQ(reactor.closed(CloseReason::kMaxAge), 1U);
-  // A reset shows to a writer whose peer's FIN it has read.
+  // A reset is seen by a writer whose peer's FIN it has read.
   ASSERT_TRUE(reactor.TurnUntil([&] {
     return ::send(client->fd(), "x", 1, MSG_NOSIGNAL) < 0 &&
            (errno == EPIPE || errno == ECONNRESET);
@@ -87,7 +86,7 @@ TEST_P(ReactorLimitsTest, AClientThatNeverReadsIsIdleAndResetInTheEnd) {
   const auto client = reactor.Connect(TightClient());
   (void)Jam(reactor, *client);
   Pass(reactor, kNanosPerSecond + kSlack);
-  EXPECT_EQ(reactor.counters().connections_active, 1U) << "it may still take what is held for it";
+  EXPECT_EQ(reactor.counters().connections_active, 1U) << "it may still take its pending output";
   Pass(reactor, 5 * kNanosPerSecond + kSlack);
   EXPECT_EQ(reactor.closed(CloseReason::kIdleTimeout), 1U);
   EXPECT_EQ(reactor.counters().pending_bytes, 0U);
@@ -103,7 +102,7 @@ TEST_P(ReactorLimitsTest, LimitsOnTimeHoldAtOnceForThoseThatAreThere) {
   Set(reactor, {.idle_timeout = 5 * kNanosPerSecond});
   Pass(reactor, kSlack);
   EXPECT_EQ(EndOf(reactor, *client), End::kFin);
-  // Taken back, it closes nobody any more; the one under way goes on.
+  // Once removed, it closes no more connections; the close in progress continues.
   const auto other = reactor.Connect();
   Set(reactor, {});
   client->Close();
@@ -117,7 +116,7 @@ TEST_P(ReactorLimitsTest, ADrainThatIsTakenBackLeavesTheLimitsAsTheyWere) {
   const auto client = reactor.Connect(TightClient());
   const std::string sent = Jam(reactor, *client);
   reactor.Post(CloseConnections{.id = 1, .hard_deadline = kNever});
-  // Its timer ends while the drain has it.
+  // Its timer fires during the drain.
   Pass(reactor, 2 * kNanosPerSecond);
   reactor.Post(CancelClose{.id = 2});
   ASSERT_TRUE(reactor.TurnUntilReport(2).has_value());
@@ -137,7 +136,7 @@ TEST_P(ReactorLimitsTest, TotalAndClientLimitsCountWhatIsThereAlready) {
   TestReactor reactor(options);
   std::vector<std::unique_ptr<TestClient>> clients;
   for (int i = 0; i < 3; ++i) clients.push_back(reactor.Connect());
-  EXPECT_EQ(limiter.total(), 0U) << "nobody counts without a limit";
+  EXPECT_EQ(limiter.total(), 0U) << "nothing is counted without a limit";
 
   Set(reactor, {.max_connections_per_client = 4});
   EXPECT_EQ(limiter.total(), 3U);
@@ -147,7 +146,7 @@ TEST_P(ReactorLimitsTest, TotalAndClientLimitsCountWhatIsThereAlready) {
   EXPECT_EQ(EndOf(reactor, fifth), End::kReset);
   EXPECT_EQ(reactor.rejected(RejectReason::kClientLimit), 1U);
 
-  // A lower one closes nobody; there is room again once enough have left.
+  // A lower one closes no connection; there is room again once enough have closed.
   Set(reactor, {.max_connections_total = 3});
   EXPECT_EQ(reactor.counters().connections_active, 4U);
   TestClient sixth(reactor.port());
@@ -198,7 +197,7 @@ TEST_P(ReactorLimitsTest, CountsAndAgesGoAlongWithAMove) {
   ASSERT_TRUE(TurnAllUntil({&a, &b, &free}, [&] {
     return b.counters().connections_active + free.counters().connections_active == 2;
   }));
-  EXPECT_EQ(limiter.total(), 1U) << "where there is no limit nobody counts";
+  EXPECT_EQ(limiter.total(), 1U) << "nothing is counted without a limit";
   free.Post(MoveConnections{.id = 1, .targets = {&b.mailbox()}});
   ASSERT_TRUE(free.TurnUntilReport(1).has_value());
   Turns(b);
@@ -226,11 +225,11 @@ TEST_P(ReactorLimitsTest, ConnectionsThatEndWithTheirReactorAreNotCountedOn) {
   EXPECT_EQ(limiter.total(), 0U);
 }
 
-// ---- nothing that is off costs anything ----
+// ---- disabled limits cost nothing ----
 
 TEST_P(ReactorLimitsTest, WithoutLimitsNothingWakesTheLoop) {
   constexpr std::chrono::nanoseconds kWait = std::chrono::milliseconds(20);
-  // A timer that is left ends the wait at once, each time.
+  // A leftover timer would end each wait at once.
   const auto longest = LongestWait(kWait / 2, [&] {
     TestReactor reactor(Limited({}));
     const auto client = reactor.Connect();

@@ -1,4 +1,4 @@
-// Goal: listeners go from reactor to reactor without losing one client.
+// Goal: listeners move between reactors without losing a client.
 #include <memory>
 #include <string>
 #include <utility>
@@ -35,7 +35,7 @@ TEST_P(ReactorListenersTest, WaitingClientsAreServedByTheNewOwner) {
   std::vector<std::unique_ptr<TestClient>> waiting;
   for (int i = 0; i < 10; ++i) waiting.push_back(std::make_unique<TestClient>(listener.port));
   a.Post(HandOverListeners{.id = 2, .targets = {&b.mailbox()}});
-  // The mail is read after the events of a turn, so some of them a accepts itself.
+  // Commands run after the events of a turn, so a accepts some itself.
   EXPECT_EQ(a.TurnUntilReport(2)->listeners_left, 0U);
   for (int i = 0; i < 10; ++i) waiting.push_back(std::make_unique<TestClient>(listener.port));
   ASSERT_TRUE(TurnAllUntil({&a, &b}, [&] {
@@ -130,7 +130,7 @@ TEST_P(ReactorListenersTest, HandedOverWhileAcceptingIsPaused) {
   ASSERT_TRUE(a.TurnUntilReport(2).has_value());
   EXPECT_EQ(b.Echo(client, "x"), "x");
 
-  // Given back while a still pauses: watched when the pause ends.
+  // Returned while a is still paused: watched when the pause ends.
   b.Post(HandOverListeners{.id = 3, .targets = {&a.mailbox()}});
   ASSERT_TRUE(b.TurnUntilReport(3).has_value());
   for (int i = 0; i < 5; ++i) a.Turn();

@@ -1,4 +1,4 @@
-// Goal: a connection that moves keeps every byte, its state and its count, and is in exactly one
+// Goal: a connection that moves keeps every byte and its state, and is counted in exactly one
 // place.
 #include <algorithm>
 #include <atomic>
@@ -70,7 +70,7 @@ TEST_P(ReactorMoveTest, BytesThatArriveUnderWayAreEchoed) {
   const auto client = a.Connect();
   a.Post(MoveConnections{.id = 1, .targets = {&b.mailbox()}});
   ASSERT_TRUE(a.TurnUntilReport(1).has_value());
-  // It is in b's mailbox now, watched by nobody.
+  // It is in b's mailbox, watched by no poller.
   client->Send("in between");
   client->HalfClose();
   EXPECT_EQ(ReadOut({&a, &b}, *client), "in between");
@@ -99,7 +99,7 @@ TEST_P(ReactorMoveTest, PendingOutputAndHalfCloseGoAlong) {
   EXPECT_EQ(client->end(), End::kFin);
   EXPECT_EQ(b.counters().pending_bytes, 0U);
   EXPECT_EQ(b.closed(CloseReason::kPeerClosed), 1U);
-  // What it did before it moved is in its record.
+  // Its record includes what it did before it moved.
   const std::string size = std::to_string(sent.size());
   EXPECT_EQ(log.Count("received " + size + " bytes, sent " + size), 1U)
       << log.lines().back().second;
@@ -164,7 +164,7 @@ TEST_P(ReactorMoveTest, ThoseThatJustCameRest) {
   a.Post(MoveConnections{.id = 1, .targets = {&b.mailbox()}, .residency_min = kRest});
   EXPECT_EQ(a.TurnUntilReport(1)->connections_moved, 1U);
   ASSERT_TRUE(b.TurnUntil([&] { return Active(b) == 1; }));
-  // It was open for long, but is new in b.
+  // It was open for long before, but is new in b.
   b.Post(MoveConnections{.id = 2, .targets = {&a.mailbox()}, .residency_min = kRest});
   EXPECT_EQ(b.TurnUntilReport(2)->connections_moved, 0U);
   clock.Advance(kRest);
@@ -182,7 +182,7 @@ TEST_P(ReactorMoveTest, FullMailboxKeepsThemServedAtTheSource) {
   EXPECT_EQ(Active(a), 3U);
   EXPECT_EQ(a.counters().connections_moved_out, 0U);
   EXPECT_EQ(a.Echo(*clients[0], "still served"), "still served");
-  // As soon as there is room they go.
+  // They move as soon as there is room.
   ASSERT_TRUE(TurnAllUntil({&b, &a}, [&] { return Active(b) == 3; }));
   EXPECT_EQ(a.TurnUntilReport(1)->connections_moved, 3U);
   EXPECT_EQ(b.Echo(*clients[2], "served"), "served");
@@ -222,7 +222,7 @@ TEST_P(ReactorMoveTest, NoTotalEverGoesBackWhenATargetHasNoRoom) {
   auto closed = Mailbox::Create();
   ASSERT_TRUE(closed.ok());
   const auto clients = ConnectMany(a, 3);
-  // A scrape may come at any moment.
+  // A scrape may happen at any time.
   std::atomic<bool> done{false};
   std::uint64_t most = 0;
   std::uint64_t looks = 0;
@@ -274,7 +274,7 @@ TEST_P(ReactorMoveTest, ToAReactorThatStopsInTheSameBreath) {
   EXPECT_FALSE(b.mailbox().Post(Stop{}));
 }
 
-// An operator closes it with a turn's worth still to read, which leaves its FIN to the next turn.
+// An operator closes it with a turn's worth still to read, so that FIN is sent in the next turn.
 TEST_P(ReactorMoveTest, OneThatClosesGetsItsFinWhereItMoves) {
   TestReactorOptions options = Options();
   options.reactor.turn_bytes = 100;

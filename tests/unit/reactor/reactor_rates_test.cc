@@ -1,5 +1,5 @@
-// Goal: connections and bytes beyond a rate wait, nothing is lost, others are not disturbed, and
-// the loop does not spin meanwhile. Method: over every poller, with a clock that the test moves.
+// Goal: connections and bytes beyond a rate wait, nothing is lost, others are not affected, and the
+// loop does not spin. Method: over every poller, with a manual clock.
 #include <memory>
 #include <string>
 #include <utility>
@@ -38,7 +38,7 @@ TEST_P(ReactorRatesTest, ConnectionsBeyondTheAcceptRateWait) {
     Pass(reactor, kNanosPerSecond / 10);
     EXPECT_EQ(accepted(), n);
   }
-  // Another rate holds at once.
+  // A new rate applies at once.
   Set(reactor, {});
   EXPECT_TRUE(reactor.TurnUntil([&] { return accepted() == 6; }));
   EXPECT_EQ(reactor.counters().rejected_total(), 0U);
@@ -81,13 +81,12 @@ TEST_P(ReactorRatesTest, AConnectionIsReadNoFasterThanItsRate) {
   };
   turn();
   turn();
-  // A quarter of a second's worth at once, and then a byte at most for the kernel to say what is
-  // left.
+  // A quarter of a second's worth at once, then at most one byte to learn whether more is left.
   EXPECT_EQ(slow->received().size(), 25'000U);
   const std::uint64_t reads = reactor.counters().reads;
   turn();
   EXPECT_EQ(reactor.counters().reads, reads) << "it is read although it is paused";
-  // Others are served meanwhile.
+  // Others are served.
   const auto other = reactor.Connect();
   EXPECT_EQ(reactor.Echo(*other, "hello"), "hello");
   std::vector<std::size_t> got;
@@ -120,14 +119,14 @@ TEST_P(ReactorRatesTest, APausedConnectionMovesAndEndsLikeAnyOther) {
   ASSERT_TRUE(a.TurnUntil([&] { return a.counters().received_bytes >= 500; }));
   Turns(a);
   resets->Reset();
-  // select() does not tell of a reset to one who does not read: it shows later.
+  // select() does not report a reset without an interest in reading; it is found later.
   ASSERT_TRUE(GetParam() == PollerKind::kSelect ||
               a.TurnUntil([&] { return a.closed(CloseReason::kPeerReset) == 1; }));
   a.Post(MoveConnections{.id = 1, .targets = {&b.mailbox()}});
   ASSERT_TRUE(a.TurnUntilReport(1).has_value());
   Turns(b);
   moves->Pump();
-  EXPECT_LE(moves->received().size(), 252U) << "its bucket went along";
+  EXPECT_LE(moves->received().size(), 252U) << "its bucket moved with it";
   for (int i = 0; i < 10; ++i) {
     Pass(b, kNanosPerSecond / 10);
     moves->Pump();
@@ -156,7 +155,7 @@ TEST_P(ReactorRatesTest, TakingTheRateBackLetsAPausedConnectionGoOn) {
   client->Send(bytes);
   Turns(reactor);
   Pass(reactor, kNanosPerSecond / 10);
-  EXPECT_EQ(reactor.counters().connections_active, 1U) << "that it is paused makes it not idle";
+  EXPECT_EQ(reactor.counters().connections_active, 1U) << "a paused connection is not idle";
   Set(reactor, {});
   ASSERT_TRUE(reactor.TurnUntil([&] {
     client->Pump();

@@ -1,5 +1,5 @@
-// Goal: what others see of single connections is true, found by reference, and costs no more than a
-// slice a turn.
+// Goal: records of connections are correct, found by reference, and cost at most one slice per
+// turn.
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -32,7 +32,7 @@ class ReactorRecordsTest : public ReactorTest {
     command.reply = &box_;
     box_.Expect(command.id);
     reactor.Post(command);
-    // Mail is read at the end of the turn in which it is seen.
+    // Commands are read at the end of the turn in which it is seen.
     for (int i = 0; i < 3; ++i) reactor.Turn();
     auto slice = box_.WaitFor(last_id_, std::chrono::nanoseconds(0));
     EXPECT_TRUE(slice.has_value());
@@ -166,7 +166,7 @@ TEST_P(ReactorRecordsTest, InspectionAddsWhatTheKernelKnows) {
   EXPECT_GT(s.tcp.input_queue_bytes, 0U);
   EXPECT_EQ(s.tcp.bytes_received, r.received_bytes + s.tcp.input_queue_bytes);
   EXPECT_GT(s.tcp.segment_bytes, 900U);
-  EXPECT_LE(s.tcp.segment_bytes, 1000U) << "what the client asked for, less the time stamp";
+  EXPECT_LE(s.tcp.segment_bytes, 1000U) << "what the client asked for, minus the timestamp option";
   for (const ConnectionRef& none : {ConnectionRef{.id = r.ref.id + 1, .index = r.ref.index},
                                     ConnectionRef{.id = r.ref.id, .index = r.ref.index + 1},
                                     ConnectionRef{.id = r.ref.id, .index = UINT32_MAX}}) {
@@ -263,7 +263,7 @@ TEST(EventRingTest, KeepsNothingForTheNextWatch) {
   ring.SetWatched(true);
   ring.Push({});
   ring.SetWatched(false);
-  // A reactor that was about to push when the watch ended.
+  // A reactor pushes just after the watch has ended.
   ring.Push({});
   ring.SetWatched(true);
   std::vector<ConnectionEvent> events;

@@ -34,7 +34,7 @@ class ReactorSessionTest : public ReactorTest {
   static std::uint64_t Headers(const TestReactor& reactor, ProxyOutcome outcome) {
     return reactor.counters().proxy_headers[static_cast<std::size_t>(outcome)];
   }
-  // Turns until the client has got `size` bytes; gives them.
+  // Turns until the client has received `size` bytes, and returns them.
   static std::string Take(const std::vector<TestReactor*>& reactors, TestClient& client,
                           std::size_t size) {
     EXPECT_TRUE(TurnAllUntil(reactors,
@@ -68,7 +68,7 @@ TEST_P(ReactorSessionTest, AProxiedClientIsWhatOthersSee) {
   const auto client = reactor.Connect();
   std::vector<ConnectionEvent> events;
   reactor.events().Take(events);
-  EXPECT_TRUE(events.empty()) << "it is not known who opened it";
+  EXPECT_TRUE(events.empty()) << "the client is not known yet";
   client->Send(kLine.substr(0, 20));
   for (int i = 0; i < 10; ++i) reactor.Turn();
   client->Send(kLine.substr(20) + "hello");
@@ -208,7 +208,7 @@ TEST_P(ReactorSessionTest, ChargenIsHeldBackByItsClientAndMovesWithoutAGap) {
   TestReactor b(Target(1, TightOptions()));
   const auto client = a.Connect(TightClient());
   std::uint64_t got = 0;
-  // Nobody reads: it comes to rest.
+  // The client does not read: output stops.
   std::uint64_t before = UINT64_MAX;
   ASSERT_TRUE(
       a.TurnUntil([&] { return std::exchange(before, a.counters().sent_bytes) == before; }));
@@ -217,7 +217,7 @@ TEST_P(ReactorSessionTest, ChargenIsHeldBackByItsClientAndMovesWithoutAGap) {
   std::string bytes = Take({&a}, *client, 50'000);
   EXPECT_TRUE(IsChargen(bytes, got));
   got += bytes.size();
-  // What the client sends is taken although it is not read from.
+  // Input is read although the client takes no output.
   const std::uint64_t received = a.counters().received_bytes;
   client->Send("ignored");
   ASSERT_TRUE(a.TurnUntil([&] { return a.counters().received_bytes == received + 7; }));
@@ -238,7 +238,7 @@ TEST_P(ReactorSessionTest, ChargenIsHeldBackByItsClientAndMovesWithoutAGap) {
   EXPECT_EQ(b.closed(CloseReason::kPeerClosed), 1U);
 }
 
-// Its client takes everything at once and sends nothing, so that no event tells of it.
+// Its client takes everything at once and sends nothing, so that no event leads to a turn.
 TEST_P(ReactorSessionTest, ChargenThatIsNeverHeldBackIsNotIdle) {
   ManualClock clock;
   TestReactorOptions options = Serving({.mode = ServiceMode::kChargen});

@@ -1,5 +1,5 @@
-// What the tests of a whole reactor share: they run over every poller, on real loopback sockets,
-// stepped on the test's own thread, and leave no descriptor behind.
+// Shared by the tests of a whole reactor: they run over every poller, on loopback sockets, stepped
+// on the test's thread, and leave no descriptor open.
 #pragma once
 
 #include <string>
@@ -21,7 +21,7 @@ class ReactorTest : public DescriptorTest, public ::testing::WithParamInterface<
     return options;
   }
 
-  // Whether the reactor's reads find what was received before.
+  // Whether the poller prefetches input.
   [[nodiscard]] static bool ReadsAhead() { return GetParam() == PollerKind::kIoUring; }
   // What is held for a client that does not read, in reads of the largest size. An engine may have
   // received two more before it learns of it (before Linux 6.17: 33).
@@ -41,7 +41,7 @@ class ReactorTest : public DescriptorTest, public ::testing::WithParamInterface<
     return {.receive_buffer_bytes = 4096, .send_buffer_bytes = 4096, .segment_bytes = 1000};
   }
 
-  // Sends and does not read until nobody takes any more; returns what was sent.
+  // Sends without reading until nothing more is accepted; returns what was sent.
   static std::string Jam(TestReactor& reactor, TestClient& client, std::uint32_t salt = 0) {
     const std::string bytes = Pattern(std::size_t{8} << 20U, salt);
     std::size_t sent = 0;

@@ -1,4 +1,4 @@
-// Goal: the thread of a reactor has its name and its CPU, and errors come before it runs.
+// Goal: the thread of a reactor has its name and its CPU, and errors are reported before it runs.
 #include "reactor/reactor_thread.h"
 
 #include <sched.h>
@@ -28,7 +28,7 @@ std::map<std::string, pid_t> Threads() {
   return out;
 }
 
-// A reactor that has not begun to run, with all it needs.
+// A reactor that is not running yet, with its dependencies.
 class ReactorThreadTest : public DescriptorTest {
  protected:
   void SetUp() override {
@@ -81,7 +81,7 @@ TEST_F(ReactorThreadTest, HasItsNameAndItsCpuAndEndsWithStop) {
 
   ASSERT_TRUE(mailbox_->Post(Stop{}));
   (*thread)->Join();
-  EXPECT_FALSE(mailbox_->Post(Stop{})) << "a reactor that has ended takes no mail";
+  EXPECT_FALSE(mailbox_->Post(Stop{})) << "a stopped reactor accepts no commands";
 }
 
 TEST_F(ReactorThreadTest, UnpinnedMayRunWhereItsMakerMay) {

@@ -1,6 +1,6 @@
-// Goal: TLS on the data port loses, adds and mixes no byte, whatever the poller, the buffers and
-// the moves; it ends as politely as it began, and each failure has its count. Method: a client that
-// is stepped like the reactor, over the same stream class in the role of the client.
+// Goal: TLS on the data port neither loses, adds nor reorders bytes with any poller, buffer size or
+// move; it closes cleanly, and each failure is counted. Method: a client that is stepped like the
+// reactor, over the same stream class in the client role.
 #include <fcntl.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
@@ -32,7 +32,7 @@ class TlsTestClient {
   explicit TlsTestClient(std::uint16_t port, int version = TLS1_3_VERSION,
                          const TestClientOptions& options = {})
       : tcp_(port, options), context_(::SSL_CTX_new(::TLS_client_method()), &::SSL_CTX_free) {
-    // OpenSSL reads and writes as the socket is.
+    // OpenSSL follows the mode of the socket.
     EXPECT_EQ(::fcntl(tcp_.fd(), F_SETFL, O_NONBLOCK), 0);
     ::SSL_CTX_set_min_proto_version(context_.get(), TLS1_VERSION);
     ::SSL_CTX_set_max_proto_version(context_.get(), version);
@@ -116,7 +116,7 @@ class ReactorTlsTest : public ReactorTest {
     EXPECT_TRUE(reactor.TurnUntil([&] { return client->Shake(); }));
     return client;
   }
-  // Sends all and gets back all.
+  // Sends everything and receives it back.
   static void ExpectEcho(const std::vector<TestReactor*>& reactors, TlsTestClient& client,
                          std::string_view bytes) {
     const std::size_t before = client.received().size();
@@ -209,7 +209,7 @@ TEST_P(ReactorTlsTest, ASlowReaderCostsABufferAndMovesWithIt) {
     sent += client->SendSome(std::string_view(bytes).substr(sent));
     const std::size_t before = client->received().size();
     client->Pump(3000);
-    // Now and then it goes to the other reactor, with whatever is held.
+    // Sometimes it moves to the other reactor, with pending output.
     if (before / 50'000 != client->received().size() / 50'000) {
       from->Post(MoveConnections{.id = ++id, .targets = {&to->mailbox()}});
       std::swap(from, to);
@@ -265,7 +265,7 @@ TEST_P(ReactorTlsTest, FailuresAreCountedByReason) {
   EXPECT_EQ(reactor.counters().tls_handshakes, 0U);
 }
 
-// That no header came is decided when the time for the handshake is over as well.
+// The absence of a header is decided only at the deadline of the handshake.
 TEST_P(ReactorTlsTest, AnOptionalHeaderGivesTheHandshakeNoMoreTime) {
   ManualClock clock;
   TestReactorOptions options = Serving({.proxy = ProxyUse::kOptional});
@@ -307,7 +307,7 @@ TEST_P(ReactorTlsTest, ADrainSaysGoodbye) {
     const auto client = Connect(reactor, TLS1_3_VERSION, TightClient());
     if (mode == ServiceMode::kEcho) ExpectEcho({&reactor}, *client, "hello");
     if (mode == ServiceMode::kChargen) {
-      // Until it is held back in the middle of a record.
+      // Until it blocks in the middle of a record.
       std::uint64_t before = UINT64_MAX;
       ASSERT_TRUE(reactor.TurnUntil(
           [&] { return std::exchange(before, reactor.counters().sent_bytes) == before; }));

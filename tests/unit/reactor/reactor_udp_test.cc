@@ -1,5 +1,5 @@
-// Goal: a reactor echoes datagrams beside its connections, and hands its UDP sockets on without
-// losing one.
+// Goal: a reactor echoes datagrams beside its connections, and hands over UDP sockets without
+// losing a datagram.
 #include <cerrno>
 #include <string>
 #include <utility>
@@ -99,7 +99,8 @@ TEST_P(ReactorUdpTest, AShortageOfDescriptorsDoesNotStopDatagrams) {
   const TestUdpSocket late;
   Give(reactor, late);
   EXPECT_EQ(Echo(reactor, UdpClient(late.port), "late"), "late");
-  // A socket goes although the listener beside it waits, and accepting resumes without it.
+  // A UDP socket is handed over while the listener beside it is paused, and accepting resumes
+  // without it.
   TestReactorOptions deaf = Options();
   deaf.deaf = true;
   TestReactor other(deaf);
@@ -137,7 +138,7 @@ TEST_P(ReactorUdpTest, AFloodLeavesConnectionsTheirTurn) {
     ASSERT_TRUE(connection->SendSome("x") == 1);
     const std::uint64_t echoed = reactor.counters().sent_bytes;
     const std::uint64_t datagrams = reactor.counters().udp.received_datagrams;
-    // The byte may take a moment to arrive, the flood waits already.
+    // The byte may take a moment to arrive; the flood is already queued.
     ASSERT_TRUE(reactor.TurnUntil([&] { return reactor.counters().sent_bytes > echoed; }));
     EXPECT_LE(reactor.counters().udp.received_datagrams - datagrams, 3 * 32U)
         << "more than the batches of three turns";

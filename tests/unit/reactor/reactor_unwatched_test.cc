@@ -1,6 +1,6 @@
 // Goal: a connection that the poller has no room for is kept, and served as soon as there is room.
-// Method: epoll refuses a descriptor that is in its set already, so the test puts it there first,
-// behind the reactor's back, and takes it out again.
+// Method: epoll refuses a descriptor that is already in its set, so the test adds it first, without
+// the reactor's knowledge, and removes it later.
 #include <sys/epoll.h>
 
 #include <filesystem>
@@ -100,7 +100,7 @@ TEST_F(ReactorUnwatchedTest, IsServedWhenThereIsRoom) {
 }
 
 TEST_F(ReactorUnwatchedTest, BlockedByADrainItIsFlushedWhenThereIsRoom) {
-  // The drain echoes what is there without an event; the client takes only a part of it.
+  // The drain echoes the input without an event; the client takes only part of it.
   const std::string bytes = Pattern(100'000);
   client_->Send(bytes);
   target_->Post(

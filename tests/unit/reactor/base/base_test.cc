@@ -1,4 +1,4 @@
-// Goal: the smallest parts do what they promise: CHECK, UniqueFd, Counters, BufferPool.
+// Goal: the basic classes work as documented: CHECK, UniqueFd, Counters, BufferPool.
 #include <fcntl.h>
 #include <sys/eventfd.h>
 
@@ -70,7 +70,7 @@ TEST_F(UniqueFdTest, ReleaseLeavesItOpen) {
 
 TEST(CountersTest, SnapshotHoldsEveryCount) {
   Counters counters;
-  // Every counter gets a value of its own, so that a swapped or forgotten field shows. The block
+  // Every counter gets a different value, so that a swapped or forgotten field is found. The block
   // is nothing but counters, the last bytes aside.
   auto* all = static_cast<Counter*>(static_cast<void*>(&counters));
   constexpr std::size_t kCounters = sizeof(CounterSnapshot) / sizeof(std::uint64_t);
@@ -155,7 +155,8 @@ TEST(HistogramTest, CountsByBitsAndKeepsTheSum) {
   Histogram<4> h;
   for (const std::uint64_t v : {0U, 1U, 2U, 3U, 4U, 7U, 8U, 1000U}) h.Record(v);
   const auto s = h.Read();
-  EXPECT_EQ(s.buckets, (std::array<std::uint64_t, 4>{1, 1, 2, 4})) << "the last one takes the rest";
+  EXPECT_EQ(s.buckets, (std::array<std::uint64_t, 4>{1, 1, 2, 4}))
+      << "the last bucket takes the rest";
   EXPECT_EQ(s.sum, 1025U);
   EXPECT_EQ(s.count(), 8U);
   EXPECT_EQ(HistogramSnapshot<4>::UpperBound(2), 3U);

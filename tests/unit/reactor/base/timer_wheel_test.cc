@@ -1,6 +1,6 @@
-// Goal: every timer ends once, never early and at most a tick late, whatever is set, moved and
-// cancelled meanwhile; and a wheel without timers asks for no wake-up.
-// Method: single steps, then thousands of random ones against a sorted map.
+// Goal: every timer fires once, never early and at most one tick late, whatever else is set, moved
+// or cancelled; a wheel without timers needs no wake-up. Method: single steps, then thousands of
+// random ones against a sorted map.
 #include "reactor/base/timer_wheel.h"
 
 #include <map>
@@ -100,14 +100,14 @@ TEST(TimerWheelPropertyTest, AgreesWithASortedMap) {
   wheel.Advance(now);
   for (int step = 0; step < 30'000; ++step) {
     const auto index = static_cast<std::uint32_t>(random.Index(200));
-    // From within a tick to two weeks, each magnitude as often.
+    // From less than a tick to two weeks, each magnitude equally often.
     const auto away =
         static_cast<Nanos>(random.Between(0, std::uint64_t{1} << random.Between(0, 50)));
     switch (random.Between(0, 3)) {
       case 0:
       case 1:
         wheel.Schedule(index, now + away);
-        // What is due within the present tick is for the next.
+        // What is due within the current tick fires with the next.
         due[index] = std::max(now + away, (now / kTick) * kTick + 1);
         break;
       case 2:
@@ -115,7 +115,7 @@ TEST(TimerWheelPropertyTest, AgreesWithASortedMap) {
         due.erase(index);
         break;
       default: {
-        // As a loop does: not beyond the next wake-up, or long overslept.
+        // As a loop does: up to the next wake-up, or far too late.
         const bool overslept = random.Percent(5);
         now = overslept ? now + away / 4096 : std::max(now, std::min(now + away, wheel.NextAt()));
         std::set<std::uint32_t> expected;
@@ -124,7 +124,7 @@ TEST(TimerWheelPropertyTest, AgreesWithASortedMap) {
         }
         const std::vector<std::uint32_t> ended = Ended(wheel, now);
         ASSERT_EQ(std::set<std::uint32_t>(ended.begin(), ended.end()), expected);
-        ASSERT_EQ(ended.size(), expected.size()) << "one ended twice";
+        ASSERT_EQ(ended.size(), expected.size()) << "one fired twice";
         for (const std::uint32_t i : expected) due.erase(i);
       }
     }
@@ -132,7 +132,7 @@ TEST(TimerWheelPropertyTest, AgreesWithASortedMap) {
     ASSERT_EQ(wheel.IsScheduled(index), due.count(index) == 1);
     Nanos first = kNever;
     for (const auto& [i, at] : due) first = std::min(first, (at + kTick - 1) / kTick * kTick);
-    ASSERT_LE(wheel.NextAt(), first) << "it would sleep too long";
+    ASSERT_LE(wheel.NextAt(), first) << "the loop would sleep too long";
   }
 }
 

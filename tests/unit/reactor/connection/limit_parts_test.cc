@@ -1,5 +1,5 @@
-// Goal: the token bucket lets through what its rate says whatever is taken when, and the limiter
-// counts exactly what is there.
+// Goal: the token bucket keeps its rate whatever is taken when, and the limiter counts exactly the
+// open connections.
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -40,8 +40,7 @@ TEST(TokenBucketTest, WhatIsTakenTooMuchIsMissingLater) {
   EXPECT_EQ(bucket.Available(kStart + kNanosPerSecond / 2, rate), 1U);
 }
 
-// Over any time: no more than the rate allows and the size; and, while somebody wants more, no
-// less.
+// Over any time: at most the rate plus the size; under constant demand, no less.
 TEST(TokenBucketPropertyTest, KeepsItsRate) {
   Random random(TestSeed());
   for (int round = 0; round < 200; ++round) {
@@ -109,7 +108,7 @@ TEST(ConnectionLimiterTest, RefusesBeyondEitherLimitAndCountsNothingThen) {
   EXPECT_EQ(limiter.Enter(b, limits), RejectReason::kTotalLimit);
   EXPECT_EQ(limiter.CountOf(b), 1U);
   limiter.Add(b);
-  EXPECT_EQ(limiter.total(), 4U) << "one that is there counts whatever the limits";
+  EXPECT_EQ(limiter.total(), 4U) << "an open connection counts whatever the limits";
   for (const ClientKey key : {a, a, b, b}) limiter.Leave(key);
   EXPECT_EQ(limiter.total(), 0U);
   EXPECT_EQ(limiter.Clients(), 0U) << "a client that is gone leaves nothing behind";

@@ -1,4 +1,4 @@
-// Goal: a token finds its connection and no other, also after its slot was used again.
+// Goal: a token finds its connection and no other, even after its slot was reused.
 // Method: single steps, then thousands of random ones against a map.
 #include "reactor/connection/slot_table.h"
 
@@ -45,24 +45,24 @@ TEST(SlotTableTest, StaleTokenFindsNothingAfterItsSlotIsUsedAgain) {
   ASSERT_EQ(anew.index, old.index);
   EXPECT_EQ(table.Find(old), nullptr);
   EXPECT_EQ(table.Find(anew)->fd, 12);
-  EXPECT_EQ(table.Find(anew)->received_bytes, 0U) << "a new connection starts from nothing";
+  EXPECT_EQ(table.Find(anew)->received_bytes, 0U) << "a new connection starts from zero";
   table.Erase(anew);
 }
 
-TEST(SlotTableTest, AnExtraGoesWithItsConnectionAlone) {
+TEST(SlotTableTest, ColdStateBelongsToItsConnectionOnly) {
   SlotTable table;
   const Token plain = table.Insert(10);
   const Token special = table.Insert(11);
   EXPECT_EQ(table.ColdOf(special.index), nullptr);
-  ColdState& extra = table.SetCold(special, std::make_unique<ColdState>());
-  EXPECT_EQ(table.ColdOf(special.index), &extra);
+  ColdState& cold = table.SetCold(special, std::make_unique<ColdState>());
+  EXPECT_EQ(table.ColdOf(special.index), &cold);
   EXPECT_EQ(table.ColdOf(plain.index), nullptr);
   EXPECT_EQ(table.TakeCold(plain.index), nullptr);
 
   table.Erase(special);
   const Token anew = table.Insert(12);
   ASSERT_EQ(anew.index, special.index);
-  EXPECT_EQ(table.ColdOf(anew.index), nullptr) << "the next one in the slot starts without";
+  EXPECT_EQ(table.ColdOf(anew.index), nullptr) << "the next one in the slot has none";
 
   table.SetCold(anew, std::make_unique<ColdState>());
   const auto taken = table.TakeCold(anew.index);
@@ -76,7 +76,7 @@ TEST(SlotTableTest, AnExtraGoesWithItsConnectionAlone) {
 TEST(SlotTableTest, GenerationSkipsZeroWhenItWraps) {
   SlotTable table;
   const Token first = table.Insert(10);
-  // The last generation there is, as after four billion connections in this slot.
+  // The last generation, as after four billion connections in this slot.
   table.Find(first)->generation = UINT32_MAX;
   table.Erase({first.index, UINT32_MAX});
   const Token next = table.Insert(11);
@@ -126,7 +126,7 @@ TEST(SlotTableTest, AgreesWithAMap) {
   std::map<std::uint64_t, int> model;  // packed token, fd
   std::set<std::uint64_t> gone;
   for (int step = 0; step < 20'000; ++step) {
-    // Grows and shrinks in waves, so that slots of several chunks are used again.
+    // Grows and shrinks in waves, so that slots of several chunks are reused.
     const unsigned growth = (step / 2500) % 2 == 0 ? 65 : 35;
     if (model.empty() || random.Percent(growth)) {
       const Token t = table.Insert(step);
