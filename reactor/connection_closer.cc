@@ -22,18 +22,18 @@ void ConnectionCloser::Handle(const CloseConnections& command) {
       [&](Connection& c, Token token) { idle.emplace_back(context_.IdleTimeOf(c), token); });
   std::sort(idle.begin(), idle.end(),
             [](const auto& a, const auto& b) { return a.first > b.first; });
-  job_.emplace(Job{.command = command,
-                   .begun_at = context_.now,
-                   .next_at = context_.now,
-                   .spread = idle.size(),
-                   .closed_before = Closed(CloseReason::kDrained),
-                   .reset_before = Closed(CloseReason::kDrainForced)});
+  job_.emplace(CloseJob{.command = command,
+                        .begun_at = context_.now,
+                        .next_at = context_.now,
+                        .spread = idle.size(),
+                        .closed_before = Closed(CloseReason::kDrained),
+                        .reset_before = Closed(CloseReason::kDrainForced)});
   job_->order.reserve(idle.size());
   for (const auto& [time, token] : idle) job_->order.push_back(token);
 }
 
 void ConnectionCloser::Run() {
-  Job& job = *job_;
+  CloseJob& job = *job_;
   const Nanos now = context_.now;
   if (now >= job.command.hard_deadline) {
     ResetAll();

@@ -42,7 +42,7 @@ class ConnectionCloser {
   void Run();
 
  private:
-  struct Job {
+  struct CloseJob {
     CloseConnections command;
     Nanos begun_at = 0;
     Nanos next_at = 0;
@@ -61,7 +61,7 @@ class ConnectionCloser {
   ConnectionHost& host_;
   ConnectionLister& lister_;
   LimitEnforcer& limits_;
-  std::optional<Job> job_;
+  std::optional<CloseJob> job_;
 };
 
 }  // namespace echogw

@@ -10,7 +10,7 @@ namespace echogw {
 void ConnectionMover::Handle(MoveConnections& command) {
   CHECK(!command.targets.empty());
   if (job_) EndJob();
-  job_.emplace(Job{.command = std::move(command), .next_slice_at = context_.now});
+  job_.emplace(MoveJob{.command = std::move(command), .next_slice_at = context_.now});
 }
 
 void ConnectionMover::Handle(AdoptConnections& command) {
@@ -80,7 +80,7 @@ std::uint64_t ConnectionMover::Send(Mailbox& target, std::vector<MovedConnection
 }
 
 void ConnectionMover::RunSlice() {
-  Job& job = *job_;
+  MoveJob& job = *job_;
   SlotTable& table = context_.table;
   const std::uint64_t slice = std::min<std::uint64_t>(context_.options.slice_connections,
                                                       job.command.count_max - job.moved);

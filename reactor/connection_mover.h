@@ -31,7 +31,7 @@ class ConnectionMover {
   void Run();
 
  private:
-  struct Job {
+  struct MoveJob {
     MoveConnections command;
     std::uint64_t moved = 0;
     std::uint32_t cursor = 0;
@@ -51,7 +51,7 @@ class ConnectionMover {
   LoopContext& context_;
   ConnectionHost& host_;
   LimitEnforcer& limits_;
-  std::optional<Job> job_;
+  std::optional<MoveJob> job_;
   std::vector<Token> unwatched_;  // the poller had no room for them
   Nanos retry_at_ = kNever;
 };
