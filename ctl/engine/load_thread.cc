@@ -24,7 +24,16 @@ constexpr nanoseconds kCheckEvery = std::chrono::milliseconds(100);
 
 }  // namespace
 
-LoadThread::LoadThread(const LoadOptions& options, const Pattern& pattern, LoadShare share,
+absl::Status LoadThread::Check(const LoadOptions& options) {
+  if (options.threads >= 1 && options.connections >= options.threads && options.depth >= 1 &&
+      options.message_bytes >= 1) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      "a load needs a thread, a connection for each thread, a depth and a message size of 1");
+}
+
+LoadThread::LoadThread(const LoadOptions& options, const Pattern& pattern, const LoadShare& share,
                        StartGate& gate, const std::atomic<bool>& stop)
     : options_(options),
       gate_(gate),

@@ -7,7 +7,6 @@
 #pragma once
 
 #include <atomic>
-#include <cstdint>
 
 #include "absl/status/status.h"
 #include "ctl/engine/connection_driver.h"
@@ -22,21 +21,17 @@
 
 namespace echogw::ctl::load {
 
-// What a thread has done so far, for progress lines. Written by that thread once per turn of its
-// loop, read by any; relaxed, because each number stands for itself.
-struct alignas(64) LoadProgress {
-  std::atomic<std::uint64_t> messages{0};
-  std::atomic<std::uint64_t> connects{0};
-  std::atomic<std::uint64_t> errors{0};
-  std::atomic<std::uint64_t> open{0};
-};
-
 class LoadThread {
  public:
+  using Options = LoadOptions;
+  using Result = LoadResult;
+
+  // INVALID_ARGUMENT for options that cannot run.
+  [[nodiscard]] static absl::Status Check(const LoadOptions& options);
   // All references outlive the thread. `stop` is set by the owner and never cleared; it guards no
   // other data.
-  LoadThread(const LoadOptions& options, const Pattern& pattern, LoadShare share, StartGate& gate,
-             const std::atomic<bool>& stop);
+  LoadThread(const LoadOptions& options, const Pattern& pattern, const LoadShare& share,
+             StartGate& gate, const std::atomic<bool>& stop);
 
   [[nodiscard]] absl::Status Open() { return wait_.Open(); }
   void Run();

@@ -1,6 +1,7 @@
 // What a load found. Plain values: each thread fills one, and they are merged after the join.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -71,6 +72,16 @@ struct LoadResult : MeasuredResult {
   std::chrono::nanoseconds connect_phase{0};
 
   void Merge(const LoadResult& other);
+};
+
+// What a thread has done so far, for progress lines. Written by that thread once per turn of its
+// loop, read by any; relaxed, because each number stands for itself. Of datagrams: answers, and
+// losses as errors.
+struct alignas(64) LoadProgress {
+  std::atomic<std::uint64_t> messages{0};
+  std::atomic<std::uint64_t> connects{0};
+  std::atomic<std::uint64_t> errors{0};
+  std::atomic<std::uint64_t> open{0};
 };
 
 struct UdpLoadResult : MeasuredResult {

@@ -24,11 +24,23 @@ bool IsNoRoom(int error) { return error == EAGAIN || error == ENOBUFS || error =
 
 }  // namespace
 
+absl::Status UdpThread::Check(const UdpLoadOptions& options) {
+  if (options.threads >= 1 && options.connections >= options.threads && options.depth >= 1 &&
+      options.message_bytes >= UdpLoadOptions::kBytesMin &&
+      options.message_bytes <= UdpLoadOptions::kBytesMax) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("datagrams need a thread, a socket for each thread, a depth, and ",
+                   UdpLoadOptions::kBytesMin, " to ", UdpLoadOptions::kBytesMax, " bytes"));
+}
+
 UdpThread::UdpThread(const UdpLoadOptions& options, const Pattern& pattern, const LoadShare& share,
-                     const std::atomic<bool>& stop)
+                     StartGate& gate, const std::atomic<bool>& stop)
     : options_(options),
       pattern_(pattern),
       share_(share),
+      gate_(gate),
       stop_(stop),
       places_(share.count * options.depth),
       out_(kAnswerMax),
@@ -65,7 +77,7 @@ absl::Status UdpThread::OpenSocket(std::uint64_t serial) {
 }
 
 void UdpThread::Run() {
-  LoadTime now = LoadClock::now();
+  LoadTime now = gate_.ArriveAndWait();
   next_expiry_ = now;
   window_.Open(now, options_.warmup, options_.duration);
   window_.Update(now);
@@ -161,7 +173,7 @@ void UdpThread::Check(std::size_t socket, const char* data, std::size_t size, Lo
   --awaited_;
   ++result_.answered;
   result_.verified_bytes += size;
-  answered_.store(result_.answered, std::memory_order_relaxed);
+  progress_.messages.store(result_.answered, std::memory_order_relaxed);
   if (window_.Covers(place.sent_at)) {
     result_.latency.Record(now - place.sent_at);
     if (!window_.closed()) ++result_.measured_messages;
@@ -177,7 +189,7 @@ void UdpThread::ExpireAnswers(LoadTime now) {
     --awaited_;
     ++result_.lost;
   }
-  lost_.store(result_.lost, std::memory_order_relaxed);
+  progress_.errors.store(result_.lost, std::memory_order_relaxed);
   FillAll(now);
 }
 

@@ -5,13 +5,14 @@
 // number: an answer that is altered, cut or meant for another socket differs. A number belongs to
 // one place, so that late answers and duplicates are recognised.
 //
-// Owned by a UdpLoad. Open() runs on the thread of the owner before Run(), which is the body of the
-// thread; result() is for after the join.
+// Owned by a UdpLoadRun. Open() runs on the thread of the owner before Run(), which is the body of
+// the thread; TakeResult() is for after the join.
 #pragma once
 
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -21,14 +22,21 @@
 #include "ctl/engine/pattern.h"
 #include "ctl/engine/result.h"
 #include "ctl/engine/schedule.h"
+#include "ctl/engine/thread_group.h"
 
 namespace echogw::ctl::load {
 
 class UdpThread {
  public:
+  using Options = UdpLoadOptions;
+  using Result = UdpLoadResult;
+
+  // INVALID_ARGUMENT for options that cannot run.
+  [[nodiscard]] static absl::Status Check(const UdpLoadOptions& options);
+
   // All references outlive the thread.
   UdpThread(const UdpLoadOptions& options, const Pattern& pattern, const LoadShare& share,
-            const std::atomic<bool>& stop);
+            StartGate& gate, const std::atomic<bool>& stop);
   UdpThread(const UdpThread&) = delete;
   UdpThread& operator=(const UdpThread&) = delete;
   ~UdpThread();
@@ -36,10 +44,8 @@ class UdpThread {
   [[nodiscard]] absl::Status Open();
   void Run();
 
-  [[nodiscard]] const UdpLoadResult& result() const { return result_; }
-  // Any thread.
-  [[nodiscard]] std::uint64_t answered() const { return answered_.load(std::memory_order_relaxed); }
-  [[nodiscard]] std::uint64_t lost() const { return lost_.load(std::memory_order_relaxed); }
+  [[nodiscard]] UdpLoadResult TakeResult() { return std::move(result_); }
+  [[nodiscard]] const LoadProgress& progress() const { return progress_; }
 
  private:
   struct Socket {
@@ -73,6 +79,7 @@ class UdpThread {
   const UdpLoadOptions& options_;
   const Pattern& pattern_;
   const LoadShare share_;
+  StartGate& gate_;
   const std::atomic<bool>& stop_;
 
   EventWait wait_;
@@ -84,11 +91,7 @@ class UdpThread {
   UdpLoadResult result_;
   std::uint64_t awaited_ = 0;
   LoadTime next_expiry_;
-
-  // Written by the part's thread, read by the owner's for progress lines; relaxed, because each
-  // stands for itself.
-  std::atomic<std::uint64_t> answered_{0};
-  std::atomic<std::uint64_t> lost_{0};
+  LoadProgress progress_;
 };
 
 }  // namespace echogw::ctl::load

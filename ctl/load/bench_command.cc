@@ -11,7 +11,6 @@
 #include "ctl/cli/interrupt.h"
 #include "ctl/cli/option_set.h"
 #include "ctl/engine/load_run.h"
-#include "ctl/engine/udp_load.h"
 #include "ctl/load/bench_report.h"
 #include "ctl/load/common_options.h"
 #include "ctl/load/report.h"
@@ -111,56 +110,59 @@ class BenchCommand : public Command {
     return status.ok() ? common_.Prepare(load) : status;
   }
 
-  ExitCode RunStream(CommandContext& context) const {
-    LoadOptions load;
-    if (absl::Status status = MakeLoad(&load); !status.ok()) return FailLoad(context, status);
-    auto run = LoadRun::Start(load);
-    if (!run.ok()) return FailLoad(context, run.status());
+  // Runs `load` to its end, with `line(now, last, time between)` once a second if wanted.
+  template <typename Run, typename Line>
+  absl::StatusOr<typename Run::Result> RunLoad(CommandContext& context,
+                                               const typename Run::Options& load, Line line) const {
+    auto run = Run::Start(load);
+    if (!run.ok()) return run.status();
     const auto guard = context.interrupt.Arm([&run] { (*run)->Stop(); });
-    LoadRun::Snapshot before;
+    typename Run::Snapshot before;
     WatchLoad(
         context, common_.ShowsProgress(context),
         [&](auto timeout) { return (*run)->WaitDone(timeout); },
         [&](auto since) {
-          const LoadRun::Snapshot now = (*run)->Progress();
-          const LoadRun::Snapshot last = std::exchange(before, now);
+          const auto now = (*run)->Progress();
+          return line(now, std::exchange(before, now), since);
+        });
+    return (*run)->Finish();
+  }
+
+  ExitCode RunStream(CommandContext& context) const {
+    LoadOptions load;
+    if (absl::Status status = MakeLoad(&load); !status.ok()) return FailLoad(context, status);
+    const auto result = RunLoad<LoadRun>(
+        context, load, [](const auto& now, const auto& last, auto since) -> std::string {
           return absl::StrFormat("%s messages/s  %s connects/s  %d open  %d errors",
                                  HumanRate(PerSecond(now.messages - last.messages, since)),
                                  HumanRate(PerSecond(now.connects - last.connects, since)),
                                  now.open, now.errors);
         });
-    const LoadResult result = (*run)->Finish();
-    if (result.connects == 0 && result.errors.total() > 0) {
-      return FailToConnect(context, load.target.ToString(), result.errors);
+    if (!result.ok()) return FailLoad(context, result.status());
+    if (result->connects == 0 && result->errors.total() > 0) {
+      return FailToConnect(context, load.target.ToString(), result->errors);
     }
-    ReportBench(context, common_.target(), load, result);
-    return result.errors.total() == 0 ? ExitCode::kOk : ExitCode::kRefused;
+    ReportBench(context, common_.target(), load, *result);
+    return result->errors.total() == 0 ? ExitCode::kOk : ExitCode::kRefused;
   }
 
   ExitCode RunUdp(CommandContext& context) const {
     UdpLoadOptions load;
     if (absl::Status status = MakeUdpLoad(&load); !status.ok()) return FailLoad(context, status);
-    auto run = UdpLoad::Start(load);
-    if (!run.ok()) return FailLoad(context, run.status());
-    const auto guard = context.interrupt.Arm([&run] { (*run)->Stop(); });
-    std::uint64_t before = 0;
-    WatchLoad(
-        context, common_.ShowsProgress(context),
-        [&](auto timeout) { return (*run)->WaitDone(timeout); },
-        [&](auto since) {
-          const std::uint64_t now = (*run)->answered();
-          const std::uint64_t last = std::exchange(before, now);
-          return absl::StrFormat("%s answers/s  %d lost", HumanRate(PerSecond(now - last, since)),
-                                 (*run)->lost());
+    const auto result = RunLoad<UdpLoadRun>(
+        context, load, [](const auto& now, const auto& last, auto since) -> std::string {
+          return absl::StrFormat("%s answers/s  %d lost",
+                                 HumanRate(PerSecond(now.messages - last.messages, since)),
+                                 now.errors);
         });
-    const UdpLoadResult result = (*run)->Finish();
-    if (result.answered == 0 && result.faults() > 0) {
-      const char* why = result.refused > 0 ? "refuses datagrams" : "does not answer datagrams";
+    if (!result.ok()) return FailLoad(context, result.status());
+    if (result->answered == 0 && result->faults() > 0) {
+      const char* why = result->refused > 0 ? "refuses datagrams" : "does not answer datagrams";
       return Fail(context, ExitCode::kUnreachable,
                   absl::StrCat(load.target.ToString(), " ", why, "; does it listen on UDP?"));
     }
-    ReportUdpBench(context, load, result);
-    return result.faults() == 0 ? ExitCode::kOk : ExitCode::kRefused;
+    ReportUdpBench(context, load, *result);
+    return result->faults() == 0 ? ExitCode::kOk : ExitCode::kRefused;
   }
 
   CommonLoadOptions common_;
