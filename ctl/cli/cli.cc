@@ -80,7 +80,7 @@ std::string ParseFault(const CLI::ParseError& error, const CLI::App& app, const 
   if (dynamic_cast<const CLI::ConversionError*>(&error) != nullptr && value != said.npos) {
     const std::size_t name = said.find(": ") + 2;
     return absl::StrCat(said.substr(name, value - name), ": '", said.substr(value + 3),
-                        "' is neither true nor false");
+                        "' is not a boolean; use true or false");
   }
   if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr) {
     return absl::StrCat(said.substr(0, said.find(':')), " needs a value");

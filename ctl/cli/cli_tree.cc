@@ -54,8 +54,9 @@ std::string VerbFooter(const CommandHelp& help) {
   for (const std::string& paragraph : Paragraphs(help.details)) {
     absl::StrAppend(&text, "\n", Fill(paragraph, kHelpWidth, "", ""));
   }
-  return absl::StrCat(text, "\nExit codes:\n", ExitCodeLines(ExitCodesOf(help)),
-                      "\n-o, --target and --timeout may be given too: see 'echogwctl --help'.");
+  return absl::StrCat(
+      text, "\nExit codes:\n", ExitCodeLines(ExitCodesOf(help)),
+      "\nGlobal options such as -o, --target and --timeout: see 'echogwctl --help'.");
 }
 
 }  // namespace
@@ -68,22 +69,22 @@ const char kProgramExamples[] = R"(  echogwctl stats --watch
   ECHOGW_TARGET=unix:/run/echogw/admin.sock echogwctl health)";
 
 const char kProgramDetails[] =
-    "Results go to the standard output, everything else to the standard error, each error as one "
-    "line that says what to do. Colour is used on a terminal only, and not when NO_COLOR is set or "
-    "TERM is dumb.\n\n"
+    "Results are written to standard output, everything else to standard error. An error is one "
+    "line that says what to do. Colour is used on a terminal only, unless NO_COLOR is set or TERM "
+    "is dumb.\n\n"
     "Durations carry a unit: 500ms, 1s, 2m, 1h, 1m30s. Sizes are bytes, or KiB, MiB and GiB.";
 
 CliTree::CliTree(const std::vector<std::unique_ptr<Command>>& commands)
-    : app_("Watches and controls an echogw gateway through its admin API.", "echogwctl") {
-  app_.set_help_flag("-h,--help", "Show this help and end");
+    : app_("Monitors and controls an echogw gateway through its admin API.", "echogwctl") {
+  app_.set_help_flag("-h,--help", "Show this help and exit");
   app_.set_version_flag("--version", absl::StrCat("echogwctl ", kCtlVersion),
-                        "Show the version of echogwctl and end");
+                        "Show the version of echogwctl and exit");
   app_.footer(absl::StrCat("Examples:\n", kProgramExamples, R"(
 
 Durations carry a unit: 500ms, 1s, 2m, 1h.
-Exit codes: 0 ok, 1 refused or failed, 2 usage, 3 unreachable or too late, 4 cut short.
+Exit codes: 0 ok, 1 refused or failed, 2 usage, 3 unreachable or timed out, 4 incomplete.
 'echogwctl COMMAND --help' shows the options, examples and exit codes of a command;
-'echogwctl man' is the manual, and 'echogwctl completion bash' lets Tab complete all this.)"));
+'echogwctl man' prints the manual, 'echogwctl completion bash' a completion script.)"));
   // Verbs inherit it.
   app_.formatter(std::make_shared<HelpFormatter>());
   // Global options may stand before or after the verb.
@@ -96,7 +97,7 @@ Exit codes: 0 ok, 1 refused or failed, 2 usage, 3 unreachable or too late, 4 cut
 void CliTree::AddGlobals() {
   OptionSet options(app_);
   options.Choice("-o,--output", &globals_.format, {"table", "json", "yaml"},
-                 "How results are written (table)");
+                 "Output format (table)");
   options
       .Custom(
           "--target", "HOST:PORT|unix:PATH",
@@ -113,33 +114,35 @@ void CliTree::AddGlobals() {
         if (!timeout.ok()) return timeout.status();
         if (*timeout <= Duration::zero() || *timeout > kMaxTimeout) {
           return absl::InvalidArgumentError(
-              absl::StrCat("'", text, "' is out of range; use more than nothing and at most 24h"));
+              absl::StrCat("'", text, "' is out of range; use more than 0s and at most 24h"));
         }
         globals_.timeout = *timeout;
         return absl::OkStatus();
       },
-      "How long to wait for an answer (5s)");
+      "Timeout for a response (5s)");
   AddAccess(options);
 }
 
 void CliTree::AddAccess(OptionSet& options) {
   AccessOptions& access = globals_.access;
-  options.Flag("--tls", &access.tls, "Talk to the gateway by TLS; the system's CAs vouch for it")
+  options.Flag("--tls", &access.tls, "Use TLS; verify the gateway against the system CAs")
       .Env("ECHOGW_TLS");
   const auto file = [&options](const char* name, const char* variable, std::string* path,
                                const char* help) {
     options.Text(name, path, help, "FILE").Env(variable);
   };
-  file("--ca-cert", "ECHOGW_CA_CERT", &access.ca_cert, "By TLS; the CAs in this file vouch for it");
+  file("--ca-cert", "ECHOGW_CA_CERT", &access.ca_cert,
+       "Use TLS; verify the gateway against the CAs in this file (PEM)");
   file("--client-cert", "ECHOGW_CLIENT_CERT", &access.client_cert,
-       "By TLS; show this certificate (PEM)");
-  file("--client-key", "ECHOGW_CLIENT_KEY", &access.client_key, "The private key of it (PEM)");
+       "Use TLS; present this client certificate (PEM)");
+  file("--client-key", "ECHOGW_CLIENT_KEY", &access.client_key,
+       "Private key of the client certificate (PEM)");
   options
       .Text("--server-name", &access.server_name,
-            "By TLS; the name in the gateway's certificate, if not that of the target")
+            "Use TLS; the name expected in the gateway's certificate, if not that of the target")
       .Env("ECHOGW_SERVER_NAME");
   file("--token-file", "ECHOGW_TOKEN_FILE", &access.token_file,
-       "Send the token in this file; ECHOGW_TOKEN may hold it instead");
+       "Send the bearer token in this file, or in ECHOGW_TOKEN");
   const char* token = std::getenv("ECHOGW_TOKEN");
   if (token != nullptr) access.token = token;
 }

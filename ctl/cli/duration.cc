@@ -32,7 +32,7 @@ absl::Status Malformed(std::string_view text) {
 
 absl::Status TooLong(std::string_view text) {
   return absl::InvalidArgumentError(absl::StrCat("'", absl::string_view(text.data(), text.size()),
-                                                 "' is too long a time; use at most 290 years"));
+                                                 "' is too long; use at most 290 years"));
 }
 
 // Digits with at most one point, held exactly: whole part and billionths.

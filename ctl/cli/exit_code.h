@@ -4,15 +4,15 @@
 namespace echogw::ctl {
 
 enum class ExitCode : int {
-  // What was asked for was done.
+  // The request was carried out.
   kOk = 0,
-  // The gateway said no, or the operation failed, or the check found a fault.
+  // The gateway refused, the operation failed, or the check found a fault.
   kRefused = 1,
-  // The command line makes no sense; nothing was sent.
+  // Invalid usage; nothing was sent.
   kUsage = 2,
-  // Nobody answered, or not in time.
+  // No response, or not in time.
   kUnreachable = 3,
-  // A part was done: the operation ran out of time or was cancelled.
+  // Partly done: the operation timed out or was cancelled.
   kPartial = 4,
 };
 

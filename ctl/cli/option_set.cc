@@ -88,7 +88,7 @@ OptionHandle OptionSet::Choice(const std::string& names, std::string* value,
       [value, choices = std::move(choices)](const std::string& text) {
         if (std::find(choices.begin(), choices.end(), text) == choices.end()) {
           return absl::InvalidArgumentError(
-              absl::StrCat("'", text, "' is not known; use ", absl::StrJoin(choices, ", ")));
+              absl::StrCat("'", text, "' is invalid; use ", absl::StrJoin(choices, ", ")));
         }
         *value = text;
         return absl::OkStatus();

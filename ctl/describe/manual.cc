@@ -72,8 +72,8 @@ void AppendOptions(const std::vector<CliOption>& options, std::string& page) {
                                             : "Ar " + Word(option.argument),
                     "\n", Text(option.help + "."));
     if (!option.environment.empty()) {
-      absl::StrAppend(&page, "Without it, the environment variable\n.Ev ", option.environment,
-                      "\ncounts.\n");
+      absl::StrAppend(&page, "If not given, the environment variable\n.Ev ", option.environment,
+                      "\nis used.\n");
     }
   }
   absl::StrAppend(&page, ".El\n");
@@ -142,24 +142,24 @@ std::string ManualPage(const CliModel& model, const std::string& date) {
                           absl::StrCat(model.name, "\n.Op Ar options\n.Ar command ...\n"), date);
   absl::StrAppend(&page, Text(model.summary));
   AppendParagraphs(model.paragraphs, page);
-  absl::StrAppend(&page, ".Sh COMMANDS\nEach has a page of its own.\n.Bl -tag -width Ds\n");
+  absl::StrAppend(&page, ".Sh COMMANDS\nEach has its own page.\n.Bl -tag -width Ds\n");
   for (const CliVerb& verb : model.verbs) {
     absl::StrAppend(&page, ".It Xr ", Escaped(ManualName(model, verb)), " 1\n",
                     Text(verb.summary + "."));
   }
-  absl::StrAppend(&page, ".El\n.Sh OPTIONS\nThese may stand before or after the command.\n");
+  absl::StrAppend(&page, ".El\n.Sh OPTIONS\nThese may be given before or after the command.\n");
   AppendOptions(model.options, page);
   absl::StrAppend(&page, ".Sh ENVIRONMENT\n.Bl -tag -width Ds\n");
   for (const CliOption& option : model.options) {
     if (option.environment.empty()) continue;
-    absl::StrAppend(&page, ".It Ev ", option.environment, "\nStands in for\n.Fl \\-",
+    absl::StrAppend(&page, ".It Ev ", option.environment, "\nDefault of\n.Fl \\-",
                     Escaped(option.long_name), ".\n");
   }
-  absl::StrAppend(&page,
-                  ".It Ev ECHOGW_TOKEN\nThe bearer token itself, unless a file has one.\n"
-                  ".It Ev NO_COLOR\nIf set, there is no colour.\n"
-                  ".It Ev GRPC_VERBOSITY\nIf set, gRPC writes lines of its own to the standard "
-                  "error.\n.El\n");
+  absl::StrAppend(
+      &page,
+      ".It Ev ECHOGW_TOKEN\nThe bearer token, if no file is given.\n"
+      ".It Ev NO_COLOR\nIf set, no colour is used.\n"
+      ".It Ev GRPC_VERBOSITY\nIf set, gRPC writes its own log lines to standard error.\n.El\n");
   AppendExitCodes(model.exit_codes, page);
   AppendExamples(model.examples, page);
   return page;
@@ -174,7 +174,7 @@ std::string ManualPage(const CliModel& model, const CliVerb& verb, const std::st
     absl::StrAppend(&page, ".Sh ARGUMENTS\n");
     AppendOptions(verb.arguments, page);
   }
-  absl::StrAppend(&page, ".Sh OPTIONS\nThose of\n.Xr ", model.name, " 1 ,\nand:\n");
+  absl::StrAppend(&page, ".Sh OPTIONS\nThe options of\n.Xr ", model.name, " 1 ,\nand:\n");
   AppendOptions(verb.options, page);
   AppendExitCodes(verb.exit_codes, page);
   AppendExamples(verb.examples, page);

@@ -81,7 +81,7 @@ CliModel DescribeCli(const CLI::App& app, const std::vector<std::unique_ptr<Comm
   model.paragraphs = Paragraphs(kProgramDetails);
   model.examples = ExampleLines(kProgramExamples);
   model.exit_codes = CommonExitCodes();
-  model.exit_codes.push_back({4, "only a part was done, or a deadline of the command passed"});
+  model.exit_codes.push_back({4, "only partly done, or a deadline of the command passed"});
   DescribeOptions(app, verbs, model.options, nullptr);
   for (const auto& command : commands) {
     const CommandHelp help = command->Help();
@@ -99,9 +99,9 @@ CliModel DescribeCli(const CLI::App& app, const std::vector<std::unique_ptr<Comm
 
 std::vector<ExitMeaning> CommonExitCodes() {
   return {{0, "done"},
-          {1, "the gateway refused, or what was asked for failed"},
-          {2, "the command line makes no sense; nothing was sent"},
-          {3, "nobody answered, or not in time"}};
+          {1, "the gateway refused, or the request failed"},
+          {2, "invalid usage; nothing was sent"},
+          {3, "no response, or not in time"}};
 }
 
 std::vector<ExitMeaning> ExitCodesOf(const CommandHelp& help) {

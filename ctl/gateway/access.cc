@@ -45,7 +45,7 @@ absl::Status ReadPem(const std::string& option, const std::string& path, const s
   std::string end = absl::StrCat(what, "-----");
   absl::AsciiStrToUpper(&end);
   if (!absl::StrContains(*read, "-----BEGIN ") || !absl::StrContains(*read, end)) {
-    return Bad(option, absl::StrCat("'", path, "' holds no ", what, " in PEM"));
+    return Bad(option, absl::StrCat("'", path, "' contains no ", what, " in PEM format"));
   }
   text = *std::move(read);
   return absl::OkStatus();
@@ -76,10 +76,10 @@ absl::Status LoadToken(const AccessOptions& options, const std::string& target, 
   absl::StripAsciiWhitespace(&token);
   if (!from_file && token.empty()) return absl::OkStatus();
   if (!IsToken(token)) {
-    return Bad(source, "one token is wanted, of letters, digits and -._~+/= only");
+    return Bad(source, "expected one token of letters, digits and -._~+/= only");
   }
   if (!access.tls && !StaysOnThisMachine(target)) {
-    return Bad(source, absl::StrCat("the token would go to ", target,
+    return Bad(source, absl::StrCat("the token would be sent to ", target,
                                     " in plain text; use --tls or --ca-cert"));
   }
   access.token = std::move(token);
@@ -122,7 +122,7 @@ absl::StatusOr<Access> LoadAccess(const AccessOptions& options, const std::strin
   access.tls = options.tls || !options.ca_cert.empty() || !options.client_cert.empty() ||
                !options.client_key.empty() || !options.server_name.empty();
   if (options.client_cert.empty() != options.client_key.empty()) {
-    return absl::InvalidArgumentError("--client-cert and --client-key are of use together only");
+    return absl::InvalidArgumentError("--client-cert and --client-key must be given together");
   }
   for (const auto& [option, path, what, text] :
        {std::tuple("--ca-cert", &options.ca_cert, "certificate", &access.ca_cert),

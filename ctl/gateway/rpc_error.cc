@@ -25,20 +25,20 @@ std::string ConnectReason(const std::string& message) {
   return reason;
 }
 
-// What to do about a connection that did not come about.
+// What to do about a failed connection.
 std::string ConnectHint(const std::string& reason, const Access& access) {
   if (absl::StrContains(reason, "certificate verify failed")) {
-    return "name the CA of the gateway's certificate by --ca-cert";
+    return "pass the CA of the gateway's certificate with --ca-cert";
   }
   if (absl::StrContains(reason, "peer certificate")) {
-    return "name the gateway as its certificate does, by --server-name";
+    return "pass the name in its certificate with --server-name";
   }
   if (reason == "wrong version number" || reason == "unexpected message") {
     return "it does not speak TLS";
   }
   if (reason == "socket closed") {
-    return access.tls ? "does it want a certificate of its CA (--client-cert, --client-key)?"
-                      : "does it want TLS (--tls, --ca-cert)?";
+    return access.tls ? "does it require a client certificate (--client-cert, --client-key)?"
+                      : "does it require TLS (--tls, --ca-cert)?";
   }
   return "is echogw running with --admin there?";
 }
@@ -47,22 +47,20 @@ std::string Unavailable(const std::string& message, const std::string& target,
                         const Access& access) {
   if (absl::StrContains(message, "DNS resolution failed") || absl::StrContains(message, "C-ares")) {
     return absl::StrCat("cannot reach ", target,
-                        " (the host name is not known); check --target or ECHOGW_TARGET");
+                        " (unknown host name); check --target or ECHOGW_TARGET");
   }
   if (absl::StrContains(message, "parsing HTTP/2")) {
-    return absl::StrCat(target,
-                        " answers, but not as an admin port does; "
-                        "is it the port of clients or of metrics?");
+    return absl::StrCat(
+        target, " answers, but is not an admin port; is it the client or the metrics port?");
   }
   if (absl::StrContains(message, "failed to connect") ||
       absl::StrContains(message, "Failed to connect")) {
     const std::string reason = ConnectReason(message);
     return absl::StrCat("cannot reach ", target, " (", reason, "); ", ConnectHint(reason, access));
   }
-  return absl::StrCat(
-      target, " broke off (", message,
-      "); the gateway may be stopping, or want TLS (--tls, --ca-cert), or this is not its "
-      "admin port");
+  return absl::StrCat(target, " closed the connection (", message,
+                      "); the gateway may be stopping or require TLS (--tls, --ca-cert), or this "
+                      "is not its admin port");
 }
 
 }  // namespace
@@ -70,27 +68,28 @@ std::string Unavailable(const std::string& message, const std::string& target,
 RpcError DescribeRpcError(const grpc::Status& status, const Client& client) {
   const std::string& target = client.target();
   const std::string& said = status.error_message();
-  // All that gRPC says when it can make no credentials of the files.
+  // gRPC's only hint that it could not create credentials from the files.
   if (client.access().tls && absl::StrContains(said, "empty address list")) {
     return {ExitCode::kUsage,
-            "the files of --ca-cert, --client-cert and --client-key cannot be used; do they hold "
-            "what their names say, and fit together?"};
+            "cannot use the files of --ca-cert, --client-cert and --client-key; are they what the "
+            "options say, and do certificate and key match?"};
   }
   switch (status.error_code()) {
     case grpc::StatusCode::UNAVAILABLE:
       return {ExitCode::kUnreachable, Unavailable(said, target, client.access())};
     case grpc::StatusCode::DEADLINE_EXCEEDED:
-      return {ExitCode::kUnreachable,
-              absl::StrCat("no answer from ", target, " within ", FormatDuration(client.timeout()),
-                           "; raise --timeout, or see whether the gateway hangs")};
+      return {
+          ExitCode::kUnreachable,
+          absl::StrCat("no response from ", target, " within ", FormatDuration(client.timeout()),
+                       "; raise --timeout, or check whether the gateway hangs")};
     case grpc::StatusCode::CANCELLED:
       return {ExitCode::kUnreachable,
               absl::StrCat(target, " cancelled the call; the gateway may be stopping")};
     case grpc::StatusCode::UNIMPLEMENTED:
-      return {ExitCode::kRefused,
-              absl::StrCat(target,
-                           " does not know this call; compare the versions with "
-                           "'echogwctl version'")};
+      return {
+          ExitCode::kRefused,
+          absl::StrCat(target,
+                       " does not support this call; compare versions with 'echogwctl version'")};
     case grpc::StatusCode::UNAUTHENTICATED:
       return {ExitCode::kRefused, absl::StrCat(target, " denied access: ", said,
                                                "; see --token-file and --client-cert")};
@@ -112,7 +111,7 @@ ExitCode FailRpc(CommandContext& context, const grpc::Status& status) {
 }
 
 ExitCode EndOfStream(CommandContext& context, const grpc::Status& status) {
-  // Nobody reads any more; main says why if it is not just a closed pipe.
+  // The output failed; main reports it unless the pipe was just closed.
   if (context.interrupt.requested() || !context.out) return ExitCode::kOk;
   if (!status.ok()) return FailRpc(context, status);
   return Fail(context, ExitCode::kUnreachable,

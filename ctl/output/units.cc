@@ -108,7 +108,7 @@ absl::StatusOr<std::uint64_t> ParseSize(std::string_view text) {
     return malformed;
   }
   if (!fits || number > (UINT64_MAX >> shift)) {
-    return absl::InvalidArgumentError(absl::StrCat("'", view, "' is too large a size"));
+    return absl::InvalidArgumentError(absl::StrCat("'", view, "' is too large"));
   }
   return number << shift;
 }

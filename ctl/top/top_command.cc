@@ -34,8 +34,8 @@ class TopCommand : public Command {
             "When the gateway is lost the last figures stay with their age, and it is tried again "
             "until it is back. The terminal needs 80 columns and 24 lines.",
             {{0, "quit by a key, SIGINT or SIGTERM; with --once, the frame was written"},
-             {2, "the command line makes no sense, or there is no terminal to draw on"},
-             {3, "with --once: nobody answered, not in time, or the gateway went away"},
+             {2, "invalid usage, or there is no terminal to draw on"},
+             {3, "with --once: no response in time, or the gateway went away"},
              {4, "with --once: stopped before the interval was over"}}};
   }
 

@@ -27,40 +27,43 @@ class CloseCommand : public Command {
     return {"close",
             "Close connections, by id or by conditions",
             "  echogwctl close 4711 4712\n"
-            "  echogwctl close --idle-min 10m --dry-run   # how many would it be?\n"
+            "  echogwctl close --idle-min 10m --dry-run   # how many match?\n"
             "  echogwctl close --idle-min 10m --yes\n"
             "  echogwctl close --peer 192.0.2.7 --rst --yes",
-            "Without --rst all that came in is echoed first, then the client gets a FIN, and its "
-            "own FIN is awaited: such a connection may stay for a while in the state closing. "
-            "--rst ends it at once, and what is held or on its way is lost.\n\n"
-            "When more than one connection matches, a question is asked on a terminal; elsewhere "
-            "--yes is needed, so that no script closes more than it means to. Conditions are "
-            "those of 'echogwctl conns', which shows what they match.",
-            {{0, "closed; with conditions, also if nothing matched them"},
-             {1, "the gateway refused, no ID is there, or the answer to the question was no"},
-             {2, "the command line makes no sense, or --yes is missing; nothing was closed"},
-             {4, "some IDs are not there; the others were closed"}}};
+            "Without --rst everything received is echoed first, then the gateway sends FIN and "
+            "waits for the client's: the connection may stay in the state closing for a while. "
+            "--rst closes at once and discards data that is buffered or in flight.\n\n"
+            "If more than one connection matches, the command asks for confirmation on a terminal; "
+            "elsewhere --yes is required, so that no script closes more than intended. The "
+            "conditions are those of 'echogwctl conns', which shows what they match.",
+            {{0, "closed; with conditions, also if nothing matched"},
+             {1, "the gateway refused, no ID exists, or confirmation was declined"},
+             {2, "invalid usage, or --yes is missing; nothing was closed"},
+             {4, "some IDs do not exist; the others were closed"}}};
   }
 
   void AddOptions(OptionSet& options) override {
-    auto ids = options.Counts("ID", &ids_, {.min = 1}, "Connections, as 'conns' shows them");
+    auto ids = options.Counts("ID", &ids_, {.min = 1}, "Connection IDs, as 'conns' shows them");
     const auto conditions = conditions_.AddTo(options);
     for (const auto* group : {&conditions.lasting, &conditions.momentary}) {
       for (const auto& handle : *group) ids.Excludes(handle);
     }
-    const auto fin = options.Flag("--fin", &fin_, "Echo what came in, then FIN (the default)");
-    options.Flag("--rst", &rst_, "RST at once; what is held or in flight is lost").Excludes(fin);
+    const auto fin =
+        options.Flag("--fin", &fin_, "Echo what was received, then send FIN (the default)");
+    options.Flag("--rst", &rst_, "Send RST at once; buffered and in-flight data is lost")
+        .Excludes(fin);
     AddDryRun(options, &dry_run_);
-    options.Flag("-y,--yes", &yes_, "Do not ask");
+    options.Flag("-y,--yes", &yes_, "Do not ask for confirmation");
   }
 
   ExitCode Run(CommandContext& context) override {
     if (ids_.empty() && conditions_.empty()) {
-      return Fail(context, ExitCode::kUsage,
-                  "close: nothing is chosen; give IDs, as in 'close 4711', or conditions, as in "
-                  "'close --idle-min 10m'");
+      return Fail(
+          context, ExitCode::kUsage,
+          "close: no connections selected; give IDs, as in 'close 4711', or conditions, as in "
+          "'close --idle-min 10m'");
     }
-    // One id is one connection at most: nothing to ask.
+    // One id is at most one connection: no need to ask.
     if (!dry_run_ && !yes_ && ids_.size() != 1) {
       const auto reply = Call<&Admin::CloseConnections>(context, Request(true));
       if (!reply.status.ok()) return FailRpc(context, reply.status);
@@ -81,13 +84,13 @@ class CloseCommand : public Command {
     return request;
   }
 
-  // kOk to go on.
+  // kOk to continue.
   ExitCode Confirm(CommandContext& context, std::uint64_t count) const {
     if (count <= 1) return ExitCode::kOk;
     if (context.in == nullptr || !context.in_is_terminal || !context.err_is_terminal) {
       return Fail(context, ExitCode::kUsage,
                   absl::StrCat("close: ", Connections(count),
-                               " match and nobody can be asked; add --yes to close them"));
+                               " match and confirmation is not possible; add --yes to close them"));
     }
     context.err << "Close " << Connections(count) << " with " << Means() << "? [y/N] "
                 << std::flush;
@@ -107,8 +110,8 @@ class CloseCommand : public Command {
     });
     if (response.not_found().empty()) return ExitCode::kOk;
     return Fail(context, response.closed() > 0 ? ExitCode::kPartial : ExitCode::kRefused,
-                absl::StrCat("not there: ", absl::StrJoin(response.not_found(), ", "),
-                             "; closed already, or never opened, see 'echogwctl conns'"));
+                absl::StrCat("not found: ", absl::StrJoin(response.not_found(), ", "),
+                             "; already closed or never opened, see 'echogwctl conns'"));
   }
 
   [[nodiscard]] const char* Means() const { return rst_ ? "RST" : "FIN"; }

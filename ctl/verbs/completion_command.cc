@@ -11,17 +11,16 @@ namespace {
 class CompletionCommand : public Command {
  public:
   CommandHelp Help() const override {
-    return {
-        "completion",
-        "Print a script that completes this command line in a shell",
-        "  echogwctl completion bash > /etc/bash_completion.d/echogwctl\n"
-        "  source <(echogwctl completion bash)          # for this bash only\n"
-        "  echogwctl completion zsh > \"${fpath[1]}/_echogwctl\"\n"
-        "  echogwctl completion fish > ~/.config/fish/completions/echogwctl.fish",
-        "The script knows the commands, their options and the values that have names. It calls "
-        "neither echogwctl nor the gateway; print it anew after an upgrade. Zsh needs "
-        "'autoload -U compinit; compinit' in ~/.zshrc.",
-        {{1, "the output could not be written"}, {2, "the command line makes no sense"}, {3, ""}}};
+    return {"completion",
+            "Print a script that completes this command line in a shell",
+            "  echogwctl completion bash > /etc/bash_completion.d/echogwctl\n"
+            "  source <(echogwctl completion bash)          # for this bash only\n"
+            "  echogwctl completion zsh > \"${fpath[1]}/_echogwctl\"\n"
+            "  echogwctl completion fish > ~/.config/fish/completions/echogwctl.fish",
+            "The script knows the commands, their options and named values. It calls neither "
+            "echogwctl nor the gateway; print it again after an upgrade. Zsh needs "
+            "'autoload -U compinit; compinit' in ~/.zshrc.",
+            {{1, "the output could not be written"}, {2, "invalid usage"}, {3, ""}}};
   }
 
   void AddOptions(OptionSet& options) override {

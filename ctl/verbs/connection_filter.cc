@@ -34,7 +34,7 @@ absl::Status CheckCidr(const std::string& text) {
   }
   if (good) return absl::OkStatus();
   return absl::InvalidArgumentError(
-      absl::StrCat("'", text, "' is no address and no network; write for example 10.0.0.0/8, ",
+      absl::StrCat("'", text, "' is not an address or network; use for example 10.0.0.0/8, ",
                    "192.168.1.7 or 2001:db8::/32"));
 }
 
@@ -42,7 +42,7 @@ ConnectionConditions::Handles ConnectionConditions::AddTo(OptionSet& options) {
   Handles handles;
   handles.lasting = {
       options.Counts("--reactor", &reactors_, {.max = kMaxReactor},
-                     "Of these reactors, as in 0 or 0,2"),
+                     "On these reactors, as in 0 or 0,2"),
       options.Custom(
           "--peer", "CIDR",
           [this](const std::string& text) {
@@ -53,12 +53,11 @@ ConnectionConditions::Handles ConnectionConditions::AddTo(OptionSet& options) {
       options.Count("--port", &port_, {.min = 1, .max = kMaxPort}, "To this port of the gateway")};
   handles.momentary = {
       options.Time("--age-min", &age_, "Accepted at least this long ago", kLeastTime),
-      options.Time("--idle-min", &idle_, "Not ready for anything for at least this long",
-                   kLeastTime),
+      options.Time("--idle-min", &idle_, "Idle for at least this long", kLeastTime),
       options.Size("--bytes-min", &bytes_, {.min = 1},
-                   "At least so many bytes received and sent together, as in 64 or 1MiB"),
+                   "At least this many bytes received and sent in total, as in 64 or 1MiB"),
       options.Choice("--state", &state_, {"open", "blocked", "closing"},
-                     "In this state; blocked ones do not read what is echoed")};
+                     "In this state; blocked: the client does not read its echo")};
   return handles;
 }
 

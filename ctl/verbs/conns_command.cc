@@ -49,28 +49,28 @@ class ConnsCommand : public Command {
   CommandHelp Help() const override {
     return {
         "conns",
-        "Live connections: list, one in detail, or opens and closes as they come",
+        "List live connections, show one in detail, or watch opens and closes",
         "  echogwctl conns                            # the first 50\n"
-        "  echogwctl conns --sort idle --limit 10     # the 10 that are idle for longest\n"
+        "  echogwctl conns --sort idle --limit 10     # the 10 idle the longest\n"
         "  echogwctl conns --reactor 0,2 --peer 10.0.0.0/8 --all\n"
         "  echogwctl conns --state blocked --sort pending\n"
         "  echogwctl conns --id 4711                  # with the kernel's TCP_INFO\n"
         "  echogwctl conns --watch --port 7000        # until Ctrl-C\n"
         "  echogwctl conns --all -o json | jq '.connections[] | select(.pending_bytes > 0) | .id'",
-        "All conditions that are given must hold. Without --sort the order is by reactor and "
-        "id; with it the largest come first. Connections go on while they are listed: one that "
-        "opens, closes or moves meanwhile may be missing or show twice.\n\n"
-        "--watch shows each connection as it opens and closes. When they come faster than they "
-        "can be sent or read, the gateway drops some, and the number of those is reported.",
-        {{0, "done, also if nothing matches; a watch was ended by Ctrl-C or by its reader"},
+        "All given conditions must hold. Without --sort the order is by reactor and id; with it "
+        "the largest come first. The list is not a snapshot: a connection that opens, closes or "
+        "moves meanwhile may be missing or appear twice.\n\n"
+        "--watch shows each connection as it opens and closes. If they come faster than they can "
+        "be sent or read, the gateway drops some and reports how many.",
+        {{0, "done, also if nothing matches; a watch was ended by Ctrl-C or its reader"},
          {1, "the gateway refused, or there is no connection with that id"},
-         {3, "nobody answered, not in time, or the gateway went away during the watch"}}};
+         {3, "no response in time, or the gateway went away during the watch"}}};
   }
 
   void AddOptions(OptionSet& options) override {
     const auto conditions = conditions_.AddTo(options);
     auto sort = options.Choice("--sort", &sort_, {"age", "idle", "bytes", "pending"},
-                               "The largest first (by reactor and id)");
+                               "Largest first (by reactor and id)");
     auto limit = options.Count("--limit", &limit_, {.min = 1}, "Show at most this many (50)");
     auto all = options.Flag("--all", &all_, "Show all that match").Excludes(limit);
     auto id = options.Count("--id", &id_, {.min = 1}, "One connection, with the kernel's TCP_INFO");
@@ -103,7 +103,7 @@ class ConnsCommand : public Command {
   ExitCode List(CommandContext& context) const {
     const std::uint64_t want = all_ ? kAll : limit_.value_or(kDefaultLimit);
     const admin::v1::ConnectionSort sort = EnumOf<admin::v1::ConnectionSort>(sort_);
-    // What is past the gateway's largest page is sorted here.
+    // More than the gateway's largest page is sorted here.
     const bool sort_here = sort != admin::v1::CONNECTION_SORT_UNSPECIFIED && want > kPageMax;
     ListConnectionsRequest request;
     *request.mutable_filter() = conditions_.Filter();
@@ -130,9 +130,9 @@ class ConnsCommand : public Command {
       if (!status.ok()) return FailRpc(context, status);
       if (!page.next_page_token().empty() && page.next_page_token() == request.page_token()) {
         return Fail(context, ExitCode::kRefused,
-                    absl::StrCat(context.client.target(),
-                                 " sends the same page for ever; compare the versions with "
-                                 "'echogwctl version'"));
+                    absl::StrCat(
+                        context.client.target(),
+                        " keeps sending the same page; compare versions with 'echogwctl version'"));
       }
       const bool first = request.page_token().empty();
       list.set_next_page_token(page.next_page_token());
@@ -167,10 +167,10 @@ class ConnsCommand : public Command {
     const auto shown = static_cast<std::uint64_t>(list.connections_size());
     const bool of_known = list.has_total() && list.total() > shown;
     if (!of_known && list.next_page_token().empty()) return;
-    context.err << "echogwctl: these are "
+    context.err << "echogwctl: showing "
                 << (of_known ? absl::StrCat(shown, " of ", list.total())
                              : absl::StrCat("the first ", shown))
-                << "; --limit N or --all shows more\n";
+                << "; use --limit N or --all for more\n";
   }
 
   ExitCode Watch(CommandContext& context) const {
@@ -190,13 +190,13 @@ class ConnsCommand : public Command {
     return stream.End();
   }
 
-  // Also shows in time that nobody answers: the stream itself is silent until something happens.
+  // Also detects an unresponsive gateway: the stream itself is silent until something happens.
   static ExitCode SayHowMany(CommandContext& context) {
     const auto reply = Call<&Admin::GetStats>(context);
     if (!reply.status.ok()) return FailRpc(context, reply.status);
     if (context.err_is_terminal) {
       context.err << "echogwctl: " << reply.message.total().connections_active()
-                  << " connections are open in all; Ctrl-C ends the watch\n"
+                  << " connections are open; Ctrl-C ends the watch\n"
                   << std::flush;
     }
     return ExitCode::kOk;
@@ -205,7 +205,7 @@ class ConnsCommand : public Command {
   static void Show(CommandContext& context, const admin::v1::WatchConnectionsResponse& response) {
     if (response.dropped() > 0) {
       context.err << "echogwctl: " << response.dropped()
-                  << " opens and closes were lost here; they came faster than they were read\n"
+                  << " opens and closes were dropped here; they came faster than they were read\n"
                   << std::flush;
     }
     for (const auto& event : response.events()) context.out << ConnectionEventRow(event) << '\n';

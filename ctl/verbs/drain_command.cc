@@ -18,34 +18,34 @@ class DrainCommand : public Command {
  public:
   CommandHelp Help() const override {
     return {"drain", "Take the gateway, or one reactor, out of service",
-            "  echogwctl drain --wait                          # the gateway as a whole\n"
+            "  echogwctl drain --wait                          # the whole gateway\n"
             "  echogwctl drain --deadline 2m --quiet-period 5s --refuse reset --wait\n"
             "  echogwctl drain --reactor 3 --wait              # its connections move\n"
-            "  echogwctl drain --reactor 3 --let-finish        # they end by themselves\n"
+            "  echogwctl drain --reactor 3 --let-finish        # they end on their own\n"
             "  echogwctl undrain                               # back into service",
-            "The gateway as a whole drains in phases: unhealthy (the health check says so, and "
-            "balancers begin to turn away), quiet (until no new connection comes), refusing (new "
-            "connections get what --refuse says), closing (idle connections first, spread over "
-            "--spread), drained. The process does not end by that.\n\n"
+            "The whole gateway drains in phases: unhealthy (the health check fails, so that "
+            "balancers turn away), quiet (until no new connections arrive), refusing (new "
+            "connections are handled as --refuse says), closing (idle connections first, spread "
+            "over --spread), drained. The process keeps running.\n\n"
             "With --reactor one reactor is taken out: new connections are steered away from it, "
-            "and its connections move, or end by themselves with --let-finish.",
+            "and its connections move, or end on their own with --let-finish.",
             OperationExitCodes()};
   }
 
   void AddOptions(OptionSet& options) override {
     const auto reactor = AddReactor(options, &reactor_);
-    options.Flag("--let-finish", &let_finish_, "Let the reactor's connections end by themselves")
+    options.Flag("--let-finish", &let_finish_, "Let the reactor's connections end on their own")
         .Needs(reactor);
-    AddDeadline(options, &deadline_, "From the start to the end of everything (30s)");
+    AddDeadline(options, &deadline_, "Time limit of the whole drain (30s)");
     options
         .Time("--quiet-period", &quiet_period_,
-              "Go on when no new connection came for this long (1s)")
+              "Continue once no new connection arrived for this long (1s)")
         .Excludes(reactor);
-    options.Time("--quiet-max-wait", &quiet_max_wait_, "Go on after this long in any case (10s)")
+    options.Time("--quiet-max-wait", &quiet_max_wait_, "Continue after this long in any case (10s)")
         .Excludes(reactor);
     options
         .Choice("--refuse", &refuse_, {"accept", "reset", "silent"},
-                "What new connections get then; as configured if left out")
+                "How new connections are handled then (as configured)")
         .Excludes(reactor);
     options.Time("--spread", &spread_, "Spread the closing of connections over this time (5s)")
         .Excludes(reactor);

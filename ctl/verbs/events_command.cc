@@ -51,24 +51,25 @@ class EventsCommand : public Command {
  public:
   CommandHelp Help() const override {
     return {"events",
-            "What operators and the gateway did: who, what, when, with what result",
+            "Show what operators and the gateway did, when, and with what result",
             "  echogwctl events                         # the newest 100, newest last\n"
             "  echogwctl events --limit 10\n"
-            "  echogwctl events --after 42              # what came after event 42\n"
+            "  echogwctl events --after 42              # those after event 42\n"
             "  echogwctl events --watch                 # and then each new one, until Ctrl-C\n"
             "  echogwctl events --watch --limit 0       # new ones only\n"
             "  echogwctl events -o json | jq '.events[] | select(.kind == \"drain\")'",
-            "The gateway keeps the last 1000 events of its life. ACTOR is the address that an "
-            "admin call came from, signal, or gateway. OP is the operation that an event belongs "
-            "to: see 'echogwctl operation'.",
-            {{0, "done; a watch was ended by Ctrl-C or by its reader"},
-             {3, "nobody answered, not in time, or the gateway went away during the watch"}}};
+            "The gateway keeps its last 1000 events. ACTOR is the address an admin call came from, "
+            "'signal' or 'gateway'. OP is the operation an event belongs to: see 'echogwctl "
+            "operation'.",
+            {{0, "done; a watch was ended by Ctrl-C or its reader"},
+             {3, "no response in time, or the gateway went away during the watch"}}};
   }
 
   void AddOptions(OptionSet& options) override {
     options.Count("--after", &after_, {}, "Only events after the one with this id");
-    options.Count("--limit", &limit_, {.max = kMaxLimit}, "The newest so many (100)");
-    options.Flag("-w,--watch", &watch_, "Go on with each new event until Ctrl-C");
+    options.Count("--limit", &limit_, {.max = kMaxLimit},
+                  "Show at most this many, the newest (100)");
+    options.Flag("-w,--watch", &watch_, "Continue with new events until Ctrl-C");
   }
 
   ExitCode Run(CommandContext& context) override {
@@ -112,7 +113,7 @@ class EventsCommand : public Command {
     const auto print = [&] {
       if (response.dropped() > 0) {
         context.err << "echogwctl: " << response.dropped()
-                    << " events were lost here; they came faster than they were read\n"
+                    << " events were dropped here; they came faster than they were read\n"
                     << std::flush;
       }
       for (const Event& event : response.events()) PrintEvent(context.out, event, actor_width);

@@ -27,8 +27,7 @@ class HealthCommand : public Command {
   }
 
   void AddOptions(OptionSet& options) override {
-    options.Text("--service", &service_,
-                 "The service to ask for; the gateway as a whole if left out");
+    options.Text("--service", &service_, "Service to check (the whole gateway)");
   }
 
   ExitCode Run(CommandContext& context) override {
@@ -37,8 +36,8 @@ class HealthCommand : public Command {
     const auto [status, response] = Call<&Client::Health::Check>(context, request);
     if (status.error_code() == grpc::StatusCode::NOT_FOUND) {
       return Fail(context, ExitCode::kRefused,
-                  absl::StrCat("the gateway knows no service '", service_,
-                               "'; leave --service out to ask for the gateway as a whole"));
+                  absl::StrCat("the gateway has no service '", service_,
+                               "'; omit --service to check the whole gateway"));
     }
     if (!status.ok()) return FailRpc(context, status);
     if (context.format == OutputFormat::kTable) {

@@ -30,7 +30,7 @@ void Print(CommandContext& context, const admin::v1::GetInfoResponse& info) {
               {"Metrics", info.metrics_address().empty() ? "off" : info.metrics_address()},
               {"Poller", info.poller()},
               {"Transform", info.transform()},
-              {"Steering", info.steering_active() ? "active" : "off: the kernel's hash picks"}});
+              {"Steering", info.steering_active() ? "active" : "off: the kernel's hash selects"}});
   if (info.config().empty()) return;
   context.out << '\n';
   Table table({{"KEY"}, {"VALUE"}});
@@ -42,11 +42,11 @@ void Print(CommandContext& context, const admin::v1::GetInfoResponse& info) {
 class InfoCommand : public Command {
  public:
   CommandHelp Help() const override {
-    return {"info", "Version, addresses with their real ports, configuration in force",
+    return {"info", "Show version, addresses with their actual ports, effective configuration",
             "  echogwctl info\n"
             "  echogwctl info -o json | jq -r '.listen_addresses[]'",
-            "The table of keys is the configuration in force, whether it came from a file, the "
-            "environment, the command line or a default."};
+            "The table of keys is the effective configuration, whether a value came from a file, "
+            "the environment, the command line or a default."};
   }
 
   void AddOptions(OptionSet&) override {}

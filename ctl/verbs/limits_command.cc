@@ -34,24 +34,22 @@ struct Item {
 const std::vector<Item>& Items() {
   static const std::vector<Item> items = {
       {"--max-connections", "max_connections", Unit::kCount,
-       "Connections of one reactor, 1 to 1048576"},
-      {"--max-connections-total", "max_connections_total", Unit::kCount,
-       "Connections of all reactors together"},
+       "Connections per reactor, 1 to 1048576"},
+      {"--max-connections-total", "max_connections_total", Unit::kCount, "Connections in total"},
       {"--max-connections-per-client", "max_connections_per_client", Unit::kCount,
-       "Connections of one IPv4 address or IPv6 /64"},
-      {"--accept-rate", "accept_rate", Unit::kCount,
-       "New connections per second, of all reactors together"},
+       "Connections per IPv4 address or IPv6 /64"},
+      {"--accept-rate", "accept_rate", Unit::kCount, "New connections per second in total"},
       {"--accept-burst", "accept_burst", Unit::kCount,
-       "So many of them at once after a quiet time; 0: as many as in a second"},
+       "Burst of new connections after a quiet time; 0: those of one second"},
       {"--rate", "rate_bytes_per_second", Unit::kByteRate,
-       "Bytes per second that are read from one connection"},
+       "Bytes per second read from one connection"},
       {"--idle-timeout", "idle_timeout", Unit::kTime,
-       "Close a connection that neither sends nor takes anything for so long"},
-      {"--max-age", "max_age", Unit::kTime, "Close a connection that is so old"},
+       "Close a connection that neither sends nor receives anything for this long"},
+      {"--max-age", "max_age", Unit::kTime, "Close a connection of this age"},
       {"--first-byte-timeout", "first_byte_timeout", Unit::kTime,
-       "Close a connection that has sent nothing for so long"},
+       "Close a connection that has not sent anything after this time"},
       {"--output-buffer", "output_buffer_bytes", Unit::kBytes,
-       "Bytes held for a client that does not read; never more than the gateway's buffer-size"},
+       "Bytes buffered for a client that does not read; at most the gateway's buffer-size"},
   };
   return items;
 }
@@ -101,22 +99,22 @@ std::string Excess(const Limits& limits) {
 class LimitsCommand : public Command {
  public:
   CommandHelp Help() const override {
-    return {"limits", "Show the limits of the data plane, or set some while it runs",
-            "  echogwctl limits                             # those in force\n"
-            "  echogwctl limits set --idle-timeout 30s --max-connections-per-client 20\n"
-            "  echogwctl limits set --rate 1MiB --dry-run   # what would be in force\n"
-            "  echogwctl limits set --max-age 0             # none",
-            "A limit holds until the gateway ends; its configuration is not changed. What is not "
-            "named stays as it is, 0 is no limit. Limits on time and rate hold at once for all "
-            "connections; of connections beyond a lower number none is closed, only new ones are "
-            "refused.\n\n"
-            "Closes are polite: what was received is echoed, then FIN; RST if the client does not "
-            "end it within 5 s. 'echogwctl stats' counts them by reason."};
+    return {
+        "limits", "Show or change the limits of the data plane at run time",
+        "  echogwctl limits                             # show all\n"
+        "  echogwctl limits set --idle-timeout 30s --max-connections-per-client 20\n"
+        "  echogwctl limits set --rate 1MiB --dry-run   # show the effect\n"
+        "  echogwctl limits set --max-age 0             # no limit",
+        "A limit holds until the gateway exits; its configuration is not changed. Limits not given "
+        "stay as they are; 0 means no limit. Limits on time and rate apply to all connections at "
+        "once. A lower connection limit closes no connection, it only refuses new ones.\n\n"
+        "Connections are closed gracefully: what was received is echoed, then FIN is sent; RST if "
+        "the client does not finish within 5 s. 'echogwctl stats' counts closes by reason."};
   }
 
   void AddOptions(OptionSet& options) override {
-    const auto set = options.Choice("ACTION", &action_, {"set"},
-                                    "set: change the limits that are named; left out: show all");
+    const auto set =
+        options.Choice("ACTION", &action_, {"set"}, "set: change the given limits (show all)");
     for (const Item& item : Items()) {
       const char* type = item.unit == Unit::kTime    ? "TIME"
                          : item.unit == Unit::kCount ? "N"
@@ -133,7 +131,7 @@ class LimitsCommand : public Command {
     }
     options
         .Choice("--accept-excess", &excess_, {"wait", "reset"},
-                "What connections beyond the accept rate get: wait in the kernel's queue, or reset")
+                "Connections beyond the accept rate: wait in the kernel's queue, or reset")
         .Needs(set);
     AddDryRun(options, &dry_run_).Needs(set);
   }
@@ -144,7 +142,7 @@ class LimitsCommand : public Command {
       limits_.set_accept_excess(EnumOf<admin::v1::AcceptExcess>(excess_));
     } else if (!named_) {
       return Fail(context, ExitCode::kUsage,
-                  "limits: nothing to set; name a limit, as in --idle-timeout 30s");
+                  "limits: nothing to set; give a limit, as in --idle-timeout 30s");
     }
     return Set(context);
   }

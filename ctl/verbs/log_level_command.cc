@@ -13,19 +13,19 @@ namespace {
 class LogLevelCommand : public Command {
  public:
   CommandHelp Help() const override {
-    return {"log-level", "Show the levels of the gateway's logs, or set them while it runs",
-            "  echogwctl log-level                      # as they are\n"
+    return {"log-level", "Show or change the gateway's log levels at run time",
+            "  echogwctl log-level                      # show the levels\n"
             "  echogwctl log-level debug                # every log\n"
             "  echogwctl log-level trace --log file     # only the log file\n"
             "  echogwctl log-level info",
-            "A level holds until the gateway ends; its configuration is not changed. What is less "
-            "severe than the level is not written."};
+            "A level holds until the gateway exits; its configuration is not changed. Messages "
+            "less severe than the level are not written."};
   }
 
   void AddOptions(OptionSet& options) override {
     const auto level =
         options.Choice("LEVEL", &level_, {"trace", "debug", "info", "warn", "error", "off"},
-                       "trace, debug, info, warn, error or off; left as it is if left out");
+                       "trace, debug, info, warn, error or off (unchanged)");
     options.Choice("--log", &log_, {"console", "file"}, "Only this log (both)").Needs(level);
   }
 

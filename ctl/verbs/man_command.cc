@@ -36,14 +36,12 @@ class ManCommand : public Command {
             "  echogwctl man drain | man -l -\n"
             "  echogwctl man --dir /usr/local/share/man/man1   # every page, as files",
             "The pages are in mdoc and carry the date of SOURCE_DATE_EPOCH, or of today.",
-            {{1, "a page could not be written"}, {2, "the command line makes no sense"}, {3, ""}}};
+            {{1, "a page could not be written"}, {2, "invalid usage"}, {3, ""}}};
   }
 
   void AddOptions(OptionSet& options) override {
-    const auto verb =
-        options.Text("COMMAND", &verb_, "The command; the overview if left out", "COMMAND");
-    options
-        .Text("--dir", &folder_, "Write every page into this folder, which is there already", "DIR")
+    const auto verb = options.Text("COMMAND", &verb_, "The command (the overview)", "COMMAND");
+    options.Text("--dir", &folder_, "Write every page into this existing directory", "DIR")
         .Excludes(verb);
   }
 
@@ -68,7 +66,7 @@ class ManCommand : public Command {
     for (const CliVerb& each : model.verbs) names.push_back(each.name);
     const std::string nearest = Nearest(verb_, names);
     return Fail(context, ExitCode::kUsage,
-                absl::StrCat("man: there is no command '", verb_, "'; ",
+                absl::StrCat("man: unknown command '", verb_, "'; ",
                              nearest.empty() ? "'echogwctl --help' lists them"
                                              : absl::StrCat("did you mean '", nearest, "'?")));
   }
@@ -93,7 +91,7 @@ class ManCommand : public Command {
 
   ExitCode FailToWrite(CommandContext& context, const std::string& name) const {
     return Fail(context, ExitCode::kRefused,
-                absl::StrCat("cannot write ", Path(name), "; is --dir a folder to write in?"));
+                absl::StrCat("cannot write ", Path(name), "; is --dir a writable directory?"));
   }
 
   [[nodiscard]] std::string Path(const std::string& name) const {

@@ -17,16 +17,15 @@ class MoveCommand : public Command {
     return {"move", "Move live connections from one reactor to another",
             "  echogwctl move --from 0 --to 3 --wait             # all of them\n"
             "  echogwctl move --from 0 --to 3 --connections 100",
-            "The clients notice nothing. To take a reactor out of service use "
-            "'echogwctl drain --reactor N': that steers new connections away as well.",
+            "Clients notice nothing. To take a reactor out of service, use 'echogwctl drain "
+            "--reactor N', which also steers new connections away.",
             OperationExitCodes()};
   }
 
   void AddOptions(OptionSet& options) override {
-    options.Count("--from", &from_, {.max = kMaxReactor}, "The reactor that gives them up")
-        .Required();
-    options.Count("--to", &to_, {.max = kMaxReactor}, "The reactor that takes them").Required();
-    options.Count("--connections", &connections_, {.min = 1}, "How many; all if left out");
+    options.Count("--from", &from_, {.max = kMaxReactor}, "Source reactor").Required();
+    options.Count("--to", &to_, {.max = kMaxReactor}, "Destination reactor").Required();
+    options.Count("--connections", &connections_, {.min = 1}, "Number of connections (all)");
     AddWait(options, &wait_);
   }
 

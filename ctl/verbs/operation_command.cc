@@ -12,21 +12,23 @@ namespace {
 class OperationCommand : public Command {
  public:
   CommandHelp Help() const override {
-    return {"operation",
-            "Report of an operation: a resize, move, rebalance or drain",
-            "  echogwctl operation              # the newest\n"
-            "  echogwctl operation 7\n"
-            "  echogwctl operation 7 --watch    # to its end; the exit code is its own",
-            "The report shows the phases with their times, connections moved, closed, reset and "
-            "left, and what the kernel counted meanwhile.",
-            {{0, "shown, whatever its result; with --watch: it succeeded, or Ctrl-C came"},
-             {1, "there is no such operation; with --watch also: it failed"},
-             {4, "with --watch: it ran out of time or was cancelled"}}};
+    return {
+        "operation",
+        "Show the report of a resize, move, rebalance or drain",
+        "  echogwctl operation              # the latest\n"
+        "  echogwctl operation 7\n"
+        "  echogwctl operation 7 --watch    # until it ends; exits with its code",
+        "The report shows the phases with their durations, the connections moved, closed, reset "
+        "and left, and what the kernel counted meanwhile.",
+        {{0, "shown, regardless of its result; with --watch: it succeeded, or Ctrl-C was pressed"},
+         {1, "there is no such operation; with --watch also: it failed"},
+         {4, "with --watch: it timed out or was cancelled"}}};
   }
 
   void AddOptions(OptionSet& options) override {
-    options.Count("ID", &id_, {.min = 1}, "Number of the operation; the newest if left out");
-    options.Flag("-w,--watch", &watch_, "Follow it to its end; exit 4 if it is cut short");
+    options.Count("ID", &id_, {.min = 1}, "Number of the operation (the latest)");
+    options.Flag("-w,--watch", &watch_,
+                 "Follow it to its end; exit 4 if it times out or is cancelled");
   }
 
   ExitCode Run(CommandContext& context) override {

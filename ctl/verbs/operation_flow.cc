@@ -24,11 +24,11 @@ void ShowProgress(StatusLine& line, const Operation& operation) {
 }  // namespace
 
 std::vector<ExitMeaning> OperationExitCodes() {
-  return {{0, "the operation has begun; with --wait: it succeeded"},
+  return {{0, "the operation started; with --wait: it succeeded"},
           {1, "the gateway refused; with --wait also: the operation failed"},
           {4,
-           "with --wait: the operation ran out of time or was cancelled, or Ctrl-C ended the "
-           "waiting, in which case it goes on"}};
+           "with --wait: the operation timed out or was cancelled, or Ctrl-C ended the wait, in "
+           "which case it continues"}};
 }
 
 void ReportOperation(CommandContext& context, const Operation& operation) {
@@ -48,7 +48,7 @@ ExitCode FinishOperation(CommandContext& context, const Operation& begun, bool w
     ReportOperation(context, begun);
     return OperationExitCode(begun);
   }
-  context.out << "Operation " << begun.id() << " has begun: " << OperationTitle(begun)
+  context.out << "Operation " << begun.id() << " started: " << OperationTitle(begun)
               << "\nFollow it with: echogwctl operation " << begun.id() << " --watch\n";
   return ExitCode::kOk;
 }
@@ -77,7 +77,7 @@ ExitCode FollowOperation(CommandContext& context, std::uint64_t id, OnInterrupt 
     if (on_interrupt == OnInterrupt::kEnough) return ExitCode::kOk;
     return Fail(context, ExitCode::kPartial,
                 absl::StrCat("stopped waiting; operation ", id,
-                             " goes on, see 'echogwctl operation ", id, "'"));
+                             " continues, see 'echogwctl operation ", id, "'"));
   }
   if (!status.ok()) return FailRpc(context, status);
   return Fail(context, ExitCode::kUnreachable,

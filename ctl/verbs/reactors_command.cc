@@ -42,7 +42,7 @@ void PrintUdp(CommandContext& context, const admin::v1::ListReactorsResponse& re
   Table table({{"REACTOR", Align::kRight},
                {"UDP IN", Align::kRight},
                {"UDP OUT", Align::kRight},
-               {"NOT SENT BACK", Align::kRight},
+               {"NOT ECHOED", Align::kRight},
                {"SOCKETS", Align::kRight},
                {"QUEUE", Align::kRight},
                {"DROPS", Align::kRight}});
@@ -87,14 +87,15 @@ void Print(CommandContext& context, const admin::v1::ListReactorsResponse& respo
 class ReactorsCommand : public Command {
  public:
   CommandHelp Help() const override {
-    return {"reactors", "Every reactor: steering, moves, accept queue, drops, stalls",
-            "  echogwctl reactors\n"
-            "  echogwctl reactors -o json | jq '.reactors[] | {id, state, steering_weight}'",
-            "Every slot ever used is listed, parked ones as well. ADOPTED counts connections that "
-            "a reactor accepted for a parked one. QUEUE is connections that wait to be accepted, "
-            "and the limit; DROPS what the kernel dropped there. STALLS are loop iterations over "
-            "the stall threshold, LONGEST the longest of all. With UDP there is a second table, in "
-            "datagrams; its DROPS are those that the kernel dropped at full sockets."};
+    return {
+        "reactors", "Show every reactor: steering, moves, accept queue, drops, stalls",
+        "  echogwctl reactors\n"
+        "  echogwctl reactors -o json | jq '.reactors[] | {id, state, steering_weight}'",
+        "Every slot ever used is listed, including parked ones. ADOPTED counts connections that a "
+        "reactor accepted for a parked one. QUEUE is the number of connections waiting to be "
+        "accepted, and the limit; DROPS what the kernel dropped there. STALLS counts loop "
+        "iterations over the stall threshold, LONGEST is the longest of all. With UDP there is a "
+        "second table, in datagrams; its DROPS are those the kernel dropped at full sockets."};
   }
 
   void AddOptions(OptionSet&) override {}

@@ -16,22 +16,22 @@ namespace {
 class RebalanceCommand : public Command {
  public:
   CommandHelp Help() const override {
-    return {"rebalance", "Even out the load of the reactors, once or automatically",
+    return {"rebalance", "Balance the load of the reactors, once or automatically",
             "  echogwctl rebalance --dry-run\n"
             "  echogwctl rebalance --policy busy --max-moves 100 --wait\n"
             "  echogwctl rebalance --auto on --policy connections",
-            "Load is the number of connections, the bytes that they carry, or the time that the "
-            "loop is busy. The report shows the imbalance, the largest load over the mean, before "
-            "and after: 1 is perfect.",
+            "Load is the number of connections, the bytes they carry, or the time the loop is "
+            "busy. The report shows the imbalance, the largest load over the mean, before and "
+            "after: 1 is perfect.",
             OperationExitCodes()};
   }
 
   void AddOptions(OptionSet& options) override {
     options.Choice("--policy", &policy_, {"connections", "bytes", "busy"},
-                   "What to even out; that of the automatic mode, or connections, if left out");
+                   "What to balance (that of the automatic mode, else connections)");
     const auto dry = AddDryRun(options, &dry_run_);
     const auto most = options.Count("--max-moves", &max_moves_, {.min = 1},
-                                    "The most connections to move; no limit if left out");
+                                    "Move at most this many connections (no limit)");
     const auto wait = AddWait(options, &wait_);
     options
         .Choice("--auto", &auto_, {"on", "off"},

@@ -18,18 +18,18 @@ class ResizeCommand : public Command {
     return {"resize", "Change the number of reactors; connections move, none is closed",
             "  echogwctl resize 4 --wait\n"
             "  echogwctl resize 2 --wait --deadline 1m\n"
-            "  echogwctl resize 2 --dry-run     # what would happen",
-            "Reactors that are too many are parked: their connections move to the others, and "
-            "one of those accepts for their listeners, so that nobody who connects meanwhile is "
-            "lost. Parked ones are the first to come back when reactors are added.",
+            "  echogwctl resize 2 --dry-run     # show what would happen",
+            "Surplus reactors are parked: their connections move to the others, and one of these "
+            "accepts on their listeners, so that no connection attempt is lost. Parked reactors "
+            "are used first when reactors are added.",
             OperationExitCodes()};
   }
 
   void AddOptions(OptionSet& options) override {
-    options.Count("N", &target_, {.min = 1, .max = 256}, "Serving reactors to have, 1 to 256")
+    options.Count("N", &target_, {.min = 1, .max = 256}, "Number of serving reactors, 1 to 256")
         .Required();
     AddWait(options, &wait_);
-    AddDeadline(options, &deadline_, "How long connections may take to move (30s)");
+    AddDeadline(options, &deadline_, "Time limit for moving connections (30s)");
     AddDryRun(options, &dry_run_);
   }
 

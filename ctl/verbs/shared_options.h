@@ -8,16 +8,16 @@
 
 namespace echogw::ctl {
 
-// The least of a condition or a bound on time: zero would be none.
+// The smallest condition or limit on time: zero would be none.
 inline constexpr Duration kLeastTime = std::chrono::milliseconds(1);
 inline constexpr std::uint64_t kMaxReactor = 255;
 
 inline OptionHandle AddWait(OptionSet& options, bool* wait) {
-  return options.Flag("--wait", wait, "Wait for the end; exit 4 if it is cut short");
+  return options.Flag("--wait", wait, "Wait for the end; exit 4 if it times out or is cancelled");
 }
 
 inline OptionHandle AddDryRun(OptionSet& options, bool* dry_run) {
-  return options.Flag("--dry-run", dry_run, "Say what would be done and do nothing");
+  return options.Flag("--dry-run", dry_run, "Report what would be done without doing it");
 }
 
 // Into a Duration or an optional one.
@@ -26,10 +26,10 @@ OptionHandle AddDeadline(OptionSet& options, T* deadline, const std::string& hel
   return options.Time("--deadline", deadline, help, kLeastTime);
 }
 
-// Of a verb that acts on one reactor or on the gateway as a whole.
+// For a verb that acts on one reactor or on the whole gateway.
 inline OptionHandle AddReactor(OptionSet& options, std::optional<std::uint32_t>* reactor) {
   return options.Count("--reactor", reactor, {.max = kMaxReactor},
-                       "One reactor; the gateway if left out");
+                       "One reactor (the whole gateway)");
 }
 
 }  // namespace echogw::ctl

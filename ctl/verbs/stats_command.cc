@@ -20,23 +20,23 @@ class StatsCommand : public Command {
  public:
   CommandHelp Help() const override {
     return {"stats",
-            "Totals of the gateway and a row for each reactor",
+            "Show totals of the gateway and a row per reactor",
             "  echogwctl stats\n"
-            "  echogwctl stats --watch          # rates, drawn anew every second\n"
+            "  echogwctl stats --watch          # rates, redrawn every second\n"
             "  echogwctl stats --watch 200ms\n"
             "  echogwctl stats -o json | jq .total.connections_active\n"
-            "  echogwctl stats --watch -o json  # one document a line",
-            "EVENTS/WAKE is ready events for each return of the poller's wait, BUSY the part of "
-            "the time that the loop handled events. The first frame of --watch shows means since "
-            "the start, each later one rates over its interval.",
-            {{0, "done; a watch was ended by Ctrl-C or by its reader"},
-             {3, "nobody answered, not in time, or the gateway went away during the watch"}}};
+            "  echogwctl stats --watch -o json  # one document per line",
+            "EVENTS/WAKE is the number of ready events per return of the poller's wait, BUSY the "
+            "share of time the loop handled events. The first frame of --watch shows averages "
+            "since the start, each later one rates over its interval.",
+            {{0, "done; a watch was ended by Ctrl-C or its reader"},
+             {3, "no response in time, or the gateway went away during the watch"}}};
   }
 
   void AddOptions(OptionSet& options) override {
     options
         .Time("-w,--watch", &interval_,
-              "Go on until Ctrl-C, with rates over each interval (10ms to 1h; 1s if left out)",
+              "Repeat until Ctrl-C, with rates per interval (10ms to 1h; 1s if omitted)",
               kMinInterval)
         .OptionalValue("1s");
   }

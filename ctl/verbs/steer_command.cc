@@ -36,17 +36,16 @@ class SteerCommand : public Command {
   CommandHelp Help() const override {
     return {"steer", "Set the share of new connections that each reactor gets",
             "  echogwctl steer 0=1 1=3          # reactor 1 gets three times as many\n"
-            "  echogwctl steer 2=0              # no new ones to reactor 2\n"
-            "  echogwctl steer --reset          # every reactor the same\n"
+            "  echogwctl steer 2=0              # no new connections for reactor 2\n"
+            "  echogwctl steer --reset          # equal shares\n"
             "  echogwctl steer --reset 0=2",
             "A reactor's share of new connections is its weight over the sum of all weights. Live "
             "connections stay where they are: see 'echogwctl rebalance'."};
   }
 
   void AddOptions(OptionSet& options) override {
-    options.List("WEIGHTS", &weights_,
-                 "REACTOR=WEIGHT, weight 0 to 1000; reactors not named keep theirs");
-    options.Flag("--reset", &reset_, "First set the weight of every reactor to 1");
+    options.List("WEIGHTS", &weights_, "REACTOR=WEIGHT, weight 0 to 1000; others keep theirs");
+    options.Flag("--reset", &reset_, "First set every weight to 1");
   }
 
   ExitCode Run(CommandContext& context) override {
@@ -75,7 +74,7 @@ class SteerCommand : public Command {
                             kMaxReactor, " and a weight of 0 to ", kMaxWeight, ", as in 0=1");
       }
       if (!named.emplace(*reactor, *weight).second) {
-        return absl::StrCat("steer: reactor ", *reactor, " is named twice; name it once");
+        return absl::StrCat("steer: reactor ", *reactor, " is given twice; give it once");
       }
     }
     for (const auto& [reactor, weight] : named) {
@@ -96,8 +95,8 @@ class SteerCommand : public Command {
     }
     table.Print(context.out, context.colour);
     if (!response.steering_active()) {
-      context.err << "echogwctl: the kernel did not take the steering program: its own hash picks "
-                     "the reactor, and the weights have no effect on it\n";
+      context.err << "echogwctl: the kernel rejected the steering program: its own hash selects "
+                     "the reactor, and the weights have no effect\n";
     }
   }
 

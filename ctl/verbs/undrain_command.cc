@@ -14,11 +14,10 @@ namespace {
 class UndrainCommand : public Command {
  public:
   CommandHelp Help() const override {
-    return {"undrain", "Take the gateway, or one reactor, back into service",
+    return {"undrain", "Return the gateway, or one reactor, to service",
             "  echogwctl undrain\n"
             "  echogwctl undrain --reactor 3",
-            "A drain that is under way is cancelled. Connections that it has closed stay "
-            "closed."};
+            "A drain in progress is cancelled. Connections it has closed stay closed."};
   }
 
   void AddOptions(OptionSet& options) override { AddReactor(options, &reactor_); }

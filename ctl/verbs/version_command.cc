@@ -15,15 +15,14 @@ namespace {
 class VersionCommand : public Command {
  public:
   CommandHelp Help() const override {
-    return {"version", "The versions of echogwctl and of the gateway",
+    return {"version", "Show the versions of echogwctl and of the gateway",
             "  echogwctl version\n"
-            "  echogwctl version --client   # asks no gateway",
-            "When the gateway does not answer, the version of echogwctl is printed all the "
-            "same."};
+            "  echogwctl version --client   # does not contact the gateway",
+            "If the gateway does not respond, the version of echogwctl is printed anyway."};
   }
 
   void AddOptions(OptionSet& options) override {
-    options.Flag("--client", &client_only_, "Only that of echogwctl; asks no gateway");
+    options.Flag("--client", &client_only_, "Only that of echogwctl; do not contact the gateway");
   }
 
   ExitCode Run(CommandContext& context) override {

@@ -1,5 +1,5 @@
 // wait: until every condition holds, by WatchOperation for operations and then by WatchStats for
-// the rest, with a deadline. Tries again while nobody answers.
+// the rest, with a deadline. Retries while there is no response.
 #include <grpcpp/client_context.h>
 #include <grpcpp/support/sync_stream.h>
 
@@ -165,7 +165,7 @@ class Waiting {
         return FailRpc(context_, status);
     }
     if (lost_) {
-      line_.Show(absl::StrCat("waiting for ", context_.client.target(), " to answer"), "answer");
+      line_.Show(absl::StrCat("waiting for ", context_.client.target(), " to respond"), "answer");
     }
     if (Pause()) return std::nullopt;
     if (context_.interrupt.requested()) return AfterBreak(status);
@@ -190,13 +190,13 @@ class Waiting {
       return Fail(context_, ExitCode::kUnreachable,
                   refused ? absl::StrCat(DescribeRpcError(*lost_, context_.client).message, " ",
                                          "(tried for ", FormatDuration(limit_), ")")
-                          : absl::StrCat("no answer from ", target, " ", within,
-                                         "; see whether the gateway hangs"));
+                          : absl::StrCat("no response from ", target, " ", within,
+                                         "; check whether the gateway hangs"));
     }
     if (context_.format != OutputFormat::kTable) Report(false);
     return Fail(context_, ExitCode::kPartial,
-                absl::StrCat("not ", within, ": ", absl::StrJoin(Unmet(true), ", "),
-                             lost_ ? absl::StrCat("; ", target, " has gone away") : ""));
+                absl::StrCat("not met ", within, ": ", absl::StrJoin(Unmet(true), ", "),
+                             lost_ ? absl::StrCat("; ", target, " went away") : ""));
   }
 
   // Conditions that do not hold, with what was seen last if `with_value`.
@@ -284,17 +284,17 @@ class WaitCommand : public Command {
             "  echogwctl wait operation=7 connections=0",
             "Conditions: serving and drained are states of the gateway; connections=N counts live "
             "connections, reactors=N serving reactors, both also with <, <=, > and >= in place of "
-            "= (in quotes, because < and > mean something to the shell); operation=ID holds once "
-            "that operation has succeeded. All conditions must hold at the same moment, and are "
-            "looked at ten times a second.\n\n"
-            "While nobody answers it is tried again until the deadline, so that a gateway may be "
-            "started, or started anew, meanwhile.",
+            "= (quoted, because < and > are special to the shell); operation=ID holds once "
+            "that operation has succeeded. All conditions must hold at the same moment; they are "
+            "checked ten times a second.\n\n"
+            "While there is no response the command retries until the deadline, so the gateway may "
+            "be started or restarted meanwhile.",
             {{0, "every condition holds"},
-             {1, "the gateway refused, or an operation that was waited for has failed"},
-             {3, "the deadline passed and nobody had ever answered"},
+             {1, "the gateway refused, or an operation waited for failed"},
+             {3, "the deadline passed without any response"},
              {4,
-              "the deadline passed first, Ctrl-C came, or an operation that was waited for ran "
-              "out of time or was cancelled"}}};
+              "the deadline passed first, Ctrl-C was pressed, or an operation waited for timed out "
+              "or was cancelled"}}};
   }
 
   void AddOptions(OptionSet& options) override {

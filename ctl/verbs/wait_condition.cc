@@ -11,8 +11,8 @@ namespace echogw::ctl {
 
 absl::StatusOr<WaitCondition> WaitCondition::Parse(const std::string& text) {
   const absl::Status malformed = absl::InvalidArgumentError(absl::StrCat(
-      "'", text, "' is no condition; use serving, drained, connections=N, reactors=N or ",
-      "operation=ID; for = also <, <=, > and >= (in quotes), but with operation"));
+      "'", text, "' is not a condition; use serving, drained, connections=N, reactors=N or ",
+      "operation=ID; instead of = also <, <=, > or >= (in quotes), except for operation"));
   WaitCondition made;
   made.text_ = text;
   if (text == "serving" || text == "drained") {

@@ -19,7 +19,7 @@ std::string Microseconds(std::uint64_t count) {
   return HumanDuration(std::chrono::microseconds(static_cast<std::int64_t>(count)));
 }
 
-// The kernel's way to say that it knows no threshold yet: a number far past any window.
+// The kernel reports a number far past any window when it has no threshold yet.
 std::string Threshold(std::uint64_t segments) {
   return segments >= 0x7fffffff ? "none" : HumanCount(segments);
 }
@@ -28,10 +28,10 @@ Facts TcpFacts(const admin::v1::TcpInfo& tcp) {
   return {
       {"TCP state", tcp.state()},
       {"Round trip", absl::StrCat(Microseconds(tcp.round_trip_microseconds()), " +/- ",
-                                  Microseconds(tcp.round_trip_variance_microseconds()), ", least ",
-                                  Microseconds(tcp.round_trip_least_microseconds()))},
+                                  Microseconds(tcp.round_trip_variance_microseconds()),
+                                  ", minimum ", Microseconds(tcp.round_trip_least_microseconds()))},
       {"Retransmits", absl::StrCat(HumanCount(tcp.retransmits()), " segments, ",
-                                   HumanCount(tcp.lost_segments()), " held for lost")},
+                                   HumanCount(tcp.lost_segments()), " presumed lost")},
       {"Window", absl::StrCat(HumanCount(tcp.congestion_window()), " segments of ",
                               HumanBytes(tcp.segment_bytes()), ", slow start up to ",
                               Threshold(tcp.slow_start_threshold()))},

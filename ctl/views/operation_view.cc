@@ -63,7 +63,7 @@ std::string OperationTitle(const Operation& operation) {
     case admin::v1::OPERATION_KIND_DRAIN_GATEWAY:
       return "drain of the gateway";
     default:
-      return "operation of a kind this echogwctl does not know";
+      return "operation of a kind unknown to this echogwctl";
   }
 }
 

@@ -99,7 +99,7 @@ Facts UdpFacts(const GetStatsResponse& stats) {
   return {{"Datagrams", absl::StrCat(HumanCount(udp.received_datagrams()), " received (",
                                      HumanBytes(udp.received_bytes()), "), ",
                                      HumanCount(udp.sent_datagrams()), " sent")},
-          {"Not sent back", Breakdown(udp.dropped())},
+          {"Not echoed", Breakdown(udp.dropped())},
           {"Kernel drops", absl::StrCat(HumanCount(kernel_drops), " datagrams")}};
 }
 
@@ -217,7 +217,7 @@ std::string RenderStatsRates(const GetStatsResponse* before, const GetStatsRespo
                  {"Sent", HumanByteRate(rates.sent_bytes)},
                  {"CPU", Percent(cpu, seconds) + " of one core"},
                  {"Rates", before == nullptr
-                               ? std::string("means since the start")
+                               ? std::string("averages since the start")
                                : "over the last " +
                                      HumanNanoseconds(static_cast<std::uint64_t>(seconds * 1e9))}},
                 colour);

@@ -147,7 +147,7 @@ TEST(ZshCompletionTest, NamesEverything) {
   const std::string script = Script("zsh");
   EXPECT_THAT(script, testing::StartsWith("#compdef echogwctl\n"));
   ExpectNamesAll(script, "--");
-  EXPECT_THAT(script, HasSubstr("'(-o --output)--output=[How results are written (table)]:"
+  EXPECT_THAT(script, HasSubstr("'(-o --output)--output=[Output format (table)]:"
                                 "table|json|yaml:(table json yaml)'"));
   EXPECT_THAT(script, HasSubstr("'*--reactor=["));
 }

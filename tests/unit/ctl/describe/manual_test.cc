@@ -93,7 +93,7 @@ TEST_F(ManualTest, AllPagesAsFiles) {
   const CliRun run = RunNowhere({"man", "--dir", folder_ + "/none"});
   EXPECT_EQ(run.code, 1);
   EXPECT_EQ(run.err, absl::StrCat("echogwctl: cannot write ", folder_,
-                                  "/none/echogwctl.1; is --dir a folder to write in?\n"));
+                                  "/none/echogwctl.1; is --dir a writable directory?\n"));
 }
 
 TEST_F(ManualTest, ManDbSetsEveryPageWithoutAWarning) {

@@ -108,8 +108,8 @@ TEST(Errors, ADeadlineEndsWithThree) {
     arguments.insert(arguments.end(), {"--timeout", "50ms"});
     const CliRun run = RunAt(gateway.target(), arguments);
     EXPECT_EQ(run.code, 3) << call[0];
-    EXPECT_EQ(run.err, "echogwctl: no answer from " + gateway.target() +
-                           " within 50ms; raise --timeout, or see whether the gateway hangs\n")
+    EXPECT_EQ(run.err, "echogwctl: no response from " + gateway.target() +
+                           " within 50ms; raise --timeout, or check whether the gateway hangs\n")
         << call[0];
   }
 }
@@ -177,9 +177,9 @@ TEST(Errors, APortThatIsNotAdminIsNamedSo) {
   const CliRun run = RunAt(port.target(), {"stats"});
   echo.join();
   EXPECT_EQ(run.code, 3);
-  EXPECT_EQ(run.err, "echogwctl: " + port.target() +
-                         " answers, but not as an admin port does; is it the port of clients or of "
-                         "metrics?\n");
+  EXPECT_EQ(run.err,
+            "echogwctl: " + port.target() +
+                " answers, but is not an admin port; is it the client or the metrics port?\n");
 }
 
 TEST(Errors, AnHttpProxyIsNotAsked) {

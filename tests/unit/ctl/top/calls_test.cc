@@ -266,9 +266,9 @@ TEST_F(Calls, AGatewayThatDoesNotKnowACallIsNoReasonToStop) {
   gateway_->knows_lists = false;
   AdminCaller caller(*client_, inbox_);
   caller.Send(admin::v1::ListConnectionsRequest());
-  EXPECT_THAT(Next<ConnectionsPage>().error, HasSubstr("does not know this call"));
+  EXPECT_THAT(Next<ConnectionsPage>().error, HasSubstr("does not support this call"));
   caller.Send(admin::v1::ListEventsRequest());
-  EXPECT_THAT(Next<EventsPage>().error, HasSubstr("does not know this call"));
+  EXPECT_THAT(Next<EventsPage>().error, HasSubstr("does not support this call"));
   admin::v1::CloseConnectionsRequest close;
   close.add_ids(1000);
   caller.Send(close);

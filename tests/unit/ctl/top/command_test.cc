@@ -54,7 +54,7 @@ TEST_F(TopCommandTest, OnceNeedsTwoSnapshots) {
   gateway_.script.hang = true;
   run = RunAt(gateway_.target(), {"--timeout", "50ms", "top", "--once", "-i", "10ms"});
   EXPECT_EQ(run.code, 3);
-  EXPECT_THAT(run.err, StartsWith("echogwctl: no answer from "));
+  EXPECT_THAT(run.err, StartsWith("echogwctl: no response from "));
 }
 
 TEST_F(TopCommandTest, OnceWorksWithoutInfo) {

@@ -63,7 +63,8 @@ TEST_F(Close, SeveralNeedYesWithoutATerminal) {
     const CliRun run = Ask({"close", "--idle-min", "10m"}, terminal);
     EXPECT_EQ(run.code, 2);
     EXPECT_EQ(run.err,
-              "echogwctl: close: 12 connections match and nobody can be asked; add --yes to close "
+              "echogwctl: close: 12 connections match and confirmation is not possible; add --yes "
+              "to close "
               "them\n");
   }
   EXPECT_THAT(DryRuns(), ElementsAre(true, true, true));
@@ -115,7 +116,7 @@ TEST_F(Close, IdsThatAreNotThereAreNamed) {
   EXPECT_EQ(part.code, 4);
   EXPECT_EQ(part.out, "{\n  \"closed\": 1,\n  \"not_found\": [\n    17,\n    18\n  ]\n}\n");
   EXPECT_EQ(part.err,
-            "echogwctl: not there: 17, 18; closed already, or never opened, see 'echogwctl "
+            "echogwctl: not found: 17, 18; already closed or never opened, see 'echogwctl "
             "conns'\n");
   EXPECT_THAT(gateway_.requests().close_connections[1].ids(), ElementsAre(16U, 17U, 18U));
   gateway_.close.set_closed(0);

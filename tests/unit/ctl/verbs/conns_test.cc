@@ -98,9 +98,9 @@ TEST_F(Conns, TheLimitCutsAndSaysSo) {
   const CliRun run = Ask({"conns"});
   EXPECT_EQ(run.code, 0);
   EXPECT_EQ(std::count(run.out.begin(), run.out.end(), '\n'), 51);
-  EXPECT_EQ(run.err, "echogwctl: these are the first 50; --limit N or --all shows more\n");
+  EXPECT_EQ(run.err, "echogwctl: showing the first 50; use --limit N or --all for more\n");
   const CliRun sorted = Ask({"conns", "--sort", "bytes", "--limit", "3", "-o", "json"});
-  EXPECT_EQ(sorted.err, "echogwctl: these are 3 of 60; --limit N or --all shows more\n");
+  EXPECT_EQ(sorted.err, "echogwctl: showing 3 of 60; use --limit N or --all for more\n");
   EXPECT_THAT(sorted.out, HasSubstr("\"total\": 60"));
 }
 
@@ -147,7 +147,7 @@ TEST_F(Conns, AGatewayThatRepeatsAPageIsNotFollowedForEver) {
   const CliRun run = Ask({"conns", "--all"});
   EXPECT_EQ(run.code, 1);
   EXPECT_EQ(run.out, "");
-  EXPECT_THAT(run.err, HasSubstr("sends the same page for ever"));
+  EXPECT_THAT(run.err, HasSubstr("keeps sending the same page"));
 }
 
 TEST_F(Conns, OneWithTcpInfo) {
@@ -180,8 +180,8 @@ TEST_F(Conns, OneWithTcpInfo) {
             "Sent             2.93 KiB\n"
             "Pending          0 B\n"
             "TCP state        ESTABLISHED\n"
-            "Round trip       1.25 ms +/- 80.0 µs, least 900 µs\n"
-            "Retransmits      4 segments, 0 held for lost\n"
+            "Round trip       1.25 ms +/- 80.0 µs, minimum 900 µs\n"
+            "Retransmits      4 segments, 0 presumed lost\n"
             "Window           10 segments of 1.41 KiB, slow start up to none\n"
             "In flight        2 segments\n"
             "Not sent         4.00 KiB\n"
@@ -207,10 +207,11 @@ TEST_F(Conns, WatchShowsOpensClosesAndLosses) {
             "192.0.2.1:7000\n"
             "2023-11-14T22:13:21.005Z  closed                 3        1  192.0.2.7:40003        "
             "192.0.2.1:7000          1.50 µs  2.93 KiB  2.93 KiB  peer closed\n");
-  EXPECT_EQ(run.err,
-            "echogwctl: 12 opens and closes were lost here; they came faster than they were read\n"
-            "echogwctl: " +
-                gateway_.target() + " ended the stream; the gateway is stopping\n");
+  EXPECT_EQ(
+      run.err,
+      "echogwctl: 12 opens and closes were dropped here; they came faster than they were read\n"
+      "echogwctl: " +
+          gateway_.target() + " ended the stream; the gateway is stopping\n");
   const auto filter = gateway_.requests().watch_connections.at(0).filter();
   EXPECT_THAT(filter.reactors(), ElementsAre(1U));
   EXPECT_EQ(filter.peer_cidr(), "192.0.2.0/24");
@@ -239,7 +240,7 @@ TEST_F(Conns, AnInterruptEndsTheWatchWithZero) {
   const CliRun run =
       RunWith({"--target", gateway_.target(), "conns", "--watch"}, {.err = true}, &interrupt);
   EXPECT_EQ(run.code, 0);
-  EXPECT_EQ(run.err, "echogwctl: 0 connections are open in all; Ctrl-C ends the watch\n");
+  EXPECT_EQ(run.err, "echogwctl: 0 connections are open; Ctrl-C ends the watch\n");
 }
 
 }  // namespace

@@ -81,7 +81,7 @@ TEST_F(Events, WatchGoesOnFromTheHistory) {
   EXPECT_EQ(run.code, 3);
   EXPECT_EQ(run.out, std::string(kHeader) + kSeven + kEight);
   EXPECT_EQ(run.err,
-            "echogwctl: 5 events were lost here; they came faster than they were read\n"
+            "echogwctl: 5 events were dropped here; they came faster than they were read\n"
             "echogwctl: " +
                 gateway_.target() + " ended the stream; the gateway is stopping\n");
   EXPECT_EQ(gateway_.requests().watch_events.at(0).after_id(), 7U);

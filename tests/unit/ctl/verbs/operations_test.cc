@@ -45,7 +45,7 @@ TEST_F(Operations, ResizeSaysHowToFollow) {
   const CliRun run = Ask({"resize", "2"});
   EXPECT_EQ(run.code, 0);
   EXPECT_EQ(run.out,
-            "Operation 7 has begun: resize 8 -> 2\n"
+            "Operation 7 started: resize 8 -> 2\n"
             "Follow it with: echogwctl operation 7 --watch\n");
   ASSERT_EQ(gateway_.requests().resize.size(), 1U);
   const auto request = gateway_.requests().resize[0];
@@ -120,7 +120,7 @@ TEST_F(Operations, AStreamThatEndsTooEarlyIsUnreachable) {
   gateway_.script.watch_end = {grpc::StatusCode::UNAVAILABLE, "stopping"};
   const CliRun run = Ask({"resize", "2", "--wait"});
   EXPECT_EQ(run.code, 3);
-  EXPECT_THAT(run.err, HasSubstr("broke off (stopping)"));
+  EXPECT_THAT(run.err, HasSubstr("closed the connection (stopping)"));
 }
 
 TEST_F(Operations, InterruptedWaitEndsWithFourAndInterruptedWatchWithZero) {
@@ -138,7 +138,7 @@ TEST_F(Operations, InterruptedWaitEndsWithFourAndInterruptedWatchWithZero) {
     EXPECT_EQ(RunCli(line, MakeCommands(), {.out = out, .err = err, .interrupt = interrupt}),
               expected);
     EXPECT_EQ(out.str(), "");
-    EXPECT_EQ(buffer.str().find("stopped waiting; operation 7 goes on") != std::string::npos,
+    EXPECT_EQ(buffer.str().find("stopped waiting; operation 7 continues") != std::string::npos,
               expected == ExitCode::kPartial);
   }
 }
@@ -245,7 +245,7 @@ TEST_F(Operations, DrainOfOneReactor) {
   gateway_.operation.set_reactor(0);
   const CliRun run = Ask({"drain", "--reactor", "0", "--let-finish", "--deadline", "1s"});
   EXPECT_EQ(run.code, 0);
-  EXPECT_THAT(run.out, HasSubstr("has begun: drain of reactor 0\n"));
+  EXPECT_THAT(run.out, HasSubstr("started: drain of reactor 0\n"));
   const auto request = gateway_.requests().drain.at(0);
   EXPECT_TRUE(request.has_reactor());
   EXPECT_EQ(request.reactor(), 0U);

@@ -91,7 +91,7 @@ TEST_F(Queries, StatsWatchShowsRates) {
   EXPECT_EQ(gateway_.requests().watch_stats[0].interval().nanos(), 10'000'000);
   const std::size_t second = run.out.find("\n\nGateway");
   ASSERT_NE(second, std::string::npos);
-  EXPECT_THAT(run.out.substr(0, second), HasSubstr("Rates           means since the start\n"));
+  EXPECT_THAT(run.out.substr(0, second), HasSubstr("Rates           averages since the start\n"));
   const std::string frame = run.out.substr(second);
   EXPECT_THAT(frame, HasSubstr("\nRates           over the last 1.00 s\n"));
   EXPECT_THAT(frame, HasSubstr("\nCPU             25.0% of one core\n"));
@@ -223,7 +223,7 @@ TEST_F(Queries, HealthOfAnUnknownServiceIsARefusal) {
   gateway_.script.status = {grpc::StatusCode::NOT_FOUND, ""};
   const CliRun run = Ask({"health", "--service", "nope"});
   EXPECT_EQ(run.code, 1);
-  EXPECT_THAT(run.err, StartsWith("echogwctl: the gateway knows no service 'nope'; leave"));
+  EXPECT_THAT(run.err, StartsWith("echogwctl: the gateway has no service 'nope'; omit"));
 }
 
 TEST_F(Queries, VersionNamesBothSides) {

@@ -75,7 +75,7 @@ TEST(WaitConditionTest, RefusesTheRest) {
     const auto condition = WaitCondition::Parse(text);
     ASSERT_FALSE(condition.ok()) << text;
     EXPECT_THAT(std::string(condition.status().message()),
-                testing::HasSubstr("is no condition; use serving, drained, connections=N"));
+                testing::HasSubstr("is not a condition; use serving, drained, connections=N"));
   }
 }
 

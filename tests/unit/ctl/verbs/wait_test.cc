@@ -158,7 +158,7 @@ TEST_F(Wait, TheDeadlineEndsWithFour) {
       Ask({"wait", "drained", "connections<10", "reactors=2", "--deadline", "500ms"});
   EXPECT_EQ(run.code, 4);
   EXPECT_EQ(run.out, "");
-  EXPECT_THAT(run.err, testing::EndsWith("echogwctl: not within 500ms: drained (quiet), "
+  EXPECT_THAT(run.err, testing::EndsWith("echogwctl: not met within 500ms: drained (quiet), "
                                          "connections<10 (300)\n"));
   const CliRun json = Ask({"wait", "drained", "reactors=2", "--deadline", "500ms", "-o", "json"});
   EXPECT_EQ(json.code, 4);
@@ -172,7 +172,8 @@ TEST_F(Wait, NobodyThereEndsWithThree) {
   const CliRun run = Ask({"wait", "serving", "--deadline", "200ms"});
   EXPECT_EQ(run.code, 3);
   EXPECT_EQ(run.out, "");
-  EXPECT_EQ(run.err, "waiting for " + address_ + " to answer\nechogwctl: cannot reach " + address_ +
+  EXPECT_EQ(run.err, "waiting for " + address_ + " to respond\nechogwctl: cannot reach " +
+                         address_ +
                          " (no such file or directory); is echogw running with --admin there? "
                          "(tried for 200ms)\n");
 }
@@ -182,8 +183,8 @@ TEST_F(Wait, SilenceEndsWithThree) {
   gateway_->script.hang = true;
   const CliRun run = Ask({"wait", "serving", "--deadline", "200ms"});
   EXPECT_EQ(run.code, 3);
-  EXPECT_EQ(run.err, "echogwctl: no answer from " + address_ +
-                         " within 200ms; see whether the gateway hangs\n");
+  EXPECT_EQ(run.err, "echogwctl: no response from " + address_ +
+                         " within 200ms; check whether the gateway hangs\n");
 }
 
 TEST_F(Wait, ARefusalEndsAtOnce) {
@@ -197,7 +198,7 @@ TEST_F(Wait, ARefusalEndsAtOnce) {
 TEST_F(Wait, AGatewayMayStartMeanwhile) {
   // Shorter than the 5 s after which gRPC looks at a connection that no call is waiting for.
   Waiter waiter({"--target", address_, "wait", "serving", "--deadline", "4s"});
-  ASSERT_TRUE(waiter.err.WaitFor("to answer\n"));
+  ASSERT_TRUE(waiter.err.WaitFor("to respond\n"));
   Start();
   gateway_->stats_updates = {Stats(admin::v1::GATEWAY_STATE_SERVING, 0)};
   EXPECT_EQ(waiter.Join().code, 0);
@@ -209,7 +210,7 @@ TEST_F(Wait, AGatewayMayStartAnewMeanwhile) {
   Waiter waiter({"--target", address_, "wait", "connections=0", "--deadline", "1m"});
   ASSERT_TRUE(waiter.err.WaitFor("connections=0 (300)"));
   gateway_.reset();
-  ASSERT_TRUE(waiter.err.WaitFor("to answer\n"));
+  ASSERT_TRUE(waiter.err.WaitFor("to respond\n"));
   Start();
   gateway_->stats_updates = {Stats(admin::v1::GATEWAY_STATE_SERVING, 0)};
   EXPECT_EQ(waiter.Join().code, 0);
@@ -223,8 +224,8 @@ TEST_F(Wait, AGatewayThatWentAwayIsNamed) {
   gateway_.reset();
   const CliRun run = waiter.Join();
   EXPECT_EQ(run.code, 4);
-  EXPECT_THAT(run.err, testing::EndsWith("echogwctl: not within 2s: connections=0 (300); " +
-                                         address_ + " has gone away\n"));
+  EXPECT_THAT(run.err, testing::EndsWith("echogwctl: not met within 2s: connections=0 (300); " +
+                                         address_ + " went away\n"));
 }
 
 TEST_F(Wait, AnInterruptEndsWithFour) {
