@@ -83,7 +83,10 @@ std::string ParseFault(const CLI::ParseError& error, const CLI::App& app, const 
                         "' is not a boolean; use true or false");
   }
   if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr) {
-    return absl::StrCat(said.substr(0, said.find(':')), " needs a value");
+    const std::string name = said.substr(0, said.find(':'));
+    return absl::StrContains(said, ": At Most ")
+               ? absl::StrCat(name, " is given more than once; give it once")
+               : absl::StrCat(name, " needs a value");
   }
   if (dynamic_cast<const CLI::ExtrasError*>(&error) == nullptr || verb == nullptr) return said;
   const std::vector<std::string> left = app.remaining(true);
@@ -100,9 +103,14 @@ std::string ParseFault(const CLI::ParseError& error, const CLI::App& app, const 
 // Runs the verb that was parsed with a client for the parsed target.
 ExitCode RunCommand(CliTree& tree, const std::vector<std::unique_ptr<Command>>& commands,
                     CliEnvironment& environment) {
-  auto access = LoadAccess(tree.globals().access, tree.globals().target);
-  if (!access.ok()) return Usage(environment, std::string(access.status().message()), "");
-  Client client(tree.globals().target, tree.globals().timeout, *std::move(access));
+  Command& command = tree.CommandOf(tree.app().get_subcommands().front());
+  Access access;
+  if (command.CallsGateway()) {
+    auto loaded = LoadAccess(tree.globals().access, tree.globals().target);
+    if (!loaded.ok()) return Usage(environment, std::string(loaded.status().message()), "");
+    access = *std::move(loaded);
+  }
+  Client client(tree.globals().target, tree.globals().timeout, std::move(access));
   CommandContext context{.client = client,
                          .interrupt = environment.interrupt,
                          .out = environment.out,
@@ -110,11 +118,12 @@ ExitCode RunCommand(CliTree& tree, const std::vector<std::unique_ptr<Command>>& 
                          .format = FormatOf(tree.globals().format),
                          .out_is_terminal = environment.out_is_terminal,
                          .err_is_terminal = environment.err_is_terminal,
+                         .dumb_terminal = environment.dumb_terminal,
                          .colour = environment.colour,
                          .in = environment.in,
                          .in_is_terminal = environment.in_is_terminal,
                          .describe = [&] { return DescribeCli(tree.app(), commands); }};
-  return tree.CommandOf(tree.app().get_subcommands().front()).Run(context);
+  return command.Run(context);
 }
 
 }  // namespace

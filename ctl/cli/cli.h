@@ -20,6 +20,7 @@ struct CliEnvironment {
   Interrupt& interrupt;
   bool out_is_terminal = false;
   bool err_is_terminal = false;
+  bool dumb_terminal = false;
   bool colour = false;
   // Null when nobody can be asked.
   std::istream* in = nullptr;

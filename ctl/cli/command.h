@@ -35,6 +35,8 @@ struct CommandContext {
   OutputFormat format = OutputFormat::kTable;
   bool out_is_terminal = false;
   bool err_is_terminal = false;
+  // The terminals, if any, do not understand cursor movement: TERM is dumb.
+  bool dumb_terminal = false;
   // Only ever true together with out_is_terminal.
   bool colour = false;
   // Where a question on the error stream gets its answer; null when nobody can be asked.
@@ -71,6 +73,9 @@ class Command {
   [[nodiscard]] virtual CommandHelp Help() const = 0;
   // Declares options and arguments; their values land in members before Run. Called once.
   virtual void AddOptions(OptionSet& options) = 0;
+  // After a parse without errors: whether Run uses the client. If not, the options of access are
+  // not looked at.
+  [[nodiscard]] virtual bool CallsGateway() const { return true; }
   // Called at most once, after a parse without errors. Blocks until the verb is done.
   [[nodiscard]] virtual ExitCode Run(CommandContext& context) = 0;
 };

@@ -22,6 +22,11 @@ void Watchdog::Feed() {
   due_ = std::chrono::steady_clock::now() + limit_;
 }
 
+void Watchdog::AskBefore(std::function<bool()> is_alive) {
+  const std::lock_guard lock(mutex_);
+  is_alive_ = std::move(is_alive);
+}
+
 void Watchdog::Stop() {
   const std::lock_guard lock(mutex_);
   stopped_ = true;
@@ -36,12 +41,22 @@ bool Watchdog::has_bitten() const {
 void Watchdog::Run() {
   std::unique_lock lock(mutex_);
   while (!stopped_) {
-    if (std::chrono::steady_clock::now() >= due_) {
-      bitten_ = true;
-      bite_();
-      return;
+    if (std::chrono::steady_clock::now() < due_) {
+      changed_.wait_until(lock, due_);
+      continue;
     }
-    changed_.wait_until(lock, due_);
+    if (is_alive_) {
+      const auto is_alive = is_alive_;
+      lock.unlock();
+      const bool alive = is_alive();
+      lock.lock();
+      if (stopped_) return;
+      due_ = std::chrono::steady_clock::now() + limit_;
+      if (alive) continue;
+    }
+    bitten_ = true;
+    bite_();
+    return;
   }
 }
 

@@ -21,8 +21,11 @@ class Watchdog {
   Watchdog(const Watchdog&) = delete;
   Watchdog& operator=(const Watchdog&) = delete;
 
-  // Starts the time anew.
+  // Restarts the limit.
   void Feed();
+  // From here on, calls `is_alive` on its own thread when the limit passes, and `bite` only if that
+  // is false.
+  void AskBefore(std::function<bool()> is_alive);
   // For good.
   void Stop();
   [[nodiscard]] bool has_bitten() const;
@@ -38,6 +41,7 @@ class Watchdog {
   std::chrono::steady_clock::time_point due_;
   bool stopped_ = false;
   bool bitten_ = false;
+  std::function<bool()> is_alive_;
   std::thread thread_;
 };
 

@@ -1,5 +1,6 @@
 #include "ctl/gateway/access.h"
 
+#include <arpa/inet.h>
 #include <grpcpp/create_channel.h>
 #include <grpcpp/security/credentials.h>
 #include <grpcpp/support/client_interceptor.h>
@@ -17,6 +18,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 
 namespace echogw::ctl {
 namespace {
@@ -59,9 +61,19 @@ bool IsToken(const std::string& text) {
   });
 }
 
+// Any name but localhost, even one that begins with "127.", may belong to another machine.
 bool StaysOnThisMachine(const std::string& target) {
-  return absl::StartsWith(target, "unix:") || absl::StartsWith(target, "127.") ||
-         absl::StartsWith(target, "[::1]:") || absl::StartsWith(target, "localhost:");
+  const std::string host = target.substr(0, target.rfind(':'));
+  in_addr address{};
+  return absl::StartsWith(target, "unix:") || host == "[::1]" || host == "localhost" ||
+         (inet_pton(AF_INET, host.c_str(), &address) == 1 &&
+          ntohl(address.s_addr) >> 24 == IN_LOOPBACKNET);
+}
+
+// `target` as gRPC reads it, a URI: a path may hold '%', '?' and '#'.
+std::string TargetUri(const std::string& target) {
+  if (!absl::StartsWith(target, "unix:")) return target;
+  return absl::StrReplaceAll(target, {{"%", "%25"}, {"?", "%3F"}, {"#", "%23"}, {" ", "%20"}});
 }
 
 absl::Status LoadToken(const AccessOptions& options, const std::string& target, Access& access) {
@@ -147,8 +159,8 @@ std::shared_ptr<grpc::Channel> OpenChannel(const std::string& target, const Acce
   if (!access.token.empty()) {
     interceptors.push_back(std::make_unique<TokenInterceptors>(access.token));
   }
-  return grpc::experimental::CreateCustomChannelWithInterceptors(target, credentials, arguments,
-                                                                 std::move(interceptors));
+  return grpc::experimental::CreateCustomChannelWithInterceptors(
+      TargetUri(target), credentials, arguments, std::move(interceptors));
 }
 
 }  // namespace echogw::ctl

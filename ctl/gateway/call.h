@@ -6,6 +6,7 @@
 #include <grpcpp/support/sync_stream.h>
 
 #include <memory>
+#include <mutex>
 
 #include "ctl/cli/command.h"
 #include "ctl/cli/interrupt.h"
@@ -65,7 +66,38 @@ ExitCode CallAndEmit(CommandContext& context, const RequestOf<kMethod>& request,
   return Emit(context, reply.message, [&] { print(reply.message); });
 }
 
-// A stream that Ctrl-C ends, or the reader of our output who went away, or silence.
+// What every stream has: its call, and what ends it early. Any thread may cancel the call.
+class StreamCall {
+ public:
+  // Without a message for `silence` the call is cancelled.
+  StreamCall(CommandContext& context, Duration silence);
+  ~StreamCall();
+  StreamCall(const StreamCall&) = delete;
+  StreamCall& operator=(const StreamCall&) = delete;
+
+  grpc::ClientContext& call() { return call_; }
+  void Feed() { watchdog_.Feed(); }
+  // Silence is a failure only if a health check gets no response either.
+  void AllowSilence();
+  // `status`, or DEADLINE_EXCEEDED after silence.
+  grpc::Status Finish(const grpc::Status& status);
+
+ private:
+  bool Responds();
+  void StopWatching();
+
+  Client& client_;
+  Client::Health& health_;
+  grpc::ClientContext call_;
+  std::mutex mutex_;
+  // Both under mutex_. The health check in flight, or null.
+  grpc::ClientContext* probe_ = nullptr;
+  bool stopped_ = false;
+  Interrupt::Guard guard_;
+  Watchdog watchdog_;
+};
+
+// A stream that ends by Ctrl-C, by the reader of our output going away, or by silence.
 template <auto kMethod>
 class Stream {
  public:
@@ -74,39 +106,31 @@ class Stream {
   // Without a message for `silence` the stream fails with DEADLINE_EXCEEDED.
   Stream(CommandContext& context, const RequestOf<kMethod>& request, Duration silence)
       : context_(context),
-        guard_(context.interrupt.Arm([this] { call_.TryCancel(); })),
-        watchdog_(silence, [this] { call_.TryCancel(); }),
-        reader_((context.client.admin().*kMethod)(&call_, request)) {}
+        call_(context, silence),
+        reader_((context.client.admin().*kMethod)(&call_.call(), request)) {}
 
-  // The next message may be a long time away from here on.
-  void AllowSilence() { watchdog_.Stop(); }
+  void AllowSilence() { call_.AllowSilence(); }
 
   // Read() is false soon.
-  void Cancel() { call_.TryCancel(); }
+  void Cancel() { call_.call().TryCancel(); }
 
   // False at the end.
   bool Read(Response& response) {
-    if (!context_.out) call_.TryCancel();
+    if (!context_.out) call_.call().TryCancel();
     const bool read = reader_->Read(&response);
-    if (read) watchdog_.Feed();
+    if (read) call_.Feed();
     return read;
   }
 
   // Only once, after Read() was false.
-  grpc::Status Finish() {
-    watchdog_.Stop();
-    const grpc::Status status = reader_->Finish();
-    return watchdog_.has_bitten() ? grpc::Status(grpc::StatusCode::DEADLINE_EXCEEDED, "") : status;
-  }
+  grpc::Status Finish() { return call_.Finish(reader_->Finish()); }
 
   // In place of Finish, for a stream that is meant to last.
   ExitCode End() { return EndOfStream(context_, Finish()); }
 
  private:
   CommandContext& context_;
-  grpc::ClientContext call_;
-  Interrupt::Guard guard_;
-  Watchdog watchdog_;
+  StreamCall call_;
   std::unique_ptr<grpc::ClientReaderInterface<Response>> reader_;
 };
 

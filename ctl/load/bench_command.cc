@@ -66,6 +66,8 @@ class BenchCommand : public Command {
     options.Time("--warmup", &warmup_, "Run this long before measuring (0s)");
   }
 
+  bool CallsGateway() const override { return false; }
+
   ExitCode Run(CommandContext& context) override {
     return udp_ ? RunUdp(context) : RunStream(context);
   }

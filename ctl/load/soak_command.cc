@@ -89,6 +89,8 @@ class SoakCommand : public Command {
     AddControlOptions(options);
   }
 
+  bool CallsGateway() const override { return !no_admin_; }
+
   ExitCode Run(CommandContext& context) override {
     TrafficPlan plan;
     if (absl::Status status = MakePlan(&plan); !status.ok()) return FailLoad(context, status);

@@ -64,12 +64,12 @@ void PrintFacts(std::ostream& out, const Facts& facts) {
 
 Screen::~Screen() {
   // The line end parts the terminal's "^C" from what comes after.
-  if (drawn_ && context_.out_is_terminal) context_.out << kWrapOn << '\n' << std::flush;
+  if (drawn_ && Redraws()) context_.out << kWrapOn << '\n' << std::flush;
 }
 
 void Screen::Draw(const std::string& frame) {
   std::ostream& out = context_.out;
-  if (!context_.out_is_terminal) {
+  if (!Redraws()) {
     out << (drawn_ ? "\n" : "") << frame << std::flush;
     drawn_ = true;
     return;

@@ -40,6 +40,8 @@ class Screen {
   void Draw(const std::string& frame);
 
  private:
+  [[nodiscard]] bool Redraws() const { return context_.out_is_terminal && !context_.dumb_terminal; }
+
   CommandContext& context_;
   bool drawn_ = false;
 };

@@ -36,7 +36,11 @@ constexpr std::array<const char*, 7> kCounts = {"", "k", "M", "G", "T", "P", "E"
 constexpr std::array<const char*, 7> kBytes = {" B",   " KiB", " MiB", " GiB",
                                                " TiB", " PiB", " EiB"};
 
+bool ascii_units = false;
+
 }  // namespace
+
+void UseAsciiUnits(bool ascii) { ascii_units = ascii; }
 
 std::string HumanCount(std::uint64_t count) {
   if (count < 10'000) return absl::StrCat(count);
@@ -54,8 +58,8 @@ std::string HumanDuration(Duration duration) {
   if (ns == 0) return "0 s";
   if (ns < 1'000) return absl::StrCat(ns, " ns");
   if (ns < 59'950'000'000) {
-    constexpr std::array<const char*, 4> kUnits = {" ns", " µs", " ms", " s"};
-    return Scale(static_cast<double>(ns), 1000, kUnits);
+    const std::array<const char*, 4> units = {" ns", ascii_units ? " us" : " µs", " ms", " s"};
+    return Scale(static_cast<double>(ns), 1000, units);
   }
   const std::int64_t seconds = (ns + 500'000'000) / 1'000'000'000;
   if (seconds < 3600) return absl::StrFormat("%dm%02ds", seconds / 60, seconds % 60);

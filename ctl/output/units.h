@@ -11,6 +11,10 @@
 
 namespace echogw::ctl {
 
+// Whether to write "us" in place of "µs" from here on, for a locale without UTF-8. Call before
+// other threads exist.
+void UseAsciiUnits(bool ascii);
+
 // 999, 1.23k, 45.6M; exact below 10,000.
 std::string HumanCount(std::uint64_t count);
 // 512 B, 1.50 KiB, 2.00 GiB.

@@ -1,4 +1,6 @@
 // close: ends connections, chosen by id or by conditions, by CloseConnections.
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -16,6 +18,9 @@ namespace echogw::ctl {
 namespace {
 
 using admin::v1::CloseConnectionsResponse;
+
+// In the worst case 50 KB of ids: the gateway takes 10,000 and 64 KiB.
+constexpr std::ptrdiff_t kBatch = 5000;
 
 std::string Connections(std::uint64_t count) {
   return absl::StrCat(count, count == 1 ? " connection" : " connections");
@@ -65,23 +70,38 @@ class CloseCommand : public Command {
     }
     // One id is at most one connection: no need to ask.
     if (!dry_run_ && !yes_ && ids_.size() != 1) {
-      const auto reply = Call<&Admin::CloseConnections>(context, Request(true));
+      const auto reply = CallInBatches(context, true);
       if (!reply.status.ok()) return FailRpc(context, reply.status);
       const ExitCode code = Confirm(context, reply.message.closed());
       if (code != ExitCode::kOk) return code;
     }
-    const auto reply = Call<&Admin::CloseConnections>(context, Request(dry_run_));
+    const auto reply = CallInBatches(context, dry_run_);
     return reply.status.ok() ? Report(context, reply.message) : FailRpc(context, reply.status);
   }
 
  private:
-  [[nodiscard]] admin::v1::CloseConnectionsRequest Request(bool dry_run) const {
+  // The gateway limits the ids and the bytes of one request.
+  Reply<CloseConnectionsResponse> CallInBatches(CommandContext& context, bool dry_run) const {
     admin::v1::CloseConnectionsRequest request;
-    request.mutable_ids()->Add(ids_.begin(), ids_.end());
-    if (ids_.empty()) *request.mutable_filter() = conditions_.Filter();
     request.set_mode(rst_ ? admin::v1::CLOSE_MODE_RST : admin::v1::CLOSE_MODE_FIN);
     request.set_dry_run(dry_run);
-    return request;
+    if (ids_.empty()) *request.mutable_filter() = conditions_.Filter();
+    Reply<CloseConnectionsResponse> all;
+    auto next = ids_.begin();
+    do {
+      const auto end = next + std::min<std::ptrdiff_t>(kBatch, ids_.end() - next);
+      request.mutable_ids()->Clear();
+      request.mutable_ids()->Add(next, end);
+      auto [status, part] = Call<&Admin::CloseConnections>(context, request);
+      if (!status.ok()) {
+        all.status = status;
+        return all;
+      }
+      all.message.set_closed(all.message.closed() + part.closed());
+      all.message.mutable_not_found()->MergeFrom(part.not_found());
+      next = end;
+    } while (next != ids_.end());
+    return all;
   }
 
   // kOk to continue.

@@ -27,6 +27,8 @@ class CompletionCommand : public Command {
     options.Choice("SHELL", &shell_, {"bash", "zsh", "fish"}, "bash, zsh or fish").Required();
   }
 
+  bool CallsGateway() const override { return false; }
+
   ExitCode Run(CommandContext& context) override {
     const CliModel model = context.describe();
     context.out << (shell_ == "bash"  ? BashCompletion(model)

@@ -45,6 +45,8 @@ class ManCommand : public Command {
         .Excludes(verb);
   }
 
+  bool CallsGateway() const override { return false; }
+
   ExitCode Run(CommandContext& context) override {
     const CliModel model = context.describe();
     const std::string date = PageDate();

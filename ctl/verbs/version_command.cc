@@ -25,6 +25,8 @@ class VersionCommand : public Command {
     options.Flag("--client", &client_only_, "Only that of echogwctl; do not contact the gateway");
   }
 
+  bool CallsGateway() const override { return !client_only_; }
+
   ExitCode Run(CommandContext& context) override {
     Reply<admin::v1::GetInfoResponse> reply;
     if (!client_only_) reply = Call<&Admin::GetInfo>(context);

@@ -18,6 +18,7 @@ CliRun RunWith(std::vector<std::string> arguments, CliTerminal terminal, Interru
                                 .interrupt = interrupt == nullptr ? own : *interrupt,
                                 .out_is_terminal = terminal.out,
                                 .err_is_terminal = terminal.err,
+                                .dumb_terminal = terminal.dumb,
                                 .colour = terminal.colour,
                                 .in = &in,
                                 .in_is_terminal = terminal.in});

@@ -21,6 +21,7 @@ struct CliTerminal {
   bool err = false;
   bool colour = false;
   bool in = false;
+  bool dumb = false;
   // What the user types.
   std::string typed = "";
 };

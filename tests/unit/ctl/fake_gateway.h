@@ -4,6 +4,7 @@
 
 #include <grpcpp/server.h>
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <memory>
@@ -23,7 +24,7 @@ class FakeGateway : public admin::v1::Admin::Service {
     // Returned in place of an answer when it is not OK.
     grpc::Status status;
     // Answer only when the caller has given up.
-    bool hang = false;
+    std::atomic<bool> hang{false};
     // Updates after which WatchStats ends by itself; 0 for never.
     int watch_updates = 0;
     // How a stream ends.

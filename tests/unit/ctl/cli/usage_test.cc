@@ -56,6 +56,8 @@ INSTANTIATE_TEST_SUITE_P(
         UsageCase{{"stats", "--watch", "2h"}, "--watch: the interval is too long; use at most 1h"},
         UsageCase{{"stats", "-o", "xml"}, "--output: 'xml' is invalid; use table, json, yaml"},
         UsageCase{{"stats", "-o"}, "--output needs a value"},
+        UsageCase{{"-o", "json", "stats", "-o", "yaml"},
+                  "--output is given more than once; give it once"},
         UsageCase{{"stats", "--target", "foo"}, "--target: 'foo' is not a target; write HOST:PORT"},
         UsageCase{{"stats", "--timeout", "5"}, "--timeout: '5' has no unit"},
         UsageCase{{"stats", "--timeout", "0s"}, "--timeout: '0s' is out of range"},
@@ -149,6 +151,34 @@ TEST(Usage, HelpListsEveryVerbAndTheExitCodes) {
     EXPECT_THAT(run.out, HasSubstr("\n  " + std::string(command->Help().name) + " "));
   }
   EXPECT_THAT(run.out, HasSubstr("Exit codes: 0 ok, 1 refused or failed, 2 usage, 3 unreachable"));
+}
+
+TEST(Usage, ATokenIsSentInPlainTextToLoopbackAddressesOnly) {
+  ASSERT_EQ(::setenv("ECHOGW_TOKEN", "operator", 1), 0);
+  for (const char* target :
+       {"127.0.0.1.example:7001", "127.example:7001", "127.1:7001", "192.0.2.1:7001"}) {
+    const CliRun run = RunAt(target, {"stats"});
+    EXPECT_EQ(run.code, 2) << target;
+    EXPECT_THAT(run.err, HasSubstr("the token would be sent to")) << target;
+  }
+  for (const char* target : {"127.9.8.7:1", "[::1]:1", "localhost:1", "unix:/nonexistent"}) {
+    EXPECT_EQ(RunAt(target, {"stats"}).code, 3) << target;
+  }
+  ::unsetenv("ECHOGW_TOKEN");
+}
+
+TEST(Usage, CommandsWithoutAGatewayIgnoreItsAccess) {
+  ASSERT_EQ(::setenv("ECHOGW_TOKEN", "operator", 1), 0);
+  ASSERT_EQ(::setenv("ECHOGW_CA_CERT", "/nonexistent", 1), 0);
+  for (const std::vector<std::string>& call : std::vector<std::vector<std::string>>{
+           {"completion", "bash"}, {"man"}, {"version", "--client"}}) {
+    const CliRun run = RunAt("gw.example:7001", call);
+    EXPECT_EQ(run.code, 0) << call[0] << ": " << run.err;
+  }
+  EXPECT_NE(RunAt("gw.example:7001", {"bench", "127.0.0.1:1", "-d", "50ms"}).code, 2);
+  EXPECT_EQ(RunAt("gw.example:7001", {"version"}).code, 2);
+  ::unsetenv("ECHOGW_TOKEN");
+  ::unsetenv("ECHOGW_CA_CERT");
 }
 
 TEST(Usage, VersionsNeedNoGateway) {

@@ -30,6 +30,15 @@ TEST(Watchdog, FeedingPutsTheBiteOff) {
   EXPECT_GE(bite.get() - fed, milliseconds(200));
 }
 
+TEST(Watchdog, AsksBeforeItBites) {
+  std::atomic<int> asked{0};
+  std::promise<void> bitten;
+  Watchdog watchdog(milliseconds(5), [&] { bitten.set_value(); });
+  watchdog.AskBefore([&] { return ++asked < 3; });
+  EXPECT_EQ(bitten.get_future().wait_for(std::chrono::seconds(10)), std::future_status::ready);
+  EXPECT_EQ(asked, 3);
+}
+
 TEST(Watchdog, NeverBitesOnceStopped) {
   std::atomic<int> bites{0};
   {

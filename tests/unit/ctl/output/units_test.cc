@@ -40,6 +40,13 @@ TEST(Units, DurationsGoFromNanosecondsToDays) {
   EXPECT_EQ(HumanDuration(Duration(-850)), "-850 ns");
 }
 
+TEST(Units, AsciiForALocaleWithoutUtf8) {
+  UseAsciiUnits(true);
+  EXPECT_EQ(HumanDuration(Duration(1'500)), "1.50 us");
+  UseAsciiUnits(false);
+  EXPECT_EQ(HumanDuration(Duration(1'500)), "1.50 µs");
+}
+
 TEST(Units, RatesLoseNeedlessZeros) {
   EXPECT_EQ(HumanRate(0), "0");
   EXPECT_EQ(HumanRate(0.25), "0.25");

@@ -56,6 +56,22 @@ TEST_F(Close, ConditionsThatMatchOneNeedNoQuestion) {
   EXPECT_EQ(gateway_.requests().close_connections[1].filter().peer_cidr(), "192.0.2.7");
 }
 
+TEST_F(Close, ManyIdsGoInBatches) {
+  gateway_.close.set_closed(1);
+  gateway_.close.add_not_found(7);
+  std::string ids = "1";
+  for (int id = 2; id <= 12'000; ++id) ids += "," + std::to_string(id);
+  const CliRun run = Ask({"close", ids, "--yes"});
+  EXPECT_EQ(run.code, 4);
+  EXPECT_EQ(run.out, "3 connections closed with FIN\n");
+  EXPECT_THAT(run.err, HasSubstr("not found: 7, 7, 7;"));
+  const auto requests = gateway_.requests().close_connections;
+  ASSERT_EQ(requests.size(), 3U);
+  EXPECT_EQ(requests[0].ids_size(), 5000);
+  EXPECT_THAT(requests[2].ids(), testing::Contains(12'000U));
+  EXPECT_EQ(requests[2].ids_size(), 2000);
+}
+
 TEST_F(Close, SeveralNeedYesWithoutATerminal) {
   gateway_.close.set_closed(12);
   for (const CliTerminal& terminal :

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
+#include <future>
 #include <string>
 #include <utility>
 #include <vector>
@@ -110,6 +112,21 @@ TEST_F(Events, WatchAsDocumentsIsOfOneKind) {
   EXPECT_THAT(run.out, testing::StartsWith("{\"events\": [{\"id\": 7, "));
   EXPECT_THAT(run.out, HasSubstr("\n{\"events\": [{\"id\": 8, "));
   EXPECT_THAT(run.out, testing::EndsWith("}], \"dropped\": 0}\n"));
+}
+
+// Silence is no failure while the gateway responds, and is one when it no longer does.
+TEST_F(Events, WatchOfAFrozenGatewayEndsWithThree) {
+  gateway_.script.watch_stays = true;
+  auto watch = std::async(std::launch::async, [&] {
+    return Ask({"events", "--watch", "--timeout", "300ms"});
+  });
+  while (gateway_.requests().health_services.empty()) {
+    ASSERT_EQ(watch.wait_for(std::chrono::milliseconds(1)), std::future_status::timeout);
+  }
+  gateway_.script.hang = true;
+  const CliRun run = watch.get();
+  EXPECT_EQ(run.code, 3);
+  EXPECT_THAT(run.err, HasSubstr("no response from " + gateway_.target() + " within 300ms"));
 }
 
 TEST_F(Events, LimitsAreShownAsPeopleReadThem) {

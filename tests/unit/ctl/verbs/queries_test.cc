@@ -128,6 +128,14 @@ TEST_F(Queries, StatsWatchSeparatesYamlDocuments) {
   EXPECT_THAT(run.out, HasSubstr("\n---\ntime: "));
 }
 
+TEST_F(Queries, ADumbTerminalGetsNoCursorMovement) {
+  gateway_.script.watch_updates = 2;
+  const CliRun run = RunWith({"--target", gateway_.target(), "stats", "--watch", "10ms"},
+                             {.out = true, .err = true, .dumb = true}, nullptr);
+  EXPECT_THAT(run.out, HasSubstr("Gateway"));
+  EXPECT_THAT(run.out, Not(HasSubstr("\x1b")));
+}
+
 TEST_F(Queries, StatsWatchRedrawsOnATerminal) {
   gateway_.script.watch_updates = 2;
   const CliRun run = RunWith({"--target", gateway_.target(), "stats", "--watch", "10ms"},
