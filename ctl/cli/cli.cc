@@ -43,17 +43,12 @@ ExitCode Usage(CliEnvironment& environment, const std::string& message, const st
   return ExitCode::kUsage;
 }
 
-// The first argument that is no option and not the value of a global option; empty if none.
-std::string FirstWord(const std::vector<std::string>& arguments) {
-  const std::vector<std::string> with_value = {"-o",           "--output",      "--target",
-                                               "--timeout",    "--ca-cert",     "--client-cert",
-                                               "--client-key", "--server-name", "--token-file"};
+// The first argument that is neither an option nor the value of a global option; empty if none.
+std::string FirstWord(const CLI::App& app, const std::vector<std::string>& arguments) {
   for (std::size_t i = 0; i < arguments.size(); ++i) {
-    if (std::find(with_value.begin(), with_value.end(), arguments[i]) != with_value.end()) {
-      ++i;
-    } else if (!absl::StartsWith(arguments[i], "-")) {
-      return arguments[i];
-    }
+    if (!absl::StartsWith(arguments[i], "-")) return arguments[i];
+    const CLI::Option* option = app.get_option_no_throw(arguments[i]);
+    if (option != nullptr && option->get_expected_min() > 0) ++i;
   }
   return "";
 }
@@ -69,7 +64,7 @@ std::vector<std::string> LongOptions(const CLI::App& app, const CLI::App& verb) 
   return names;
 }
 
-// What CLI11 did not like, as a sentence. `verb` is null when none was reached.
+// CLI11's error as a sentence. `verb` is null if none was reached.
 std::string ParseFault(const CLI::ParseError& error, const CLI::App& app, const CLI::App* verb) {
   const std::string said = error.what();
   if (dynamic_cast<const CLI::ExcludesError*>(&error) != nullptr) {
@@ -111,18 +106,9 @@ ExitCode RunCommand(CliTree& tree, const std::vector<std::unique_ptr<Command>>& 
     access = *std::move(loaded);
   }
   Client client(tree.globals().target, tree.globals().timeout, std::move(access));
-  CommandContext context{.client = client,
-                         .interrupt = environment.interrupt,
-                         .out = environment.out,
-                         .err = environment.err,
-                         .format = FormatOf(tree.globals().format),
-                         .out_is_terminal = environment.out_is_terminal,
-                         .err_is_terminal = environment.err_is_terminal,
-                         .dumb_terminal = environment.dumb_terminal,
-                         .colour = environment.colour,
-                         .in = environment.in,
-                         .in_is_terminal = environment.in_is_terminal,
-                         .describe = [&] { return DescribeCli(tree.app(), commands); }};
+  CommandContext context{{environment}, client, FormatOf(tree.globals().format), [&] {
+                           return DescribeCli(tree.app(), commands);
+                         }};
   return command.Run(context);
 }
 
@@ -132,7 +118,7 @@ ExitCode RunCli(const std::vector<std::string>& arguments,
                 std::vector<std::unique_ptr<Command>> commands, CliEnvironment environment) {
   CliTree tree(commands);
   CLI::App& app = tree.app();
-  const std::string word = FirstWord(arguments);
+  const std::string word = FirstWord(app, arguments);
   const std::vector<std::string>& names = tree.names();
   if (!word.empty() && std::find(names.begin(), names.end(), word) == names.end()) {
     const std::string nearest = Nearest(word, names);

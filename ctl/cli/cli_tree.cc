@@ -20,7 +20,7 @@ constexpr Duration kMaxTimeout = std::chrono::hours(24);
 constexpr std::size_t kHelpWidth = 80;
 constexpr std::size_t kOptionColumn = 34;
 
-// CLI11's help without its notes on which options go together: the parser says that when it counts.
+// CLI11's help without its notes on which options exclude or need each other.
 class HelpFormatter : public CLI::Formatter {
  public:
   HelpFormatter() {
@@ -29,7 +29,6 @@ class HelpFormatter : public CLI::Formatter {
     label("Positionals", "Arguments");
   }
   std::string make_option_opts(const CLI::Option* option) const override {
-    // Flags take nothing; an argument's own name says what it is.
     if (option->get_positional()) return "";
     std::string text;
     if (!option->get_type_name().empty()) text = " " + option->get_type_name();
@@ -48,7 +47,7 @@ std::string ExitCodeLines(const std::vector<ExitMeaning>& codes) {
   return text;
 }
 
-// What stands below the options in the help of a verb.
+// The help of a verb below its options.
 std::string VerbFooter(const CommandHelp& help) {
   std::string text = absl::StrCat("Examples:\n", std::string(help.examples), "\n");
   for (const std::string& paragraph : Paragraphs(help.details)) {
@@ -127,22 +126,26 @@ void CliTree::AddAccess(OptionSet& options) {
   AccessOptions& access = globals_.access;
   options.Flag("--tls", &access.tls, "Use TLS; verify the gateway against the system CAs")
       .Env("ECHOGW_TLS");
-  const auto file = [&options](const char* name, const char* variable, std::string* path,
-                               const char* help) {
-    options.Text(name, path, help, "FILE").Env(variable);
-  };
-  file("--ca-cert", "ECHOGW_CA_CERT", &access.ca_cert,
-       "Use TLS; verify the gateway against the CAs in this file (PEM)");
-  file("--client-cert", "ECHOGW_CLIENT_CERT", &access.client_cert,
-       "Use TLS; present this client certificate (PEM)");
-  file("--client-key", "ECHOGW_CLIENT_KEY", &access.client_key,
-       "Private key of the client certificate (PEM)");
-  options
-      .Text("--server-name", &access.server_name,
-            "Use TLS; the name expected in the gateway's certificate, if not that of the target")
-      .Env("ECHOGW_SERVER_NAME");
-  file("--token-file", "ECHOGW_TOKEN_FILE", &access.token_file,
-       "Send the bearer token in this file, or in ECHOGW_TOKEN");
+  struct {
+    const char* name;
+    const char* environment;
+    std::string* value;
+    const char* type;
+    const char* help;
+  } const texts[] = {
+      {"--ca-cert", "ECHOGW_CA_CERT", &access.ca_cert, "FILE",
+       "Use TLS; verify the gateway against the CAs in this file (PEM)"},
+      {"--client-cert", "ECHOGW_CLIENT_CERT", &access.client_cert, "FILE",
+       "Use TLS; present this client certificate (PEM)"},
+      {"--client-key", "ECHOGW_CLIENT_KEY", &access.client_key, "FILE",
+       "Private key of the client certificate (PEM)"},
+      {"--server-name", "ECHOGW_SERVER_NAME", &access.server_name, "TEXT",
+       "Use TLS; the name expected in the gateway's certificate, if not that of the target"},
+      {"--token-file", "ECHOGW_TOKEN_FILE", &access.token_file, "FILE",
+       "Send the bearer token in this file, or in ECHOGW_TOKEN"}};
+  for (const auto& [name, environment, value, type, help] : texts) {
+    options.Text(name, value, help, type).Env(environment);
+  }
   const char* token = std::getenv("ECHOGW_TOKEN");
   if (token != nullptr) access.token = token;
 }

@@ -1,6 +1,5 @@
-// The definition tree of the command line: the global options, the verbs and their options, and the
-// help that they print. What parses, what completes in a shell and what the manual says all come
-// from it. Only cli.cc, cli_tree.cc and describe/model.cc see CLI11 through it. Not thread-safe.
+// The definition of the command line: global options, verbs, their options and help. The parser,
+// shell completion and the manual are all made from it. Not thread-safe.
 #pragma once
 
 #include <CLI/App.hpp>
@@ -18,7 +17,7 @@ namespace echogw::ctl {
 inline constexpr char kDefaultTarget[] = "127.0.0.1:7001";
 inline constexpr Duration kDefaultTimeout = std::chrono::seconds(5);
 
-// What the program as a whole says of itself, in the form of CommandHelp.
+// The help of the program, as in CommandHelp.
 extern const char kProgramExamples[];
 extern const char kProgramDetails[];
 
@@ -26,7 +25,7 @@ class OptionSet;
 
 class CliTree {
  public:
-  // Where the global options land.
+  // Values of the global options.
   struct Globals {
     std::string format = "table";
     std::string target = kDefaultTarget;

@@ -1,7 +1,5 @@
-// One verb of echogwctl. Each verb is a class of its own file with a factory in its header
-// (`std::unique_ptr<Command> MakeStatsCommand();`); ctl/commands.cc lists the factories, ctl/cli.cc
-// parses the command line and runs the one that was named. A verb reaches the world only through
-// its context, so that tests need neither a terminal nor a process.
+// One verb of echogwctl: a class in its own file, listed in verbs/verbs.inc. It uses only its
+// context, so that tests need neither a terminal nor a process.
 #pragma once
 
 #include <functional>
@@ -23,25 +21,29 @@ struct CliModel;
 
 enum class OutputFormat { kTable, kJson, kYaml };
 
-// What a verb is given. Everything outlives Run().
-struct CommandContext {
-  // Connects at its first use.
-  Client& client;
-  Interrupt& interrupt;
-  // Data and nothing else; ends up in pipes and files.
+// Streams and terminals of the process; tests use their own.
+struct CliEnvironment {
+  // Data only: it may be a pipe or a file.
   std::ostream& out;
   // Progress and errors, in every format.
   std::ostream& err;
-  OutputFormat format = OutputFormat::kTable;
+  Interrupt& interrupt;
   bool out_is_terminal = false;
   bool err_is_terminal = false;
-  // The terminals, if any, do not understand cursor movement: TERM is dumb.
+  // TERM is dumb: no cursor movement.
   bool dumb_terminal = false;
   // Only ever true together with out_is_terminal.
   bool colour = false;
-  // Where a question on the error stream gets its answer; null when nobody can be asked.
+  // Where a question on the error stream gets its answer; null if there is none.
   std::istream* in = nullptr;
   bool in_is_terminal = false;
+};
+
+// What a verb is given. Everything outlives Run().
+struct CommandContext : CliEnvironment {
+  // Connects at its first use.
+  Client& client;
+  OutputFormat format = OutputFormat::kTable;
   // Describes the whole command line, for the verbs that print it.
   std::function<CliModel()> describe;
 };
@@ -59,8 +61,7 @@ struct CommandHelp {
   std::string_view summary;
   // Lines of "  echogwctl ...", with remarks after "  # ".
   std::string_view examples;
-  // What there is to know beyond the summary: paragraphs without line ends, parted by one empty
-  // line. --help and the manual fill the lines.
+  // Paragraphs without line ends, separated by an empty line.
   std::string_view details = {};
   // Only codes whose meaning differs from the usual one: see CommonExitCodes().
   std::vector<ExitMeaning> exit_codes = {};
@@ -72,9 +73,8 @@ class Command {
 
   [[nodiscard]] virtual CommandHelp Help() const = 0;
   // Declares options and arguments; their values land in members before Run. Called once.
-  virtual void AddOptions(OptionSet& options) = 0;
-  // After a parse without errors: whether Run uses the client. If not, the options of access are
-  // not looked at.
+  virtual void AddOptions(OptionSet& /*options*/) {}
+  // After a parse without errors: whether Run uses the client. If not, access options are ignored.
   [[nodiscard]] virtual bool CallsGateway() const { return true; }
   // Called at most once, after a parse without errors. Blocks until the verb is done.
   [[nodiscard]] virtual ExitCode Run(CommandContext& context) = 0;

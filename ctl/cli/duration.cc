@@ -8,6 +8,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 
 namespace echogw::ctl {
 namespace {
@@ -24,89 +25,48 @@ constexpr std::array<Unit, 6> kUnits = {{{"h", 3'600'000'000'000},
                                          {"us", 1'000},
                                          {"ns", 1}}};
 
+std::string Quoted(std::string_view text) {
+  return absl::StrCat("'", absl::string_view(text.data(), text.size()), "'");
+}
+
 absl::Status Malformed(std::string_view text) {
-  return absl::InvalidArgumentError(
-      absl::StrCat("'", absl::string_view(text.data(), text.size()),
-                   "' is not a duration; write a number and a unit, as in 500ms, 1s, 2m or 1h"));
+  return absl::InvalidArgumentError(absl::StrCat(
+      Quoted(text), " is not a duration; write a number and a unit, as in 500ms, 1s, 2m or 1h"));
 }
 
-absl::Status TooLong(std::string_view text) {
-  return absl::InvalidArgumentError(absl::StrCat("'", absl::string_view(text.data(), text.size()),
-                                                 "' is too long; use at most 290 years"));
-}
+bool IsDigit(char c) { return absl::ascii_isdigit(static_cast<unsigned char>(c)); }
 
-// Digits with at most one point, held exactly: whole part and billionths.
-struct Number {
-  std::int64_t whole = 0;
-  std::int64_t billionths = 0;
-};
-
-// Takes a number off the front of `text`; false when there is none or it overflows.
-bool TakeNumber(std::string_view& text, Number& number) {
-  constexpr std::int64_t kMax = std::numeric_limits<std::int64_t>::max();
-  std::size_t at = 0;
-  for (; at < text.size() && absl::ascii_isdigit(static_cast<unsigned char>(text[at])); ++at) {
-    const std::int64_t digit = text[at] - '0';
-    if (number.whole > (kMax - digit) / 10) return false;
-    number.whole = number.whole * 10 + digit;
-  }
-  if (at == 0) return false;
-  if (at < text.size() && text[at] == '.') {
-    const std::size_t point = at++;
-    for (std::int64_t scale = 100'000'000;
-         at < text.size() && absl::ascii_isdigit(static_cast<unsigned char>(text[at])); ++at) {
-      number.billionths += scale * (text[at] - '0');
-      scale /= 10;
+// absl::ParseDuration also takes signs, "inf" and a point without digits on both sides.
+bool IsPlain(std::string_view text) {
+  if (text.empty() || !IsDigit(text.front())) return false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '.' &&
+        (i + 1 == text.size() || !IsDigit(text[i - 1]) || !IsDigit(text[i + 1]))) {
+      return false;
     }
-    if (at == point + 1) return false;
+    if (text[i] == '-' || text[i] == '+') return false;
   }
-  text.remove_prefix(at);
   return true;
-}
-
-// Billionths of a unit in whole nanoseconds; neither way overflows.
-std::int64_t Fraction(std::int64_t billionths, std::int64_t unit) {
-  constexpr std::int64_t kBillion = 1'000'000'000;
-  return unit >= kBillion ? billionths * (unit / kBillion) : billionths * unit / kBillion;
-}
-
-// Takes a unit off the front of `text`; null when none stands there.
-const Unit* TakeUnit(std::string_view& text) {
-  std::size_t length = 0;
-  while (length < text.size() && absl::ascii_isalpha(static_cast<unsigned char>(text[length]))) {
-    ++length;
-  }
-  for (const Unit& unit : kUnits) {
-    if (text.substr(0, length) != unit.name) continue;
-    text.remove_prefix(length);
-    return &unit;
-  }
-  return nullptr;
 }
 
 }  // namespace
 
 absl::StatusOr<Duration> ParseDuration(std::string_view text) {
-  std::string_view rest = text;
-  if (rest.empty()) return Malformed(text);
-  std::int64_t total = 0;
-  while (!rest.empty()) {
-    Number number;
-    if (!TakeNumber(rest, number)) return Malformed(text);
-    if (rest.empty()) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "'", absl::string_view(text.data(), text.size()), "' has no unit; write for example ",
-          number.whole, "s or ", number.whole, "ms"));
-    }
-    const Unit* unit = TakeUnit(rest);
-    if (unit == nullptr) return Malformed(text);
-    std::int64_t part = 0;
-    if (__builtin_mul_overflow(number.whole, unit->nanoseconds, &part)) return TooLong(text);
-    const std::int64_t fraction = Fraction(number.billionths, unit->nanoseconds);
-    if (__builtin_add_overflow(part, fraction, &part)) return TooLong(text);
-    if (__builtin_add_overflow(total, part, &total)) return TooLong(text);
+  if (!IsPlain(text)) return Malformed(text);
+  if (IsDigit(text.back())) {
+    std::string_view number = text.substr(text.find_last_not_of("0123456789.") + 1);
+    number = number.substr(0, number.find('.'));
+    const absl::string_view whole(number.data(), number.size());
+    return absl::InvalidArgumentError(absl::StrCat(Quoted(text), " has no unit; write for example ",
+                                                   whole, "s or ", whole, "ms"));
   }
-  return Duration(total);
+  absl::Duration duration;
+  if (!absl::ParseDuration({text.data(), text.size()}, &duration)) return Malformed(text);
+  if (duration > absl::Nanoseconds(std::numeric_limits<std::int64_t>::max())) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(Quoted(text), " is too long; use at most 290 years"));
+  }
+  return absl::ToChronoNanoseconds(duration);
 }
 
 std::string FormatDuration(Duration duration) {

@@ -1,5 +1,4 @@
-// Ctrl-C (SIGINT) and SIGTERM, made into an ordinary event for the verbs that run until they are
-// told to stop. Owned by main, handed to verbs by reference.
+// Turns SIGINT (Ctrl-C) and SIGTERM into an event for verbs that run until stopped. Owned by main.
 //
 // Without an armed guard a signal ends the process as it would have without this class. While a
 // Guard lives, the first signal sets requested() and calls the guard's function on the signal
@@ -14,7 +13,7 @@ namespace echogw::ctl {
 
 class Interrupt {
  public:
-  // Disarms when it dies; after that its function is not running and never will be.
+  // Disarms on destruction; afterwards its function neither runs nor will run.
   class [[nodiscard]] Guard {
    public:
     ~Guard();
@@ -47,10 +46,11 @@ class Interrupt {
   bool Trigger();
 
  private:
-  // Written by Trigger, read by verbs; release/acquire so that what came before is seen.
+  // Written by Trigger, read by verbs.
   std::atomic<bool> requested_{false};
   std::mutex mutex_;
-  // Both under mutex_, which is held while wake_ runs, so that a dying guard waits for it.
+  // Both under mutex_, which is held while wake_ runs, so that a guard being destroyed waits for
+  // it.
   bool armed_ = false;
   std::function<void()> wake_;
 };

@@ -66,7 +66,7 @@ OptionHandle& OptionHandle::Needs(const OptionHandle& other) {
 }
 
 OptionHandle& OptionHandle::Repeatable() {
-  // An option takes one value each time, or it would eat the arguments behind it.
+  // An option takes one value each time, not the arguments that follow.
   option_->expected(1, -1)->allow_extra_args(option_->get_positional());
   return *this;
 }

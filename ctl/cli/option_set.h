@@ -1,5 +1,5 @@
-// The options of one verb. A thin face over CLI11, so that its large header is compiled in two
-// files rather than in each verb, and so that every bad value reads the same. Not thread-safe.
+// The options of one verb: a thin layer over CLI11 that keeps its large headers out of the verbs
+// and gives all errors the same form. Not thread-safe.
 #pragma once
 
 #include <algorithm>
@@ -23,12 +23,12 @@ class Option;
 
 namespace echogw::ctl {
 
-// What may be said about an option after it is added; each call returns the option again.
+// Properties of an added option; each call returns the option again.
 class OptionHandle {
  public:
   explicit OptionHandle(CLI::Option* option) : option_(option) {}
   OptionHandle& Required();
-  // The value may be left out and is `text` then: `--watch` or `--watch 2s`.
+  // The value may be omitted and is `text` then: `--watch` or `--watch 2s`.
   OptionHandle& OptionalValue(std::string text);
   OptionHandle& Excludes(const OptionHandle& other);
   OptionHandle& Needs(const OptionHandle& other);
@@ -41,9 +41,8 @@ class OptionHandle {
   CLI::Option* option_;
 };
 
-// Names are CLI11's: "-w,--watch" for an option, "address" for an argument by position. What is
-// not given leaves its target alone, so the member's initial value is the default. The help text
-// states defaults and units.
+// Names are CLI11's: "-w,--watch" for an option, "address" for a positional argument. An option
+// that is not given leaves its target unchanged: the initial value is the default.
 class OptionSet {
  public:
   using Setter = std::function<absl::Status(const std::string& text)>;
@@ -104,10 +103,9 @@ class OptionSet {
   // One or more values, in order.
   OptionHandle List(const std::string& names, std::vector<std::string>* values,
                     const std::string& help);
-  // Anything else: `set` gets the text and refuses with a Status whose message completes the
-  // sentence "echogwctl VERB: NAME: ...". `type` stands for the value in the help: words for any
-  // value in capitals, values to be typed as they are in small letters, parted by '|', as in
-  // "on|off" or "drained|connections=N". Shell completion offers the latter.
+  // Anything else: `set` refuses a text with a Status whose message follows "NAME: ". `type` is the
+  // value in the help: placeholders in capitals, literal values in small letters, separated by '|',
+  // as in "on|off" or "drained|connections=N". Shell completion offers the literals.
   OptionHandle Custom(const std::string& names, const std::string& type, Setter set,
                       const std::string& help);
 

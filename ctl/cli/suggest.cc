@@ -5,7 +5,7 @@
 namespace echogw::ctl {
 
 std::size_t EditDistance(std::string_view a, std::string_view b) {
-  // Rows of the usual table: that of `a` without its last two letters, last letter, and whole.
+  // Rows of the table for `a` without its last two letters, without its last, and whole.
   std::vector<std::size_t> two_back(b.size() + 1);
   std::vector<std::size_t> back(b.size() + 1);
   std::vector<std::size_t> row(b.size() + 1);

@@ -11,8 +11,7 @@ namespace echogw::ctl {
 // Letters to insert, delete, replace or swap with a neighbour to make `a` into `b`.
 std::size_t EditDistance(std::string_view a, std::string_view b);
 
-// The known word nearest to `word`, the first of equals; empty when none is near enough to be
-// what was meant.
+// The known word nearest to `word`, the first of equals; empty if none is near enough.
 std::string Nearest(std::string_view word, const std::vector<std::string>& known);
 
 }  // namespace echogw::ctl

@@ -1,6 +1,5 @@
-// Ends a stream that stays silent for too long. gRPC gives a stream one deadline for its whole
-// life, which is wrong for one that is meant to last. Owns a thread; made and fed by the thread
-// that reads the stream.
+// Ends a stream that is silent for too long: gRPC's deadline covers its whole life. Owns a thread;
+// used by the thread that reads the stream.
 #pragma once
 
 #include <chrono>
@@ -26,7 +25,6 @@ class Watchdog {
   // From here on, calls `is_alive` on its own thread when the limit passes, and `bite` only if that
   // is false.
   void AskBefore(std::function<bool()> is_alive);
-  // For good.
   void Stop();
   [[nodiscard]] bool has_bitten() const;
 

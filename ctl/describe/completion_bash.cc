@@ -8,16 +8,6 @@
 namespace echogw::ctl {
 namespace {
 
-bool TakesValue(const CliOption& option) { return !option.value.empty() && !option.value_optional; }
-
-// "--output -o": how an option may be written.
-std::vector<std::string> Spellings(const CliOption& option) {
-  std::vector<std::string> all;
-  if (!option.long_name.empty()) all.push_back("--" + option.long_name);
-  if (!option.short_name.empty()) all.push_back("-" + option.short_name);
-  return all;
-}
-
 // What completes a value, as the text of a case: words, or the paths of files.
 std::string Action(const CliOption& option) {
   if (option.is_path) return "paths=1";
@@ -28,9 +18,9 @@ std::string Action(const CliOption& option) {
 std::string ValueCases(const std::string& verb, const std::vector<CliOption>& options) {
   std::string text;
   for (const CliOption& option : options) {
-    if (!TakesValue(option)) continue;
+    if (!option.takes_value()) continue;
     std::vector<std::string> patterns;
-    for (const std::string& spelling : Spellings(option)) {
+    for (const std::string& spelling : option.Spellings()) {
       patterns.push_back(absl::StrCat(verb, ":", spelling));
     }
     absl::StrAppend(&text, "    ", absl::StrJoin(patterns, " | "), ") ", Action(option), " ;;\n");
@@ -41,7 +31,7 @@ std::string ValueCases(const std::string& verb, const std::vector<CliOption>& op
 std::string OptionWords(const std::vector<CliOption>& options) {
   std::vector<std::string> words;
   for (const CliOption& option : options) {
-    for (const std::string& spelling : Spellings(option)) words.push_back(spelling);
+    for (const std::string& spelling : option.Spellings()) words.push_back(spelling);
   }
   return absl::StrJoin(words, " ");
 }

@@ -1,4 +1,5 @@
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -22,7 +23,7 @@ std::string OptionLine(const CliModel& model, const CliOption& option,
   if (!option.long_name.empty()) absl::StrAppend(&line, " -l ", option.long_name);
   if (option.is_path) {
     absl::StrAppend(&line, " -r -F");
-  } else if (!option.value.empty() && !option.value_optional) {
+  } else if (option.takes_value()) {
     absl::StrAppend(&line, " -x");
     if (!option.choices.empty()) {
       absl::StrAppend(&line, " -a ", FishQuoted(absl::StrJoin(option.choices, " ")));
@@ -46,9 +47,8 @@ std::string ArgumentLine(const CliModel& model, const CliVerb& verb, const CliOp
 std::string FishCompletion(const CliModel& model) {
   std::vector<std::string> with_value;
   for (const CliOption& option : model.options) {
-    if (option.value.empty() || option.value_optional) continue;
-    if (!option.short_name.empty()) with_value.push_back("-" + option.short_name);
-    if (!option.long_name.empty()) with_value.push_back("--" + option.long_name);
+    if (!option.takes_value()) continue;
+    for (std::string& spelling : option.Spellings()) with_value.push_back(std::move(spelling));
   }
   std::string text = absl::StrCat(
       "# fish completion for ", model.name, " ", model.version, ", made by '", model.name,

@@ -48,7 +48,7 @@ std::string ValueSpec(const std::string& name, const CliOption& option) {
 std::string Spec(const CliOption& option, const std::string& spelling,
                  const std::string& excluded) {
   std::string text = absl::StrCat("'", excluded, spelling);
-  if (!option.value.empty() && !option.value_optional) {
+  if (option.takes_value()) {
     absl::StrAppend(&text, spelling.size() > 2 ? "=" : "+");
   }
   absl::StrAppend(&text, "[", Explained(option.help), "]");
@@ -62,9 +62,7 @@ void AppendSpecs(const std::vector<CliOption>& options, const std::string& inden
                  bool without_help, std::vector<std::string>& lines) {
   for (const CliOption& option : options) {
     if (without_help && option.long_name == "help") continue;
-    std::vector<std::string> spellings;
-    if (!option.short_name.empty()) spellings.push_back("-" + option.short_name);
-    if (!option.long_name.empty()) spellings.push_back("--" + option.long_name);
+    const std::vector<std::string> spellings = option.Spellings();
     // A repeatable one stays on offer; another one goes, with its other spelling.
     const std::string excluded =
         option.repeatable ? "*" : absl::StrCat("(", absl::StrJoin(spellings, " "), ")");

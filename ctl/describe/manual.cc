@@ -6,6 +6,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "ctl/describe/fill.h"
@@ -49,14 +50,9 @@ std::string Text(std::string_view text) {
 std::string Word(const std::string& text) { return "\\&" + Escaped(text); }
 
 std::string Flags(const CliOption& option, const char* between) {
-  std::vector<std::string> spellings;
-  if (!option.short_name.empty()) spellings.push_back("Fl " + Escaped(option.short_name));
-  if (!option.long_name.empty()) spellings.push_back("Fl \\-" + Escaped(option.long_name));
-  std::string text;
-  for (const std::string& spelling : spellings) {
-    absl::StrAppend(&text, text.empty() ? "" : between, spelling);
-  }
-  return text;
+  return absl::StrJoin(option.Spellings(), between, [](std::string* out, const std::string& each) {
+    absl::StrAppend(out, "Fl ", Escaped(each.substr(1)));
+  });
 }
 
 std::string Value(const CliOption& option) {

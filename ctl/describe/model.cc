@@ -7,6 +7,7 @@
 #include <CLI/Option.hpp>
 #include <algorithm>
 #include <cstddef>
+#include <map>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_split.h"
@@ -71,6 +72,13 @@ void DescribeOptions(const CLI::App& app, const std::vector<std::string>& verbs,
 
 }  // namespace
 
+std::vector<std::string> CliOption::Spellings() const {
+  std::vector<std::string> spellings;
+  if (!short_name.empty()) spellings.push_back("-" + short_name);
+  if (!long_name.empty()) spellings.push_back("--" + long_name);
+  return spellings;
+}
+
 CliModel DescribeCli(const CLI::App& app, const std::vector<std::unique_ptr<Command>>& commands) {
   std::vector<std::string> verbs;
   for (const auto& command : commands) verbs.emplace_back(command->Help().name);
@@ -105,22 +113,15 @@ std::vector<ExitMeaning> CommonExitCodes() {
 }
 
 std::vector<ExitMeaning> ExitCodesOf(const CommandHelp& help) {
-  std::vector<ExitMeaning> codes = CommonExitCodes();
-  for (const ExitMeaning& own : help.exit_codes) {
-    const auto at = std::find_if(codes.begin(), codes.end(),
-                                 [&own](const ExitMeaning& e) { return e.code == own.code; });
-    if (at == codes.end()) {
-      codes.push_back(own);
-    } else {
-      *at = own;
-    }
+  std::map<int, std::string_view> meanings;
+  for (const auto& codes : {CommonExitCodes(), help.exit_codes}) {
+    for (const auto& [code, meaning] : codes) meanings[code] = meaning;
   }
-  codes.erase(std::remove_if(codes.begin(), codes.end(),
-                             [](const ExitMeaning& e) { return e.meaning.empty(); }),
-              codes.end());
-  std::sort(codes.begin(), codes.end(),
-            [](const ExitMeaning& a, const ExitMeaning& b) { return a.code < b.code; });
-  return codes;
+  std::vector<ExitMeaning> shown;
+  for (const auto& [code, meaning] : meanings) {
+    if (!meaning.empty()) shown.push_back({code, meaning});
+  }
+  return shown;
 }
 
 std::vector<std::string> Paragraphs(std::string_view details) {

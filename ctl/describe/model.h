@@ -17,7 +17,7 @@ namespace echogw::ctl {
 
 // One option, or one argument by position.
 struct CliOption {
-  // Without dashes; either may be empty. Both are, for an argument.
+  // Without dashes; either may be empty. Both are for an argument.
   std::string short_name;
   std::string long_name;
   // An argument's name; empty for an option.
@@ -34,6 +34,10 @@ struct CliOption {
   // The environment variable that stands in for it; empty if none.
   std::string environment;
   std::string help;
+
+  [[nodiscard]] bool takes_value() const { return !value.empty() && !value_optional; }
+  // As typed: "-o", "--output".
+  [[nodiscard]] std::vector<std::string> Spellings() const;
 };
 
 struct CliVerb {

@@ -38,7 +38,7 @@ absl::StatusOr<std::string> ReadFile(const std::string& option, const std::strin
   return text;
 }
 
-// gRPC would take anything, and fail every handshake.
+// gRPC would accept any text and fail every handshake.
 absl::Status ReadPem(const std::string& option, const std::string& path, const std::string& what,
                      std::string& text) {
   if (path.empty()) return absl::OkStatus();
@@ -53,7 +53,7 @@ absl::Status ReadPem(const std::string& option, const std::string& path, const s
   return absl::OkStatus();
 }
 
-// What RFC 6750 lets a bearer token have; anything else would break the header.
+// The characters of a bearer token by RFC 6750; others would break the header.
 bool IsToken(const std::string& text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), [](unsigned char c) {
     return absl::ascii_isalnum(c) ||

@@ -1,5 +1,4 @@
-// How echogwctl makes sure whom it talks to, and shows who it is, to an admin port that asks: TLS,
-// a client certificate, a bearer token. Used once, before a verb runs.
+// Authentication with the admin port: TLS, a client certificate, a bearer token.
 #pragma once
 
 #include <grpcpp/channel.h>
@@ -12,11 +11,11 @@
 
 namespace echogw::ctl {
 
-// As the command line and the environment say.
+// From the command line and the environment.
 struct AccessOptions {
   // Implied by the next four.
   bool tls = false;
-  // PEM; without it the system's CAs vouch for the gateway.
+  // PEM; without it the system CAs are used.
   std::string ca_cert;
   std::string client_cert;
   std::string client_key;

@@ -34,9 +34,9 @@ void Client::SetDeadline(grpc::ClientContext& context) const {
 void Client::Connect() {
   if (admin_ && health_) return;
   grpc::ChannelArguments arguments;
-  // A proxy meant for the web must not stand between an operator and a local admin port.
+  // A web proxy must not be used for an admin port.
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  // For verbs that try again: an operator who waits for a start is not to wait for gRPC's minutes.
+  // For verbs that retry: gRPC's default backoff grows to minutes.
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);
   const auto channel = OpenChannel(target_, access_, arguments);

@@ -1,6 +1,6 @@
-// The way to one gateway: its two stubs and the deadline of a call. Connects at the first use, so a
-// verb that needs no gateway starts no gRPC thread. Owned by the one who runs a verb; stubs() calls
-// belong to that thread, what they return is safe on any.
+// The connection to one gateway: its two stubs and the deadline of a call. Connects at the first
+// use, so a verb that needs no gateway starts no gRPC thread. The stubs are safe on any thread, the
+// rest belongs to the thread that runs the verb.
 #pragma once
 
 #include <grpcpp/client_context.h>
@@ -29,7 +29,6 @@ class Client {
 
   Admin& admin();
   Health& health();
-  // The one of the two.
   template <typename Stub>
   Stub& stub() {
     if constexpr (std::is_same_v<Stub, Health>) {
@@ -39,7 +38,7 @@ class Client {
     }
   }
 
-  // Of one unary call; streams live as long as they are wanted.
+  // For a unary call.
   void SetDeadline(grpc::ClientContext& context) const;
 
   [[nodiscard]] const std::string& target() const { return target_; }

@@ -1,5 +1,4 @@
-// The only way from a gRPC status to an exit code and a line for people. Pure but for the line it
-// writes.
+// The only place that maps a gRPC status to an exit code and an error line.
 #pragma once
 
 #include <grpcpp/support/status.h>
@@ -22,7 +21,7 @@ RpcError DescribeRpcError(const grpc::Status& status, const Client& client);
 // Describes `status` on the error stream and returns the exit code for it.
 ExitCode FailRpc(CommandContext& context, const grpc::Status& status);
 
-// How a stream that is meant to last has ended, by `status`: kOk when Ctrl-C or the reader of our
+// The exit code of a lasting stream that ended with `status`: kOk if Ctrl-C or the reader of our
 // output ended it, else a failure that is described on the error stream.
 ExitCode EndOfStream(CommandContext& context, const grpc::Status& status);
 

@@ -39,7 +39,7 @@ absl::Status CheckTarget(const std::string& target) {
                       absl::SimpleAtoi(port_text, &port);
   if (!digits || port == 0 || port > 65535) return Malformed(target);
   const bool bracketed = host.front() == '[' && host.back() == ']' && host.size() > 2;
-  // More colons mean IPv6 without its brackets, or a scheme that nothing here serves.
+  // More colons mean IPv6 without brackets, or an unsupported scheme.
   if (!bracketed && host.find_first_of(":/[] ") != std::string::npos) return Malformed(target);
   return absl::OkStatus();
 }

@@ -1,4 +1,4 @@
-// Where the admin API listens, as people write it. Pure functions.
+// The address of the admin API on the command line.
 #pragma once
 
 #include <string>

@@ -4,6 +4,8 @@
 #include <charconv>
 #include <cmath>
 #include <cstddef>
+#include <set>
+#include <type_traits>
 
 #include "absl/strings/str_format.h"
 
@@ -36,30 +38,16 @@ std::size_t CharacterLength(std::string_view text) {
   return overlong || surrogate || code > 0x10FFFF ? 0 : length;
 }
 
-void AppendEscaped(std::string& out, unsigned char c) {
-  switch (c) {
-    case '"':
-      out += "\\\"";
-      return;
-    case '\\':
-      out += "\\\\";
-      return;
-    case '\n':
-      out += "\\n";
-      return;
-    case '\t':
-      out += "\\t";
-      return;
-    case '\r':
-      out += "\\r";
-      return;
-    default:
-      break;
-  }
-  if (c < 0x20 || c == 0x7F) {
+void AppendEscaped(std::string& out, char c) {
+  constexpr std::string_view kSpecial = "\"\\\n\t\r";
+  constexpr std::string_view kLetters = "\"\\ntr";
+  const std::size_t at = kSpecial.find(c);
+  if (at != std::string_view::npos) {
+    out += {'\\', kLetters[at]};
+  } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) {
     out += absl::StrFormat("\\u%04x", c);
   } else {
-    out += static_cast<char>(c);
+    out += c;
   }
 }
 
@@ -77,7 +65,7 @@ std::string JsonQuote(std::string_view text) {
   while (!text.empty()) {
     const std::size_t length = CharacterLength(text);
     if (length == 1) {
-      AppendEscaped(out, static_cast<unsigned char>(text[0]));
+      AppendEscaped(out, text[0]);
     } else if (length == 0) {
       out += "\xEF\xBF\xBD";
     } else {
@@ -111,19 +99,22 @@ Document& Document::Append(Document value) {
 }
 
 void Document::WriteScalar(std::ostream& out) const {
-  if (const auto* flag = std::get_if<bool>(&value_)) {
-    out << (*flag ? "true" : "false");
-  } else if (const auto* signed_number = std::get_if<std::int64_t>(&value_)) {
-    out << std::to_string(*signed_number);
-  } else if (const auto* number = std::get_if<std::uint64_t>(&value_)) {
-    out << std::to_string(*number);
-  } else if (const auto* real = std::get_if<double>(&value_)) {
-    out << NumberText(*real);
-  } else if (const auto* text = std::get_if<std::string>(&value_)) {
-    out << JsonQuote(*text);
-  } else {
-    out << "null";
-  }
+  std::visit(
+      [&out](const auto& value) {
+        using T = std::decay_t<decltype(value)>;
+        if constexpr (std::is_same_v<T, bool>) {
+          out << (value ? "true" : "false");
+        } else if constexpr (std::is_integral_v<T>) {
+          out << std::to_string(value);
+        } else if constexpr (std::is_same_v<T, double>) {
+          out << NumberText(value);
+        } else if constexpr (std::is_same_v<T, std::string>) {
+          out << JsonQuote(value);
+        } else {
+          out << "null";
+        }
+      },
+      value_);
 }
 
 void Document::WriteJson(std::ostream& out, bool pretty) const { WriteJsonAt(out, pretty, 0); }
@@ -166,11 +157,11 @@ void Document::WriteYamlAt(std::ostream& out, int depth, bool after_dash) const 
       first = false;
       // Strings and keys are quoted as in JSON, which YAML 1.2 includes: no word is mistaken for
       // a boolean or a number. Keys that are plain names need none.
+      static const std::set<std::string> kWords = {"true", "false", "null", "on", "off",
+                                                   "yes",  "no",    "y",    "n"};
       const bool plain =
           key.find_first_not_of("abcdefghijklmnopqrstuvwxyz_0123456789") == std::string::npos &&
-          !key.empty() && (key[0] >= 'a' && key[0] <= 'z') && key != "true" && key != "false" &&
-          key != "null" && key != "on" && key != "off" && key != "yes" && key != "no" &&
-          key != "y" && key != "n";
+          !key.empty() && key[0] >= 'a' && key[0] <= 'z' && !kWords.contains(key);
       out << (plain ? key : JsonQuote(key)) << ':';
       value.WriteYamlValue(out, depth + 1);
     }

@@ -38,7 +38,7 @@ class Document {
 
   // JSON on one line when `pretty` is false, else indented by two; no line end after it.
   void WriteJson(std::ostream& out, bool pretty) const;
-  // Block-style YAML 1.2, each line ended. A document of a stream starts with "---": the caller's.
+  // Block-style YAML 1.2, each line ended. The caller writes the "---" of a stream.
   void WriteYaml(std::ostream& out) const;
 
  private:

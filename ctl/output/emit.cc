@@ -21,7 +21,7 @@ constexpr std::string_view kClearAll = "\x1b[2J";
 constexpr std::string_view kWrapOff = "\x1b[?7l";
 constexpr std::string_view kWrapOn = "\x1b[?7h";
 
-// Lines that the terminal shows; 0 when nobody knows.
+// Height of the terminal; 0 if unknown.
 std::size_t TerminalLines() {
   winsize size{};
   return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_row : 0;
@@ -63,7 +63,7 @@ void PrintFacts(std::ostream& out, const Facts& facts) {
 }
 
 Screen::~Screen() {
-  // The line end parts the terminal's "^C" from what comes after.
+  // The line end separates the terminal's "^C" from what follows.
   if (drawn_ && Redraws()) context_.out << kWrapOn << '\n' << std::flush;
 }
 

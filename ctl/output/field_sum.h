@@ -1,5 +1,4 @@
-// The sum of a message whose fields are all counts, such as the reasons why connections ended: one
-// that is added to the API counts without further ado. Pure; any thread.
+// The sum of a message whose fields are all counts, including fields added to the API later.
 #pragma once
 
 #include <google/protobuf/message.h>

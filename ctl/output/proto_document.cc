@@ -44,56 +44,35 @@ Document FromEnum(const FieldDescriptor& field, int number) {
   return value == nullptr ? Document(number) : Document(value->name());
 }
 
-Document Single(const Message& message, const FieldDescriptor& field) {
+// The value of `field`, or of its element `index` if it is repeated.
+Document Value(const Message& message, const FieldDescriptor& field, int index = 0) {
   const Reflection& r = *message.GetReflection();
+  const auto get = [&](auto single, auto repeated) {
+    return field.is_repeated() ? (r.*repeated)(message, &field, index)
+                               : (r.*single)(message, &field);
+  };
   switch (field.cpp_type()) {
     case FieldDescriptor::CPPTYPE_INT32:
-      return r.GetInt32(message, &field);
+      return get(&Reflection::GetInt32, &Reflection::GetRepeatedInt32);
     case FieldDescriptor::CPPTYPE_INT64:
-      return std::int64_t{r.GetInt64(message, &field)};
+      return std::int64_t{get(&Reflection::GetInt64, &Reflection::GetRepeatedInt64)};
     case FieldDescriptor::CPPTYPE_UINT32:
-      return r.GetUInt32(message, &field);
+      return get(&Reflection::GetUInt32, &Reflection::GetRepeatedUInt32);
     case FieldDescriptor::CPPTYPE_UINT64:
-      return std::uint64_t{r.GetUInt64(message, &field)};
+      return std::uint64_t{get(&Reflection::GetUInt64, &Reflection::GetRepeatedUInt64)};
     case FieldDescriptor::CPPTYPE_DOUBLE:
-      return r.GetDouble(message, &field);
+      return get(&Reflection::GetDouble, &Reflection::GetRepeatedDouble);
     case FieldDescriptor::CPPTYPE_FLOAT:
-      return double{r.GetFloat(message, &field)};
+      return double{get(&Reflection::GetFloat, &Reflection::GetRepeatedFloat)};
     case FieldDescriptor::CPPTYPE_BOOL:
-      return r.GetBool(message, &field);
+      return get(&Reflection::GetBool, &Reflection::GetRepeatedBool);
     case FieldDescriptor::CPPTYPE_ENUM:
-      return FromEnum(field, r.GetEnumValue(message, &field));
+      return FromEnum(field, get(&Reflection::GetEnumValue, &Reflection::GetRepeatedEnumValue));
     case FieldDescriptor::CPPTYPE_STRING:
-      return r.GetString(message, &field);
+      return get(&Reflection::GetString, &Reflection::GetRepeatedString);
     case FieldDescriptor::CPPTYPE_MESSAGE:
-      return FromMessage(r.GetMessage(message, &field));
-  }
-  return {};
-}
-
-Document Repeated(const Message& message, const FieldDescriptor& field, int index) {
-  const Reflection& r = *message.GetReflection();
-  switch (field.cpp_type()) {
-    case FieldDescriptor::CPPTYPE_INT32:
-      return r.GetRepeatedInt32(message, &field, index);
-    case FieldDescriptor::CPPTYPE_INT64:
-      return std::int64_t{r.GetRepeatedInt64(message, &field, index)};
-    case FieldDescriptor::CPPTYPE_UINT32:
-      return r.GetRepeatedUInt32(message, &field, index);
-    case FieldDescriptor::CPPTYPE_UINT64:
-      return std::uint64_t{r.GetRepeatedUInt64(message, &field, index)};
-    case FieldDescriptor::CPPTYPE_DOUBLE:
-      return r.GetRepeatedDouble(message, &field, index);
-    case FieldDescriptor::CPPTYPE_FLOAT:
-      return double{r.GetRepeatedFloat(message, &field, index)};
-    case FieldDescriptor::CPPTYPE_BOOL:
-      return r.GetRepeatedBool(message, &field, index);
-    case FieldDescriptor::CPPTYPE_ENUM:
-      return FromEnum(field, r.GetRepeatedEnumValue(message, &field, index));
-    case FieldDescriptor::CPPTYPE_STRING:
-      return r.GetRepeatedString(message, &field, index);
-    case FieldDescriptor::CPPTYPE_MESSAGE:
-      return FromMessage(r.GetRepeatedMessage(message, &field, index));
+      return FromMessage(field.is_repeated() ? r.GetRepeatedMessage(message, &field, index)
+                                             : r.GetMessage(message, &field));
   }
   return {};
 }
@@ -106,7 +85,7 @@ Document Map(const Message& message, const FieldDescriptor& field) {
     const Message& entry = r.GetRepeatedMessage(message, &field, i);
     const FieldDescriptor& key = *field.message_type()->map_key();
     sorted[entry.GetReflection()->GetString(entry, &key)] =
-        Single(entry, *field.message_type()->map_value());
+        Value(entry, *field.message_type()->map_value());
   }
   Document object = Document::Object();
   for (auto& [key, value] : sorted) object.Set(key, std::move(value));
@@ -134,10 +113,10 @@ Document ToDocument(const Message& message) {
     } else if (field->is_repeated()) {
       Document array = Document::Array();
       const int size = message.GetReflection()->FieldSize(message, field);
-      for (int i = 0; i < size; ++i) array.Append(Repeated(message, *field, i));
+      for (int i = 0; i < size; ++i) array.Append(Value(message, *field, i));
       object.Set(field->name(), std::move(array));
     } else {
-      object.Set(field->name(), IsNull(message, *field) ? Document() : Single(message, *field));
+      object.Set(field->name(), IsNull(message, *field) ? Document() : Value(message, *field));
     }
   }
   return object;

@@ -17,13 +17,13 @@ namespace echogw::ctl {
 // timestamp and a duration; the default for anything else.
 Document ToDocument(const google::protobuf::Message& message);
 
-// As a duration in a message, for documents that are no message's.
+// As a duration in a message.
 Document ToDocument(Duration duration);
 
 Duration FromProto(const google::protobuf::Duration& duration);
 void ToProto(Duration duration, google::protobuf::Duration* out);
 
-// "2024-02-29T12:34:56.789Z": always as long, so that rows of a stream stand in columns.
+// "2024-02-29T12:34:56.789Z": of fixed length, so that rows of a stream align.
 std::string TimeText(const google::protobuf::Timestamp& time);
 
 }  // namespace echogw::ctl

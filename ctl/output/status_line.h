@@ -1,5 +1,5 @@
-// What a verb that waits says meanwhile on the error stream: one line that changes on a terminal,
-// a line for each step anywhere else. Used by the thread that runs the verb.
+// Progress of a verb on the error stream: one changing line on a terminal, a line per step
+// elsewhere. Used by the thread that runs the verb.
 #pragma once
 
 #include <optional>

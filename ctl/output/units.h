@@ -1,5 +1,4 @@
-// Numbers as people read them in tables: three significant digits and a unit. JSON and YAML never
-// use these. Pure functions, safe on any thread.
+// Numbers in tables: three significant digits and a unit. JSON and YAML never use these.
 #pragma once
 
 #include <cstdint>

@@ -1,18 +1,10 @@
 // close: ends connections, chosen by id or by conditions, by CloseConnections.
 #include <algorithm>
 #include <cstddef>
-#include <cstdint>
-#include <string>
-#include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "ctl/cli/commands.h"
-#include "ctl/cli/option_set.h"
-#include "ctl/gateway/call.h"
-#include "ctl/output/emit.h"
 #include "ctl/verbs/connection_filter.h"
-#include "ctl/verbs/shared_options.h"
+#include "ctl/verbs/verb.h"
 
 namespace echogw::ctl {
 namespace {

@@ -16,11 +16,11 @@ namespace echogw::ctl {
 
 class ConnectionConditions {
  public:
-  // What the verb may put at odds with options of its own.
+  // For the verb to exclude with its own options.
   struct Handles {
     // Conditions that hold from the open to the close of a connection.
     std::vector<OptionHandle> lasting;
-    // Conditions on what it has done so far: of no use to a stream of opens and closes.
+    // Conditions on its current state: not for a stream of opens and closes.
     std::vector<OptionHandle> momentary;
   };
 

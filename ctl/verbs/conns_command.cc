@@ -1,20 +1,11 @@
 // conns: live connections by ListConnections, one of them by GetConnection, or a stream of opens
 // and closes by WatchConnections.
 #include <algorithm>
-#include <cstdint>
 #include <limits>
-#include <optional>
-#include <string>
 
-#include "absl/strings/str_cat.h"
-#include "ctl/cli/commands.h"
-#include "ctl/cli/option_set.h"
-#include "ctl/gateway/call.h"
-#include "ctl/output/emit.h"
-#include "ctl/output/proto_document.h"
 #include "ctl/verbs/connection_filter.h"
+#include "ctl/verbs/verb.h"
 #include "ctl/views/connection_view.h"
-#include "ctl/views/enum_text.h"
 
 namespace echogw::ctl {
 namespace {
@@ -25,9 +16,9 @@ using admin::v1::ListConnectionsResponse;
 
 // Fits a screen.
 constexpr std::uint64_t kDefaultLimit = 50;
-// One page when several are needed: small beside gRPC's limit of 4 MiB for a message.
+// Per page: small beside gRPC's limit of 4 MiB per message.
 constexpr std::uint64_t kPage = 1000;
-// The largest page that the API takes, so the most that the gateway sorts.
+// The largest page of the API, which is the most that the gateway sorts.
 constexpr std::uint64_t kPageMax = 10'000;
 constexpr std::uint64_t kAll = std::numeric_limits<std::uint64_t>::max();
 
@@ -117,8 +108,8 @@ class ConnsCommand : public Command {
     return ExitCode::kOk;
   }
 
-  // Follows the pages until `want` connections are there or no page is left. What it returns is
-  // the last page's answer with the connections of all.
+  // Follows the pages until there are `want` connections or no page is left; `list` is the last
+  // page with the connections of all.
   static ExitCode Fetch(CommandContext& context, ListConnectionsRequest request, std::uint64_t want,
                         ListConnectionsResponse& list) {
     for (;;) {

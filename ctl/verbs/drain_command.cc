@@ -1,15 +1,5 @@
 // drain: takes the gateway, or one reactor of it, out of service, by Drain.
-#include <cstdint>
-#include <optional>
-#include <string>
-
-#include "ctl/cli/commands.h"
-#include "ctl/cli/option_set.h"
-#include "ctl/gateway/call.h"
-#include "ctl/output/proto_document.h"
-#include "ctl/verbs/operation_flow.h"
-#include "ctl/verbs/shared_options.h"
-#include "ctl/views/enum_text.h"
+#include "ctl/verbs/verb.h"
 
 namespace echogw::ctl {
 namespace {

@@ -1,16 +1,8 @@
 // events: what operators and the gateway did, by ListEvents, and as it happens by WatchEvents.
 #include <algorithm>
-#include <cstdint>
-#include <string>
 
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "ctl/cli/commands.h"
-#include "ctl/cli/option_set.h"
-#include "ctl/gateway/call.h"
-#include "ctl/output/emit.h"
-#include "ctl/output/proto_document.h"
-#include "ctl/views/enum_text.h"
+#include "ctl/verbs/verb.h"
 
 namespace echogw::ctl {
 namespace {
@@ -22,8 +14,7 @@ using admin::v1::WatchEventsResponse;
 constexpr std::uint64_t kMaxLimit = 1000;
 constexpr std::uint32_t kDefaultLimit = 100;
 
-// History and stream have the same columns, so that the one goes on as the other. ACTOR has room
-// for an address, and for what else the history names.
+// History and stream have the same columns. ACTOR fits an address and every actor in the history.
 constexpr char kRow[] = "%6s  %-24s  %-8s  %-16s  %-*s  %4s  %s\n";
 constexpr int kActorWidth = 22;
 
@@ -79,7 +70,7 @@ class EventsCommand : public Command {
     }
     admin::v1::ListEventsRequest request;
     request.set_after_id(after_);
-    // To the API 0 is its default; one event tells where new ones begin.
+    // 0 means the default to the API; the last event tells where new ones begin.
     request.set_limit(limit_ == 0 ? 1 : limit_);
     if (!watch_) {
       return CallAndEmit<&Admin::ListEvents>(context, request, [&](const auto& history) {

@@ -1,13 +1,5 @@
 // health: the standard health check, grpc.health.v1.Health/Check. Made for probes.
-#include <string>
-
-#include "absl/strings/str_cat.h"
-#include "ctl/cli/commands.h"
-#include "ctl/cli/option_set.h"
-#include "ctl/gateway/call.h"
-#include "ctl/output/document.h"
-#include "ctl/output/emit.h"
-#include "ctl/views/enum_text.h"
+#include "ctl/verbs/verb.h"
 
 namespace echogw::ctl {
 namespace {

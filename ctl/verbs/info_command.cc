@@ -2,16 +2,9 @@
 #include <google/protobuf/util/time_util.h>
 
 #include <map>
-#include <string>
 
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "ctl/cli/commands.h"
-#include "ctl/cli/option_set.h"
-#include "ctl/gateway/call.h"
-#include "ctl/output/emit.h"
-#include "ctl/output/proto_document.h"
-#include "ctl/output/table.h"
+#include "ctl/verbs/verb.h"
 
 namespace echogw::ctl {
 namespace {
@@ -48,8 +41,6 @@ class InfoCommand : public Command {
             "The table of keys is the effective configuration, whether a value came from a file, "
             "the environment, the command line or a default."};
   }
-
-  void AddOptions(OptionSet&) override {}
 
   ExitCode Run(CommandContext& context) override {
     return CallAndEmit<&Admin::GetInfo>(context, {},

@@ -1,19 +1,5 @@
 // limits: shows the limits of the data plane, or sets some of them, by GetLimits and SetLimits.
-#include <cstdint>
-#include <string>
-#include <vector>
-
-#include "absl/strings/str_cat.h"
-#include "ctl/cli/commands.h"
-#include "ctl/cli/duration.h"
-#include "ctl/cli/option_set.h"
-#include "ctl/gateway/call.h"
-#include "ctl/output/emit.h"
-#include "ctl/output/proto_document.h"
-#include "ctl/output/table.h"
-#include "ctl/output/units.h"
-#include "ctl/verbs/shared_options.h"
-#include "ctl/views/enum_text.h"
+#include "ctl/verbs/verb.h"
 
 namespace echogw::ctl {
 namespace {

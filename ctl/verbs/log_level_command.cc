@@ -1,11 +1,5 @@
 // log-level: shows or sets the levels of the gateway's logs, by SetLogLevel.
-#include <string>
-
-#include "ctl/cli/commands.h"
-#include "ctl/cli/option_set.h"
-#include "ctl/gateway/call.h"
-#include "ctl/output/emit.h"
-#include "ctl/views/enum_text.h"
+#include "ctl/verbs/verb.h"
 
 namespace echogw::ctl {
 namespace {

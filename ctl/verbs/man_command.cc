@@ -18,7 +18,7 @@
 namespace echogw::ctl {
 namespace {
 
-// Today, or the day of SOURCE_DATE_EPOCH, so that a build can be repeated to the byte.
+// Today, or the day of SOURCE_DATE_EPOCH for reproducible builds.
 std::string PageDate() {
   absl::Time time = absl::Now();
   const char* fixed = std::getenv("SOURCE_DATE_EPOCH");

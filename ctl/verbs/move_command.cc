@@ -1,12 +1,5 @@
 // move: moves live connections from one reactor to another, by Move.
-#include <cstdint>
-#include <optional>
-
-#include "ctl/cli/commands.h"
-#include "ctl/cli/option_set.h"
-#include "ctl/gateway/call.h"
-#include "ctl/verbs/operation_flow.h"
-#include "ctl/verbs/shared_options.h"
+#include "ctl/verbs/verb.h"
 
 namespace echogw::ctl {
 namespace {

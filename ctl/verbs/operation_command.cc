@@ -1,10 +1,5 @@
 // operation: one operation as it stands by GetOperation, or to its end by WatchOperation.
-#include <cstdint>
-
-#include "ctl/cli/commands.h"
-#include "ctl/cli/option_set.h"
-#include "ctl/gateway/call.h"
-#include "ctl/verbs/operation_flow.h"
+#include "ctl/verbs/verb.h"
 
 namespace echogw::ctl {
 namespace {

@@ -1,5 +1,4 @@
-// What happens after a call has begun an operation: report it, or wait for its end. Call on the
-// thread that runs the verb.
+// Starts operations and reports or follows them. For the thread that runs the verb.
 #pragma once
 
 #include <cstdint>
@@ -11,14 +10,14 @@
 
 namespace echogw::ctl {
 
-// Exit codes of a verb that begins an operation.
+// Exit codes of a verb that starts an operation.
 std::vector<ExitMeaning> OperationExitCodes();
 
-// Reports an operation that has just begun. With `wait` it follows the operation to its end, with
+// Reports an operation that was just started. With `wait` it follows the operation to its end, with
 // progress on the error stream, and reports that. The exit code is the operation's.
 ExitCode FinishOperation(CommandContext& context, const admin::v1::Operation& begun, bool wait);
 
-// Calls kMethod, which begins an operation, and finishes it.
+// Calls kMethod, which starts an operation, and finishes it.
 template <auto kMethod>
 ExitCode BeginOperation(CommandContext& context, const RequestOf<kMethod>& request, bool wait) {
   const auto reply = Call<kMethod>(context, request);
@@ -29,7 +28,7 @@ ExitCode BeginOperation(CommandContext& context, const RequestOf<kMethod>& reque
 enum class OnInterrupt {
   // Ctrl-C ends the view: exit code 0.
   kEnough,
-  // Ctrl-C leaves the question open: exit code 4, and a line that the operation goes on.
+  // Ctrl-C leaves the question open: exit code 4, and a line that the operation continues.
   kUnfinished,
 };
 

@@ -1,18 +1,7 @@
 // reactors: every reactor slot with its place in the steering and its listeners, by ListReactors.
-#include <cstdint>
-#include <string>
-#include <vector>
 
-#include "absl/strings/str_cat.h"
-#include "ctl/cli/commands.h"
-#include "ctl/cli/option_set.h"
-#include "ctl/gateway/call.h"
-#include "ctl/output/emit.h"
 #include "ctl/output/field_sum.h"
-#include "ctl/output/proto_document.h"
-#include "ctl/output/table.h"
-#include "ctl/output/units.h"
-#include "ctl/views/enum_text.h"
+#include "ctl/verbs/verb.h"
 #include "ctl/views/rates.h"
 
 namespace echogw::ctl {
@@ -97,8 +86,6 @@ class ReactorsCommand : public Command {
         "iterations over the stall threshold, LONGEST is the longest of all. With UDP there is a "
         "second table, in datagrams; its DROPS are those the kernel dropped at full sockets."};
   }
-
-  void AddOptions(OptionSet&) override {}
 
   ExitCode Run(CommandContext& context) override {
     return CallAndEmit<&Admin::ListReactors>(context, {},

@@ -1,14 +1,5 @@
 // rebalance: evens out the load of the reactors or sets the automatic mode, by Rebalance.
-#include <cstdint>
-#include <optional>
-#include <string>
-
-#include "ctl/cli/commands.h"
-#include "ctl/cli/option_set.h"
-#include "ctl/gateway/call.h"
-#include "ctl/verbs/operation_flow.h"
-#include "ctl/verbs/shared_options.h"
-#include "ctl/views/enum_text.h"
+#include "ctl/verbs/verb.h"
 
 namespace echogw::ctl {
 namespace {

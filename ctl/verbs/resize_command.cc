@@ -1,13 +1,5 @@
 // resize: changes the number of serving reactors, by Resize.
-#include <cstdint>
-#include <optional>
-
-#include "ctl/cli/commands.h"
-#include "ctl/cli/option_set.h"
-#include "ctl/gateway/call.h"
-#include "ctl/output/proto_document.h"
-#include "ctl/verbs/operation_flow.h"
-#include "ctl/verbs/shared_options.h"
+#include "ctl/verbs/verb.h"
 
 namespace echogw::ctl {
 namespace {

@@ -1,12 +1,6 @@
 // stats: one snapshot by GetStats, or a stream of them by WatchStats.
-#include <optional>
-#include <string>
 
-#include "ctl/cli/commands.h"
-#include "ctl/cli/option_set.h"
-#include "ctl/gateway/call.h"
-#include "ctl/output/emit.h"
-#include "ctl/output/proto_document.h"
+#include "ctl/verbs/verb.h"
 #include "ctl/views/stats_view.h"
 
 namespace echogw::ctl {

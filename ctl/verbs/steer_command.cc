@@ -1,20 +1,11 @@
 // steer: sets the share of new connections that each reactor gets, by SetSteering.
-#include <cstdint>
 #include <map>
-#include <optional>
-#include <string>
 #include <utility>
-#include <vector>
 
 #include "absl/strings/numbers.h"
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
-#include "ctl/cli/commands.h"
-#include "ctl/cli/option_set.h"
-#include "ctl/gateway/call.h"
-#include "ctl/output/table.h"
-#include "ctl/verbs/shared_options.h"
+#include "ctl/verbs/verb.h"
 
 namespace echogw::ctl {
 namespace {

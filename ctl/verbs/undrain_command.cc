@@ -1,12 +1,5 @@
 // undrain: takes the gateway, or one reactor, back into service, by Undrain.
-#include <cstdint>
-#include <optional>
-
-#include "ctl/cli/commands.h"
-#include "ctl/cli/option_set.h"
-#include "ctl/gateway/call.h"
-#include "ctl/verbs/shared_options.h"
-#include "ctl/views/enum_text.h"
+#include "ctl/verbs/verb.h"
 
 namespace echogw::ctl {
 namespace {

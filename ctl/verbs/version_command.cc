@@ -1,13 +1,7 @@
 // version: that of echogwctl, and by GetInfo that of the gateway.
-#include <string>
 
-#include "absl/strings/str_cat.h"
-#include "ctl/cli/commands.h"
-#include "ctl/cli/option_set.h"
 #include "ctl/cli/version.h"
-#include "ctl/gateway/call.h"
-#include "ctl/output/document.h"
-#include "ctl/output/emit.h"
+#include "ctl/verbs/verb.h"
 
 namespace echogw::ctl {
 namespace {

@@ -1,32 +1,14 @@
 // wait: until every condition holds, by WatchOperation for operations and then by WatchStats for
 // the rest, with a deadline. Retries while there is no response.
-#include <grpcpp/client_context.h>
-#include <grpcpp/support/sync_stream.h>
-
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
-#include <memory>
-#include <mutex>
-#include <optional>
-#include <string>
 #include <utility>
-#include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "ctl/cli/commands.h"
-#include "ctl/cli/interrupt.h"
-#include "ctl/cli/option_set.h"
-#include "ctl/cli/watchdog.h"
-#include "ctl/gateway/client.h"
-#include "ctl/gateway/rpc_error.h"
-#include "ctl/output/emit.h"
-#include "ctl/output/proto_document.h"
 #include "ctl/output/status_line.h"
-#include "ctl/output/units.h"
+#include "ctl/verbs/verb.h"
 #include "ctl/verbs/wait_condition.h"
-#include "ctl/views/enum_text.h"
 #include "ctl/views/operation_view.h"
 
 namespace echogw::ctl {
@@ -34,10 +16,10 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// Between two snapshots, and between two attempts to reach the gateway.
+// Between two snapshots, and between two attempts.
 constexpr Duration kInterval = std::chrono::milliseconds(100);
 
-// One run of the verb. `wake_` may come from the signal thread; the rest is one thread's.
+// One run of the verb. The signal thread calls Wake().
 class Waiting {
  public:
   Waiting(CommandContext& context, const std::vector<WaitCondition>& conditions, Duration deadline)
@@ -64,7 +46,7 @@ class Waiting {
   }
 
  private:
-  // Nothing when it has succeeded; else how the waiting ends.
+  // Nothing if it succeeded, else the exit code.
   std::optional<ExitCode> AwaitOperation(std::uint64_t id) {
     admin::v1::WatchOperationRequest request;
     request.set_id(id);
@@ -107,8 +89,8 @@ class Waiting {
         });
   }
 
-  // Reads streams, a new one when one breaks, until `done` says so of a message, which is nothing,
-  // or until there is no more to wait for.
+  // Reads a stream, and a new one after a failure, until `done` holds for a message. Returns
+  // nothing then, or the exit code if the wait ends otherwise.
   template <typename Response, typename Open, typename Done>
   std::optional<ExitCode> Follow(Open open, Done done) {
     for (;;) {
@@ -116,8 +98,8 @@ class Waiting {
       const Duration left = limit_ - (Clock::now() - begin_);
       call.set_deadline(std::chrono::system_clock::now() +
                         std::chrono::duration_cast<std::chrono::microseconds>(left));
-      // A call that fails at once tells why. After that one has to stay in the call: gRPC works on
-      // a connection only while somebody is in one, and every 5 s.
+      // The first call fails at once and tells why. Later ones wait: gRPC only reconnects while a
+      // call is waiting.
       call.set_wait_for_ready(lost_.has_value());
       SetCurrent(&call);
       bool is_done = false;
@@ -132,7 +114,7 @@ class Waiting {
           is_done = done(response, watchdog);
         }
         watchdog.Stop();
-        // Only then: a cancelled call would hide how the gateway ended it.
+        // Not earlier: a cancelled call hides how the gateway ended it.
         if (is_done) call.TryCancel();
         status = reader->Finish();
       }
@@ -142,7 +124,7 @@ class Waiting {
     }
   }
 
-  // A stream broke. How the waiting ends, or nothing when it is time for another attempt.
+  // After a failed stream: the exit code, or nothing to try again.
   std::optional<ExitCode> AfterBreak(const grpc::Status& status) {
     if (context_.interrupt.requested()) {
       line_.Clear();
@@ -265,7 +247,7 @@ class Waiting {
   std::condition_variable changed_;
   // Under mutex_. The call that a signal has to cancel; null between two calls.
   grpc::ClientContext* current_ = nullptr;
-  // Whether the gateway ever said anything, and why it does not at present.
+  // Whether the gateway ever responded, and why it does not now.
   bool reached_ = false;
   std::optional<grpc::Status> lost_;
   std::optional<admin::v1::GetStatsResponse> stats_;

@@ -1,6 +1,7 @@
 #include "ctl/verbs/wait_condition.h"
 
 #include <algorithm>
+#include <map>
 
 #include "absl/status/status.h"
 #include "absl/strings/numbers.h"
@@ -25,17 +26,15 @@ absl::StatusOr<WaitCondition> WaitCondition::Parse(const std::string& text) {
   const std::string subject = text.substr(0, at);
   const std::string relation = text.substr(at, digits - at);
   const std::string number = text.substr(digits);
-  if (relation == "<") {
-    made.relation_ = Relation::kLess;
-  } else if (relation == "<=") {
-    made.relation_ = Relation::kAtMost;
-  } else if (relation == ">") {
-    made.relation_ = Relation::kMore;
-  } else if (relation == ">=") {
-    made.relation_ = Relation::kAtLeast;
-  } else if (relation != "=") {
-    return malformed;
-  }
+  static const std::map<std::string, Compare> kRelations = {
+      {"=", [](std::uint64_t a, std::uint64_t b) { return a == b; }},
+      {"<", [](std::uint64_t a, std::uint64_t b) { return a < b; }},
+      {"<=", [](std::uint64_t a, std::uint64_t b) { return a <= b; }},
+      {">", [](std::uint64_t a, std::uint64_t b) { return a > b; }},
+      {">=", [](std::uint64_t a, std::uint64_t b) { return a >= b; }}};
+  const auto found = kRelations.find(relation);
+  if (found == kRelations.end()) return malformed;
+  made.holds_ = found->second;
   // Digits only: SimpleAtoi alone would take a sign and blanks.
   if (number.empty() || number.find_first_not_of("0123456789") != std::string::npos ||
       !absl::SimpleAtoi(number, &made.number_)) {
@@ -45,7 +44,7 @@ absl::StatusOr<WaitCondition> WaitCondition::Parse(const std::string& text) {
     made.subject_ = Subject::kConnections;
   } else if (subject == "reactors") {
     made.subject_ = Subject::kReactors;
-  } else if (subject == "operation" && made.relation_ == Relation::kEqual && made.number_ > 0) {
+  } else if (subject == "operation" && relation == "=" && made.number_ > 0) {
     made.subject_ = Subject::kOperation;
   } else {
     return malformed;
@@ -72,24 +71,9 @@ bool WaitCondition::Holds(const admin::v1::GetStatsResponse& stats) const {
               stats.total().connections_active() == 0);
     case Subject::kOperation:
       return false;
-    case Subject::kConnections:
-    case Subject::kReactors:
-      break;
+    default:
+      return holds_(Count(stats), number_);
   }
-  const std::uint64_t count = Count(stats);
-  switch (relation_) {
-    case Relation::kLess:
-      return count < number_;
-    case Relation::kAtMost:
-      return count <= number_;
-    case Relation::kMore:
-      return count > number_;
-    case Relation::kAtLeast:
-      return count >= number_;
-    case Relation::kEqual:
-      break;
-  }
-  return count == number_;
 }
 
 std::string WaitCondition::Observed(const admin::v1::GetStatsResponse& stats) const {

@@ -11,29 +11,29 @@ namespace echogw::ctl {
 
 class WaitCondition {
  public:
-  // INVALID_ARGUMENT, with a sentence that says what to type, for anything it does not know.
+  // INVALID_ARGUMENT, with a sentence that says what to type, for anything else.
   static absl::StatusOr<WaitCondition> Parse(const std::string& text);
 
   // As it was typed.
   [[nodiscard]] const std::string& text() const { return text_; }
-  // The operation that it is about; 0 for a condition on a snapshot. The rest is for the latter.
+  // The operation it is about; 0 for a condition on a snapshot, which the rest is for.
   [[nodiscard]] std::uint64_t operation() const {
     return subject_ == Subject::kOperation ? number_ : 0;
   }
 
   [[nodiscard]] bool Holds(const admin::v1::GetStatsResponse& stats) const;
-  // What the snapshot says on it, as in "12" or "quiet".
+  // Its value in the snapshot, as in "12" or "quiet".
   [[nodiscard]] std::string Observed(const admin::v1::GetStatsResponse& stats) const;
 
  private:
   enum class Subject { kServing, kDrained, kConnections, kReactors, kOperation };
-  enum class Relation { kEqual, kLess, kAtMost, kMore, kAtLeast };
+  using Compare = bool (*)(std::uint64_t, std::uint64_t);
 
   [[nodiscard]] std::uint64_t Count(const admin::v1::GetStatsResponse& stats) const;
 
   std::string text_;
   Subject subject_ = Subject::kServing;
-  Relation relation_ = Relation::kEqual;
+  Compare holds_ = nullptr;
   std::uint64_t number_ = 0;
 };
 

@@ -1,4 +1,4 @@
-// Connections as people read them. Pure but for the stream they are given.
+// Connections as text.
 #pragma once
 
 #include <ostream>
@@ -14,8 +14,7 @@ void PrintConnections(std::ostream& out, const admin::v1::ListConnectionsRespons
 // One connection with what the kernel knows of it.
 void PrintConnection(std::ostream& out, const admin::v1::GetConnectionResponse& response);
 
-// Rows of a stream: the header, and one open or close. Columns have fixed widths, because the rows
-// to come are not known; that of the id holds a reactor in its upper bits. Without a line end.
+// Header and row of a stream of opens and closes, in columns of fixed width, without a line end.
 std::string ConnectionEventHeader();
 std::string ConnectionEventRow(const admin::v1::ConnectionEvent& event);
 

@@ -1,4 +1,4 @@
-// Enums of the API as people read and type them. Pure functions.
+// Enums of the API as text.
 #pragma once
 
 #include <google/protobuf/generated_enum_reflection.h>

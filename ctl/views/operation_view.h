@@ -1,4 +1,4 @@
-// What people read about an operation. Pure functions over its proto.
+// Operations as text.
 #pragma once
 
 #include <ostream>
@@ -18,7 +18,7 @@ std::string OperationProgress(const admin::v1::Operation& operation);
 // The whole report, running or done.
 void PrintOperation(std::ostream& out, const admin::v1::Operation& operation, bool colour);
 
-// 0 while it runs or when it succeeded, 4 when it was cut short, 1 when it failed.
+// 0 while it runs or when it succeeded, 4 when it timed out or was cancelled, 1 when it failed.
 ExitCode OperationExitCode(const admin::v1::Operation& operation);
 
 bool IsDone(const admin::v1::Operation& operation);

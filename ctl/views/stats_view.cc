@@ -38,7 +38,7 @@ std::string Breakdown(const Parts& parts) {
   return text;
 }
 
-// What people call a count whose field does not say it.
+// Labels that differ from the name of the field.
 std::string LabelOf(const std::string& field) {
   static const std::map<std::string, std::string> kLabels = {
       {"io_error", "I/O error"},

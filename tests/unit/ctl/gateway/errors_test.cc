@@ -182,6 +182,14 @@ TEST(Errors, APortThatIsNotAdminIsNamedSo) {
                 " answers, but is not an admin port; is it the client or the metrics port?\n");
 }
 
+// gRPC reads a target as a URI; the fake gets its path in that form, the command line as it is.
+TEST(Errors, AUnixPathMayHoldAnyCharacter) {
+  const std::string folder = testing::TempDir();
+  const FakeGateway gateway("unix:" + folder + "a%20b%2541%3Fc%23d.sock");
+  const CliRun run = RunAt("unix:" + folder + "a b%41?c#d.sock", {"health"});
+  EXPECT_EQ(run.code, 0) << run.err;
+}
+
 TEST(Errors, AnHttpProxyIsNotAsked) {
   FakeGateway gateway;
   gateway.stats = SampleStats();
