@@ -38,8 +38,8 @@ std::string OneLine(const std::string& text) {
 }
 
 ExitCode Usage(CliEnvironment& environment, const std::string& message, const std::string& verb) {
-  environment.err << "echogwctl: " << OneLine(message) << "; see 'echogwctl "
-                  << (verb.empty() ? "" : verb + " ") << "--help'\n";
+  environment.err << "echogwctl: " << OneLine(message) << (message.back() == '?' ? " See" : "; see")
+                  << " 'echogwctl " << (verb.empty() ? "" : verb + " ") << "--help'\n";
   return ExitCode::kUsage;
 }
 

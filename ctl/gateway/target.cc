@@ -1,5 +1,6 @@
 #include "ctl/gateway/target.h"
 
+#include <arpa/inet.h>
 #include <sys/un.h>
 
 #include <cstdint>
@@ -30,6 +31,10 @@ absl::Status CheckTarget(const std::string& target) {
     return absl::OkStatus();
   }
   const std::size_t colon = target.rfind(':');
+  if (colon == std::string::npos && !target.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("'", target, "' has no port; write for example ", target, ":7001"));
+  }
   if (colon == std::string::npos || colon == 0) return Malformed(target);
   const std::string host = target.substr(0, colon);
   const std::string port_text = target.substr(colon + 1);
@@ -39,7 +44,12 @@ absl::Status CheckTarget(const std::string& target) {
                       absl::SimpleAtoi(port_text, &port);
   if (!digits || port == 0 || port > 65535) return Malformed(target);
   const bool bracketed = host.front() == '[' && host.back() == ']' && host.size() > 2;
-  // More colons mean IPv6 without brackets, or an unsupported scheme.
+  in6_addr address{};
+  if (inet_pton(AF_INET6, host.c_str(), &address) == 1) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "'", target, "' is not a target; write an IPv6 address as [", host, "]:", port));
+  }
+  // More colons mean an unsupported scheme.
   if (!bracketed && host.find_first_of(":/[] ") != std::string::npos) return Malformed(target);
   return absl::OkStatus();
 }

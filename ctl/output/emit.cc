@@ -51,6 +51,10 @@ ExitCode Emit(CommandContext& context, const google::protobuf::Message& message,
   return ExitCode::kOk;
 }
 
+void Remark(CommandContext& context, const std::string& text) {
+  context.err << "echogwctl: " << text << '\n' << std::flush;
+}
+
 void PrintFacts(std::ostream& out, const Facts& facts) {
   std::size_t width = 0;
   for (const auto& [title, value] : facts) {

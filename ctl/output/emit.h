@@ -23,6 +23,9 @@ void EmitDocument(CommandContext& context, const Document& document, bool one_of
 ExitCode Emit(CommandContext& context, const google::protobuf::Message& message,
               const std::function<void()>& print, bool one_of_many = false);
 
+// A remark on the error stream, "echogwctl: TEXT".
+void Remark(CommandContext& context, const std::string& text);
+
 // Lines of "Title  value", values in one column. Pairs with an empty value are left out.
 using Facts = std::vector<std::pair<std::string, std::string>>;
 void PrintFacts(std::ostream& out, const Facts& facts);

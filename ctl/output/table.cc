@@ -25,6 +25,17 @@ std::size_t DisplayWidth(std::string_view text) {
   }));
 }
 
+Table::Table(std::string_view titles) {
+  while (!titles.empty()) {
+    const std::size_t end = std::min(titles.find('|'), titles.size());
+    std::string_view title = titles.substr(0, end);
+    const bool right = title.starts_with('>');
+    if (right) title.remove_prefix(1);
+    columns_.push_back({std::string(title), right ? Align::kRight : Align::kLeft});
+    titles.remove_prefix(std::min(end + 1, titles.size()));
+  }
+}
+
 void Table::AddRow(std::vector<std::string> cells) {
   cells.resize(columns_.size());
   rows_.push_back(std::move(cells));

@@ -21,6 +21,8 @@ class Table {
   };
 
   explicit Table(std::vector<Column> columns) : columns_(std::move(columns)) {}
+  // Titles separated by '|'; one of numbers begins with '>'.
+  explicit Table(std::string_view titles);
 
   // Missing cells are empty; cells past the last column are dropped.
   void AddRow(std::vector<std::string> cells);

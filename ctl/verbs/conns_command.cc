@@ -158,10 +158,9 @@ class ConnsCommand : public Command {
     const auto shown = static_cast<std::uint64_t>(list.connections_size());
     const bool of_known = list.has_total() && list.total() > shown;
     if (!of_known && list.next_page_token().empty()) return;
-    context.err << "echogwctl: showing "
-                << (of_known ? absl::StrCat(shown, " of ", list.total())
-                             : absl::StrCat("the first ", shown))
-                << "; use --limit N or --all for more\n";
+    Remark(context, absl::StrCat("showing ", of_known ? "" : "the first ", shown,
+                                 of_known ? absl::StrCat(" of ", list.total()) : "",
+                                 "; use --limit N or --all for more"));
   }
 
   ExitCode Watch(CommandContext& context) const {
@@ -186,18 +185,17 @@ class ConnsCommand : public Command {
     const auto reply = Call<&Admin::GetStats>(context);
     if (!reply.status.ok()) return FailRpc(context, reply.status);
     if (context.err_is_terminal) {
-      context.err << "echogwctl: " << reply.message.total().connections_active()
-                  << " connections are open; Ctrl-C ends the watch\n"
-                  << std::flush;
+      Remark(context, absl::StrCat(reply.message.total().connections_active(),
+                                   " connections are open; Ctrl-C ends the watch"));
     }
     return ExitCode::kOk;
   }
 
   static void Show(CommandContext& context, const admin::v1::WatchConnectionsResponse& response) {
     if (response.dropped() > 0) {
-      context.err << "echogwctl: " << response.dropped()
-                  << " opens and closes were dropped here; they came faster than they were read\n"
-                  << std::flush;
+      Remark(context, absl::StrCat(response.dropped(),
+                                   " opens and closes were dropped here; they came faster "
+                                   "than they were read"));
     }
     for (const auto& event : response.events()) context.out << ConnectionEventRow(event) << '\n';
   }

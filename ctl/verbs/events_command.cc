@@ -103,9 +103,9 @@ class EventsCommand : public Command {
     if (response.events().empty() && response.dropped() == 0) return;
     const auto print = [&] {
       if (response.dropped() > 0) {
-        context.err << "echogwctl: " << response.dropped()
-                    << " events were dropped here; they came faster than they were read\n"
-                    << std::flush;
+        Remark(context, absl::StrCat(response.dropped(),
+                                     " events were dropped here; they came "
+                                     "faster than they were read"));
       }
       for (const Event& event : response.events()) PrintEvent(context.out, event, actor_width);
     };

@@ -26,7 +26,7 @@ void Print(CommandContext& context, const admin::v1::GetInfoResponse& info) {
               {"Steering", info.steering_active() ? "active" : "off: the kernel's hash selects"}});
   if (info.config().empty()) return;
   context.out << '\n';
-  Table table({{"KEY"}, {"VALUE"}});
+  Table table("KEY|VALUE");
   const std::map<std::string, std::string> sorted(info.config().begin(), info.config().end());
   for (const auto& [key, value] : sorted) table.AddRow({key, value});
   table.Print(context.out, context.colour);

@@ -78,10 +78,6 @@ std::string Show(const Item& item, const Limits& limits) {
   return absl::StrCat(HumanBytes(number), item.unit == Unit::kByteRate ? "/s" : "");
 }
 
-std::string Excess(const Limits& limits) {
-  return limits.accept_excess() == admin::v1::ACCEPT_EXCESS_RESET ? "reset" : "wait";
-}
-
 class LimitsCommand : public Command {
  public:
   CommandHelp Help() const override {
@@ -99,8 +95,7 @@ class LimitsCommand : public Command {
   }
 
   void AddOptions(OptionSet& options) override {
-    const auto set =
-        options.Choice("ACTION", &action_, {"set"}, "set: change the given limits (show all)");
+    const auto set = options.Choice("set", &action_, {"set"}, "Change the given limits (show all)");
     for (const Item& item : Items()) {
       const char* type = item.unit == Unit::kTime    ? "TIME"
                          : item.unit == Unit::kCount ? "N"
@@ -136,12 +131,7 @@ class LimitsCommand : public Command {
  private:
   static ExitCode Get(CommandContext& context) {
     return CallAndEmit<&Admin::GetLimits>(context, {}, [&](const auto& response) {
-      Table table({{"LIMIT"}, {"IN FORCE", Align::kRight}});
-      for (const Item& item : Items()) {
-        table.AddRow({item.option + 2, Show(item, response.limits())});
-      }
-      table.AddRow({"accept-excess", Excess(response.limits())});
-      table.Print(context.out, context.colour);
+      Print(context, "LIMIT|>IN FORCE", {&response.limits()});
     });
   }
 
@@ -150,15 +140,26 @@ class LimitsCommand : public Command {
     *request.mutable_limits() = limits_;
     request.set_dry_run(dry_run_);
     return CallAndEmit<&Admin::SetLimits>(context, request, [&](const auto& response) {
-      const char* after = dry_run_ ? "WOULD BE" : "IN FORCE";
-      Table table({{"LIMIT"}, {"BEFORE", Align::kRight}, {after, Align::kRight}});
-      for (const Item& item : Items()) {
-        table.AddRow(
-            {item.option + 2, Show(item, response.before()), Show(item, response.limits())});
-      }
-      table.AddRow({"accept-excess", Excess(response.before()), Excess(response.limits())});
-      table.Print(context.out, context.colour);
+      Print(context, dry_run_ ? "LIMIT|>BEFORE|>WOULD BE" : "LIMIT|>BEFORE|>IN FORCE",
+            {&response.before(), &response.limits()});
     });
+  }
+
+  static void Print(CommandContext& context, const char* titles,
+                    const std::vector<const Limits*>& columns) {
+    Table table(titles);
+    const auto add = [&](const char* name, const auto& text) {
+      std::vector<std::string> row = {name};
+      for (const Limits* limits : columns) row.push_back(text(*limits));
+      table.AddRow(row);
+    };
+    for (const Item& item : Items()) {
+      add(item.option + 2, [&](const Limits& limits) { return Show(item, limits); });
+    }
+    add("accept-excess", [](const Limits& limits) {
+      return limits.accept_excess() == admin::v1::ACCEPT_EXCESS_RESET ? "reset" : "wait";
+    });
+    table.Print(context.out, context.colour);
   }
 
   std::string action_;

@@ -28,13 +28,7 @@ std::vector<std::string> Row(const Reactor& reactor) {
 }
 
 void PrintUdp(CommandContext& context, const admin::v1::ListReactorsResponse& response) {
-  Table table({{"REACTOR", Align::kRight},
-               {"UDP IN", Align::kRight},
-               {"UDP OUT", Align::kRight},
-               {"NOT ECHOED", Align::kRight},
-               {"SOCKETS", Align::kRight},
-               {"QUEUE", Align::kRight},
-               {"DROPS", Align::kRight}});
+  Table table(">REACTOR|>UDP IN|>UDP OUT|>NOT ECHOED|>SOCKETS|>QUEUE|>DROPS");
   for (const Reactor& reactor : response.reactors()) {
     const auto& udp = reactor.counters().udp();
     std::uint64_t queue = 0;
@@ -52,18 +46,9 @@ void PrintUdp(CommandContext& context, const admin::v1::ListReactorsResponse& re
 }
 
 void Print(CommandContext& context, const admin::v1::ListReactorsResponse& response) {
-  Table table({{"REACTOR", Align::kRight},
-               {"CPU", Align::kRight},
-               {"STATE", Align::kLeft},
-               {"WEIGHT", Align::kRight},
-               {"ACTIVE", Align::kRight},
-               {"MOVED IN", Align::kRight},
-               {"MOVED OUT", Align::kRight},
-               {"ADOPTED", Align::kRight},
-               {"QUEUE", Align::kRight},
-               {"DROPS", Align::kRight},
-               {"STALLS", Align::kRight},
-               {"LONGEST", Align::kRight}});
+  Table table(
+      ">REACTOR|>CPU|STATE|>WEIGHT|>ACTIVE|>MOVED IN|>MOVED "
+      "OUT|>ADOPTED|>QUEUE|>DROPS|>STALLS|>LONGEST");
   bool udp = false;
   for (const Reactor& reactor : response.reactors()) {
     table.AddRow(Row(reactor));

@@ -79,15 +79,16 @@ class SteerCommand : public Command {
   static void Print(CommandContext& context, const admin::v1::SetSteeringResponse& response) {
     double sum = 0;
     for (const auto& entry : response.weights()) sum += entry.weight();
-    Table table({{"REACTOR", Align::kRight}, {"WEIGHT", Align::kRight}, {"SHARE", Align::kRight}});
+    Table table(">REACTOR|>WEIGHT|>SHARE");
     for (const auto& entry : response.weights()) {
       table.AddRow({absl::StrCat(entry.reactor()), absl::StrCat(entry.weight()),
                     sum > 0 ? absl::StrFormat("%.1f%%", 100 * entry.weight() / sum) : "-"});
     }
     table.Print(context.out, context.colour);
     if (!response.steering_active()) {
-      context.err << "echogwctl: the kernel rejected the steering program: its own hash selects "
-                     "the reactor, and the weights have no effect\n";
+      Remark(context,
+             "the kernel rejected the steering program: its own hash selects the reactor, and the "
+             "weights have no effect");
     }
   }
 

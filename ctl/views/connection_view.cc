@@ -48,16 +48,7 @@ Facts TcpFacts(const admin::v1::TcpInfo& tcp) {
 
 void PrintConnections(std::ostream& out, const admin::v1::ListConnectionsResponse& list,
                       bool colour) {
-  Table table({{"ID", Align::kRight},
-               {"REACTOR", Align::kRight},
-               {"STATE", Align::kLeft},
-               {"PEER", Align::kLeft},
-               {"LOCAL", Align::kLeft},
-               {"AGE", Align::kRight},
-               {"IDLE", Align::kRight},
-               {"IN", Align::kRight},
-               {"OUT", Align::kRight},
-               {"PENDING", Align::kRight}});
+  Table table(">ID|>REACTOR|STATE|PEER|LOCAL|>AGE|>IDLE|>IN|>OUT|>PENDING");
   for (const Connection& c : list.connections()) {
     table.AddRow({absl::StrCat(c.id()), absl::StrCat(c.reactor()), EnumText(c.state()), c.peer(),
                   c.local(), HumanDuration(FromProto(c.age())), HumanDuration(FromProto(c.idle())),

@@ -102,7 +102,7 @@ void PrintOperation(std::ostream& out, const Operation& operation, bool colour) 
        {"Kernel", Kernel(operation)}});
   if (operation.moves().empty()) return;
   out << '\n';
-  Table table({{"FROM", Align::kRight}, {"TO", Align::kRight}, {"CONNECTIONS", Align::kRight}});
+  Table table(">FROM|>TO|>CONNECTIONS");
   for (const auto& move : operation.moves()) {
     table.AddRow({absl::StrCat(move.from_reactor()), absl::StrCat(move.to_reactor()),
                   HumanCount(move.connections())});

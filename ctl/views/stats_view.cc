@@ -167,17 +167,9 @@ std::string Render(const GetStatsResponse& from, const GetStatsResponse& to, dou
                    const std::string& target, const Facts& moving, bool colour) {
   std::map<std::uint32_t, const Counters*> earlier;
   for (const Reactor& reactor : from.reactors()) earlier[reactor.id()] = &reactor.counters();
-  const std::string per = seconds > 0 ? "/s" : "";
-  Table table({{"REACTOR", Align::kRight},
-               {"CPU", Align::kRight},
-               {"STATE", Align::kLeft},
-               {"ACTIVE", Align::kRight},
-               {seconds > 0 ? "ACCEPTS/s" : "ACCEPTED", Align::kRight},
-               {"IN", Align::kRight},
-               {"OUT", Align::kRight},
-               {"READS" + per, Align::kRight},
-               {"EVENTS/WAKE", Align::kRight},
-               {"BUSY", Align::kRight}});
+  Table table(seconds > 0
+                  ? ">REACTOR|>CPU|STATE|>ACTIVE|>ACCEPTS/s|>IN|>OUT|>READS/s|>EVENTS/WAKE|>BUSY"
+                  : ">REACTOR|>CPU|STATE|>ACTIVE|>ACCEPTED|>IN|>OUT|>READS|>EVENTS/WAKE|>BUSY");
   for (const Reactor& reactor : to.reactors()) {
     const auto at = earlier.find(reactor.id());
     table.AddRow(

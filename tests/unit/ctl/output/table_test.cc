@@ -26,7 +26,7 @@ TEST(Table, AlignsColumnsAndLeavesNoTrailingBlanks) {
 }
 
 TEST(Table, ColourTouchesTheHeaderOnly) {
-  Table table({{"A"}});
+  Table table("A");
   table.AddRow({"b"});
   std::ostringstream out;
   table.Print(out, true);

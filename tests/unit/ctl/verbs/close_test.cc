@@ -7,8 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "tests/unit/ctl/cli_run.h"
-#include "tests/unit/ctl/fake_gateway.h"
+#include "tests/unit/ctl/verbs/verb_fixture.h"
 
 namespace echogw::ctl {
 namespace {
@@ -16,13 +15,8 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-class Close : public testing::Test {
+class Close : public VerbTest {
  protected:
-  CliRun Ask(std::vector<std::string> arguments, CliTerminal terminal = {}) {
-    arguments.insert(arguments.begin(), {"--target", gateway_.target()});
-    return RunWith(std::move(arguments), terminal, nullptr);
-  }
-
   // Whether each call was a dry run.
   [[nodiscard]] std::vector<bool> DryRuns() const {
     std::vector<bool> dry;
@@ -31,8 +25,6 @@ class Close : public testing::Test {
     }
     return dry;
   }
-
-  FakeGateway gateway_;
 };
 
 TEST_F(Close, OneNeedsNoQuestion) {

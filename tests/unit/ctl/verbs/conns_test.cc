@@ -7,8 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "tests/unit/ctl/cli_run.h"
-#include "tests/unit/ctl/fake_gateway.h"
+#include "tests/unit/ctl/verbs/verb_fixture.h"
 
 namespace echogw::ctl {
 namespace {
@@ -19,12 +18,8 @@ using testing::IsEmpty;
 using testing::SizeIs;
 using testing::StartsWith;
 
-class Conns : public testing::Test {
+class Conns : public VerbTest {
  protected:
-  CliRun Ask(std::vector<std::string> arguments) {
-    return RunAt(gateway_.target(), std::move(arguments));
-  }
-
   void Open(std::uint64_t count) {
     for (std::uint64_t id = 1; id <= count; ++id) {
       gateway_.connections.push_back(SampleConnection(id));
@@ -48,8 +43,6 @@ class Conns : public testing::Test {
     closed.set_close_reason("peer_closed");
     return update;
   }
-
-  FakeGateway gateway_;
 };
 
 TEST_F(Conns, Table) {

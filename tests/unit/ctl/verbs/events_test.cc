@@ -10,8 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "tests/unit/ctl/cli_run.h"
-#include "tests/unit/ctl/fake_gateway.h"
+#include "tests/unit/ctl/verbs/verb_fixture.h"
 
 namespace echogw::ctl {
 namespace {
@@ -30,13 +29,9 @@ constexpr char kEight[] =
     "     8  2023-11-14T22:13:20.250Z  warning   stall             gateway                    -  "
     "reactor 3 stalled\n";
 
-class Events : public testing::Test {
+class Events : public VerbTest {
  protected:
   Events() { *gateway_.events.add_events() = SampleEvent(7); }
-
-  CliRun Ask(std::vector<std::string> arguments) {
-    return RunAt(gateway_.target(), std::move(arguments));
-  }
 
   static admin::v1::Event Stall() {
     admin::v1::Event event = SampleEvent(8);
@@ -47,8 +42,6 @@ class Events : public testing::Test {
     event.set_operation(0);
     return event;
   }
-
-  FakeGateway gateway_;
 };
 
 TEST_F(Events, History) {

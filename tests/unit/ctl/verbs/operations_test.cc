@@ -8,8 +8,7 @@
 #include <vector>
 
 #include "ctl/cli/commands.h"
-#include "tests/unit/ctl/cli_run.h"
-#include "tests/unit/ctl/fake_gateway.h"
+#include "tests/unit/ctl/verbs/verb_fixture.h"
 
 namespace echogw::ctl {
 namespace {
@@ -19,13 +18,9 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::StartsWith;
 
-class Operations : public testing::Test {
+class Operations : public VerbTest {
  protected:
   Operations() { gateway_.operation = SampleOperation(admin::v1::OPERATION_RESULT_RUNNING); }
-
-  CliRun Ask(std::vector<std::string> arguments) {
-    return RunAt(gateway_.target(), std::move(arguments));
-  }
 
   // WatchOperation says: running in two phases, then `result`.
   void EndWith(admin::v1::OperationResult result) {
@@ -37,8 +32,6 @@ class Operations : public testing::Test {
     moving.set_phase("move-connections");
     gateway_.operation_updates = {running, again, moving, SampleOperation(result)};
   }
-
-  FakeGateway gateway_;
 };
 
 TEST_F(Operations, ResizeSaysHowToFollow) {

@@ -9,8 +9,7 @@
 #include <string>
 
 #include "ctl/cli/commands.h"
-#include "tests/unit/ctl/cli_run.h"
-#include "tests/unit/ctl/fake_gateway.h"
+#include "tests/unit/ctl/verbs/verb_fixture.h"
 
 namespace echogw::ctl {
 namespace {
@@ -20,19 +19,13 @@ using testing::HasSubstr;
 using testing::Not;
 using testing::StartsWith;
 
-class Queries : public testing::Test {
+class Queries : public VerbTest {
  protected:
   Queries() {
     gateway_.info = SampleInfo();
     gateway_.stats = SampleStats();
     *gateway_.reactors.mutable_reactors() = gateway_.stats.reactors();
   }
-
-  CliRun Ask(std::vector<std::string> arguments) {
-    return RunAt(gateway_.target(), std::move(arguments));
-  }
-
-  FakeGateway gateway_;
 };
 
 TEST_F(Queries, StatsTable) {
