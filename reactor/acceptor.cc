@@ -1,6 +1,7 @@
 #include "reactor/acceptor.h"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 
@@ -19,6 +20,10 @@ constexpr std::uint32_t kEventsPerAccept = 16;
 constexpr Nanos kAcceptRatePause = 2 * kNanosPerMilli;
 // At most one log line per interval about pauses.
 constexpr Nanos kPauseLogInterval = kNanosPerSecond;
+// Errors of accept() that concern one connection (accept(2)): the next one may succeed.
+constexpr std::array kConnectionErrors = {ECONNABORTED, ECONNRESET,  EHOSTDOWN, EHOSTUNREACH,
+                                          ENETDOWN,     ENETUNREACH, ENONET,    ENOPROTOOPT,
+                                          EPERM,        EPROTO,      ETIMEDOUT};
 
 }  // namespace
 
@@ -93,7 +98,7 @@ void Acceptor::Unwatch(WatchedListener& w) {
   w.watched = false;
   context_.poller->Remove(w.listener.fd);
   if (context_.engine == nullptr) return;
-  // What the engine accepted stays here, whoever gets the listener next.
+  // What the engine accepted stays here when another reactor gets the listener.
   for (int fd; (fd = context_.engine->TakeAccepted(w.listener.fd)) >= 0;) Admit(fd, w.listener);
 }
 
@@ -189,42 +194,13 @@ bool Acceptor::MayAccept() {
 }
 
 void Acceptor::OnError(int error) {
+  if (error == EAGAIN || error == EWOULDBLOCK) return;
   AcceptError kind = AcceptError::kOther;
-  bool of_the_listener = true;
-  switch (error) {
-    case EAGAIN:
-#if EWOULDBLOCK != EAGAIN
-    case EWOULDBLOCK:
-#endif
-      return;
-    case EMFILE:
-    case ENFILE:
-      kind = AcceptError::kFdLimit;
-      break;
-    case ENOMEM:
-    case ENOBUFS:
-      kind = AcceptError::kMemory;
-      break;
-    case ECONNABORTED:
-    case ECONNRESET:
-    case EHOSTDOWN:
-    case EHOSTUNREACH:
-    case ENETDOWN:
-    case ENETUNREACH:
-    case ENONET:
-    case ENOPROTOOPT:
-    case EPERM:
-    case EPROTO:
-    case ETIMEDOUT:
-      // An error of one connection (accept(2)): the next one may succeed.
-      of_the_listener = false;
-      break;
-    default:
-      break;
-  }
+  if (error == EMFILE || error == ENFILE) kind = AcceptError::kFdLimit;
+  if (error == ENOMEM || error == ENOBUFS) kind = AcceptError::kMemory;
   context_.deps.counters.accept_errors[static_cast<std::size_t>(kind)].Add(1);
-  // The listener stays ready and fails again: to go on would spin.
-  if (of_the_listener) BackOff(::strerrordesc_np(error));
+  // Otherwise the listener stays ready and fails again: to go on would spin.
+  if (std::ranges::count(kConnectionErrors, error) == 0) BackOff(::strerrordesc_np(error));
 }
 
 // ---- pauses: clients wait in the kernel's queue, open connections are served as always ----

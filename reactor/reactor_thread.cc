@@ -38,9 +38,8 @@ absl::StatusOr<std::unique_ptr<ReactorThread>> ReactorThread::Start(Reactor& rea
   ::pthread_attr_destroy(&attributes);
   if (error != 0) {
     thread->joined_ = true;
-    return absl::ErrnoToStatus(error,
-                               cpu >= 0 ? absl::StrCat("cannot start reactor ", id, " on CPU ", cpu)
-                                        : absl::StrCat("cannot start reactor ", id));
+    const std::string where = cpu >= 0 ? absl::StrCat(" on CPU ", cpu) : "";
+    return absl::ErrnoToStatus(error, absl::StrCat("cannot start reactor ", id, where));
   }
   ::pthread_setname_np(thread->thread_, absl::StrCat("reactor-", id).c_str());
   return thread;
