@@ -82,8 +82,7 @@ class ExitCodes(EndToEnd):
     def test_1_health_of_a_draining_gateway(self):
         gateway = self.gateway()
         self.assertEqual(self.ctl(gateway, "health").out, "serving\n")
-        self.ctl(gateway, "drain", "--quiet-period", "60s", "--quiet-max-wait", "60s",
-                 "--deadline", "120s")
+        self.drain_into_quiet(gateway)
         wait_until(lambda: run(ECHOGWCTL, "--target", gateway.admin, "health").code == 1,
                    "not serving")
         self.assertEqual(self.ctl(gateway, "health", expect=1).out, "not serving\n")

@@ -269,6 +269,11 @@ class EndToEnd(unittest.TestCase):
     def stats(self, gateway):
         return self.ctl_json(gateway, "stats")
 
+    def drain_into_quiet(self, gateway):
+        """Starts a drain that waits for quiet longer than any test runs."""
+        self.ctl(gateway, "drain", "--quiet-period", "1h", "--quiet-max-wait", "1h",
+                 "--deadline", "2h")
+
     def need_tool(self, name):
         """The path of a tool; skips the test if it is missing (see `unmet`)."""
         path = shutil.which(name)

@@ -234,8 +234,7 @@ class Fit(EndToEnd):
         gateway = self.gateway()
         for name in ("startupProbe", "readinessProbe", "livenessProbe"):
             self.assertTrue(self.probe(gateway, name), name)
-        self.ctl(gateway, "drain", "--quiet-period", "1h", "--quiet-max-wait", "1h",
-                 "--deadline", "2h")
+        self.drain_into_quiet(gateway)
         wait_until(lambda: not self.probe(gateway, "readinessProbe"), "it is not ready")
         # It must survive until the drain ends.
         self.assertTrue(self.probe(gateway, "livenessProbe"))

@@ -107,8 +107,7 @@ class Exporter(EndToEnd):
     def test_ready_while_serving_only(self):
         self.assertEqual(get(self.server, "/-/healthy")[0], 200)
         self.assertEqual(get(self.server, "/-/ready")[0], 200)
-        self.ctl(self.server, "drain", "--quiet-period", "60s", "--quiet-max-wait", "60s",
-                 "--deadline", "120s")
+        self.drain_into_quiet(self.server)
         wait_until(lambda: get(self.server, "/-/ready")[2] == b"quiet\n", "quiet")
         self.assertEqual(get(self.server, "/-/ready")[0], 503)
         self.assertEqual(get(self.server, "/-/healthy")[0], 200)

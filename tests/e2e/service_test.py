@@ -95,8 +95,7 @@ class Notify(NotifyCase):
         manager = self.manager()
         gateway = self.gateway(env=manager.env)
         manager.wait_for("READY=1")
-        self.ctl(gateway, "drain", "--quiet-period", "1h", "--quiet-max-wait", "1h",
-                 "--deadline", "2h")
+        self.drain_into_quiet(gateway)
         manager.wait_for("STATUS=The gateway is quiet")
         self.ctl(gateway, "undrain")
         manager.wait_for(f"STATUS=Serving on {gateway.target}")

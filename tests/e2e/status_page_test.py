@@ -126,8 +126,7 @@ class Live(PageCase):
             self.ctl(gateway, "resize", "1", "--wait")
             self.seen(lambda s: len(s["reactors"]) == 1 and "parked: 1-3" in s["note"], "one left")
 
-            self.ctl(gateway, "drain", "--quiet-period", "60s", "--quiet-max-wait", "60s",
-                     "--deadline", "120s")
+            self.drain_into_quiet(gateway)
             self.seen(lambda s: s["state"] == "quiet" and "draining" in s["meaning"]
                       and s["title"] == "quiet - echogw", "the gateway drains")
             self.ctl(gateway, "undrain")
