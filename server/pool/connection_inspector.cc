@@ -1,8 +1,6 @@
 #include "server/pool/connection_inspector.h"
 
 #include <algorithm>
-#include <iterator>
-#include <map>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -116,8 +114,6 @@ std::unique_ptr<ConnectionWatch> ConnectionInspector::WatchConnections(
 
 // ---- requests ----
 
-ConnectionInspector::ConnectionInspector(ReactorSet& reactors) : reactors_(reactors) {}
-
 ConnectionInspector::~ConnectionInspector() { CHECK(watches_.empty()); }
 
 template <typename C>
@@ -131,7 +127,7 @@ absl::StatusOr<std::optional<ConnectionSlice>> ConnectionInspector::Ask(std::uin
       id, posted ? std::chrono::nanoseconds(kReplyTimeout) : std::chrono::nanoseconds(0));
   // A reactor that stops closes its mailbox first: its connections have moved by then.
   if (!slice && posted && reactors_.state(slot) != ReactorState::kParked) {
-    return absl::DeadlineExceededError(absl::StrCat("reactor ", slot, " does not answer"));
+    return absl::DeadlineExceededError(absl::StrCat("reactor ", slot, " did not respond"));
   }
   return slice;
 }
@@ -201,8 +197,8 @@ absl::StatusOr<ConnectionPage> ConnectionInspector::ListSorted(const ConnectionQ
 }
 
 absl::StatusOr<ConnectionDetail> ConnectionInspector::GetConnection(std::uint64_t id) {
-  const absl::Status gone = absl::NotFoundError(
-      absl::StrCat("no connection ", id, ": it has closed, or there never was one"));
+  const absl::Status gone =
+      absl::NotFoundError(absl::StrCat("no connection ", id, ": it has closed or never existed"));
   // It may move between the search and the inspection: search once more.
   for (int attempt = 0; attempt < 2; ++attempt) {
     std::optional<ConnectionRef> ref;
@@ -222,17 +218,12 @@ absl::StatusOr<ConnectionDetail> ConnectionInspector::GetConnection(std::uint64_
 }
 
 absl::StatusOr<std::vector<ConnectionRef>> ConnectionInspector::Find(
-    const CloseRequest& request, std::vector<std::uint64_t> ids) {
+    const ConnectionFilter& filter, const std::set<std::uint64_t>& ids) {
   std::vector<ConnectionRef> refs;
-  std::sort(ids.begin(), ids.end());
-  const bool by_id = !ids.empty();
-  const auto all = VisitAll(
-      by_id ? ConnectionFilter{} : request.filter, {}, [&](const ConnectionRecord& record) {
-        if (!by_id || std::binary_search(ids.begin(), ids.end(), record.ref.id)) {
-          refs.push_back(record.ref);
-        }
-        return by_id && refs.size() == ids.size() ? Visit::kEnough : Visit::kNext;
-      });
+  const auto all = VisitAll(filter, {}, [&](const ConnectionRecord& record) {
+    if (ids.empty() || ids.contains(record.ref.id)) refs.push_back(record.ref);
+    return !ids.empty() && refs.size() == ids.size() ? Visit::kEnough : Visit::kNext;
+  });
   if (!all.ok()) return all.status();
   return refs;
 }
@@ -241,41 +232,35 @@ absl::StatusOr<CloseResult> ConnectionInspector::CloseConnections(const CloseReq
   if (request.ids.empty() == request.filter.empty()) {
     return absl::InvalidArgumentError("give either ids or a filter with at least one condition");
   }
-  std::vector<std::uint64_t> left = request.ids;
-  std::sort(left.begin(), left.end());
-  left.erase(std::unique(left.begin(), left.end()), left.end());
+  std::set<std::uint64_t> left(request.ids.begin(), request.ids.end());
   CloseResult result;
   // A connection may move between the search and the close: search once more for those.
   for (int attempt = 0; attempt < 2 && (attempt == 0 || !left.empty()); ++attempt) {
-    const auto refs = Find(request, left);
+    auto refs = Find(request.filter, left);
     if (!refs.ok()) return refs.status();
-    std::vector<std::uint64_t> done;
-    std::map<std::uint32_t, std::vector<ConnectionRef>> by_slot;
-    for (const ConnectionRef& ref : *refs) by_slot[ref.slot].push_back(ref);
-    for (const auto& [slot, all] : by_slot) {
-      for (std::size_t begin = 0; begin < all.size(); begin += kCloseSlice) {
-        const std::size_t end = std::min(begin + kCloseSlice, all.size());
-        std::vector<ConnectionRef> some(all.begin() + static_cast<std::ptrdiff_t>(begin),
-                                        all.begin() + static_cast<std::ptrdiff_t>(end));
-        if (request.dry_run) {
-          result.closed += some.size();
-          for (const ConnectionRef& ref : some) done.push_back(ref.id);
-          continue;
-        }
-        const auto slice = Ask(slot, CloseSome{.refs = some, .reset = request.reset});
-        if (!slice.ok()) return slice.status();
-        if (!*slice) continue;
-        result.closed += (*slice)->records.size();
-        for (const ConnectionRecord& record : (*slice)->records) done.push_back(record.ref.id);
-      }
+    auto closed = [&](const ConnectionRef& ref) {
+      ++result.closed;
+      left.erase(ref.id);
+    };
+    if (request.dry_run) {
+      std::for_each(refs->begin(), refs->end(), closed);
+      continue;
     }
-    std::sort(done.begin(), done.end());
-    std::vector<std::uint64_t> rest;
-    std::set_difference(left.begin(), left.end(), done.begin(), done.end(),
-                        std::back_inserter(rest));
-    left = std::move(rest);
+    std::stable_sort(refs->begin(), refs->end(),
+                     [](const auto& a, const auto& b) { return a.slot < b.slot; });
+    for (auto begin = refs->begin(); begin != refs->end();) {
+      CloseSome command{.reset = request.reset};
+      const std::uint32_t slot = begin->slot;
+      while (begin != refs->end() && begin->slot == slot && command.refs.size() < kCloseSlice) {
+        command.refs.push_back(*begin++);
+      }
+      const auto slice = Ask(slot, std::move(command));
+      if (!slice.ok()) return slice.status();
+      if (!*slice) continue;
+      for (const ConnectionRecord& record : (*slice)->records) closed(record.ref);
+    }
   }
-  result.not_found = std::move(left);
+  result.not_found.assign(left.begin(), left.end());
   return result;
 }
 

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <set>
 #include <vector>
 
 #include "reactor/base/mutex.h"
@@ -15,7 +16,7 @@ namespace echogw::server {
 class ConnectionInspector final : public ConnectionControl {
  public:
   // `reactors` outlives it.
-  explicit ConnectionInspector(ReactorSet& reactors);
+  explicit ConnectionInspector(ReactorSet& reactors) : reactors_(reactors) {}
   // All watches must be gone.
   ~ConnectionInspector() override;
 
@@ -39,8 +40,9 @@ class ConnectionInspector final : public ConnectionControl {
   template <typename C>
   [[nodiscard]] absl::StatusOr<std::optional<ConnectionSlice>> Ask(std::uint32_t slot, C command);
   [[nodiscard]] absl::StatusOr<ConnectionPage> ListSorted(const ConnectionQuery& query);
-  [[nodiscard]] absl::StatusOr<std::vector<ConnectionRef>> Find(const CloseRequest& request,
-                                                                std::vector<std::uint64_t> ids);
+  // Those that match the filter and have one of `ids`, if there are any.
+  [[nodiscard]] absl::StatusOr<std::vector<ConnectionRef>> Find(const ConnectionFilter& filter,
+                                                                const std::set<std::uint64_t>& ids);
   // Moves recorded events from the reactors to the queues of all watches.
   void Pump() ECHOGW_REQUIRES(watches_mutex_);
 

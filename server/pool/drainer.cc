@@ -43,12 +43,13 @@ Outcome Drainer::Handle(const UndrainRequest& request) {
 Outcome Drainer::DrainReactor(std::uint32_t reactor, const DrainRequest& request) {
   const SteadyTime deadline = steady_clock::now() + request.deadline;
   if (pool_.reactors.state(reactor) == ReactorState::kDrained) {
-    return {OperationResult::kSucceeded, "reactor ", reactor, " is drained already"};
+    return {OperationResult::kSucceeded, "reactor ", reactor, " is already drained"};
   }
   Slots others = pool_.reactors.Serving();
   std::erase(others, reactor);
   if (!pool_.steering.AnyWeight(others)) {
-    return {OperationResult::kFailed, "no reactor but ", reactor, " would take new connections"};
+    return {OperationResult::kFailed, "no reactor except ", reactor,
+            " would accept new connections"};
   }
   pool_.Begin(Phase::kSteer);
   pool_.retiring.erase(reactor);  // from here on the operator decides about it
@@ -57,7 +58,7 @@ Outcome Drainer::DrainReactor(std::uint32_t reactor, const DrainRequest& request
   pool_.Begin(Phase::kParkListeners);
   if (!mover_.HandOver(reactor, others)) {
     mover_.TakeBack({reactor});
-    return {OperationResult::kFailed, "reactor ", reactor, " does not answer; nothing was changed"};
+    return {OperationResult::kFailed, "reactor ", reactor, " did not respond; nothing was changed"};
   }
   bool empty = false;
   if (request.let_finish) {
@@ -78,7 +79,7 @@ Outcome Drainer::DrainReactor(std::uint32_t reactor, const DrainRequest& request
             reactor,
             " still has ",
             pool_.reactors.Read(reactor).connections_active,
-            " connections; it takes no new ones; drain again or undrain it"};
+            " connections; it accepts no new ones; drain again or undrain it"};
   }
   pool_.reactors.SetState(reactor, ReactorState::kDrained);
   return {OperationResult::kSucceeded, "reactor ", reactor, " is drained"};
@@ -96,19 +97,21 @@ bool Drainer::AwaitFinished(std::uint32_t reactor, SteadyTime deadline) {
 
 // ---- the gateway ----
 
+void Drainer::Enter(Phase phase, GatewayState state) {
+  pool_.Begin(phase);
+  pool_.SetState(state);
+}
+
 Outcome Drainer::DrainGateway(const DrainRequest& request) {
-  pool_.Begin(Phase::kUnhealthy);
   const SteadyTime begun = steady_clock::now();
-  pool_.SetState(GatewayState::kUnhealthy);
+  Enter(Phase::kUnhealthy, GatewayState::kUnhealthy);
   if (pool_.cancelled.load()) return Undrained();
 
-  pool_.Begin(Phase::kQuiet);
-  pool_.SetState(GatewayState::kQuiet);
+  Enter(Phase::kQuiet, GatewayState::kQuiet);
   const bool quiet = AwaitQuiet(request, begun);
   if (pool_.cancelled.load()) return Undrained();
 
-  pool_.Begin(Phase::kRefusing);
-  pool_.SetState(GatewayState::kRefusing);
+  Enter(Phase::kRefusing, GatewayState::kRefusing);
   if (absl::Status s = Refuse(request.refuse); !s.ok()) {
     BackToService();
     return {OperationResult::kFailed, "cannot refuse new connections: ", s.message(),
@@ -116,8 +119,7 @@ Outcome Drainer::DrainGateway(const DrainRequest& request) {
   }
   if (pool_.cancelled.load()) return Undrained();
 
-  pool_.Begin(Phase::kClosing);
-  pool_.SetState(GatewayState::kClosing);
+  Enter(Phase::kClosing, GatewayState::kClosing);
   // A connection accepted from here on could only be closed again.
   Admit({.admission = Admission::kReset,
          .detach_filter = request.refuse == RefuseMode::kSilent,
@@ -199,11 +201,10 @@ Outcome Drainer::CloseAll(const DrainRequest& request, SteadyTime begun) {
   }
   if (!ids.empty()) {
     return {OperationResult::kFailed, ids.size(),
-            " reactors did not answer; see the connections that are left"};
+            " reactors did not respond; list the connections that are left"};
   }
   if (reset == 0) {
-    return {OperationResult::kSucceeded, "drained; ", closed,
-            " connections closed by us, none reset"};
+    return {OperationResult::kSucceeded, "drained: ", closed, " connections closed, none reset"};
   }
   return {OperationResult::kTimedOut,
           "the deadline passed: ",

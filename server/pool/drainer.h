@@ -28,6 +28,7 @@ class Drainer {
   [[nodiscard]] bool AwaitFinished(std::uint32_t reactor, SteadyTime deadline);
 
   [[nodiscard]] Outcome DrainGateway(const DrainRequest& request);
+  void Enter(Phase phase, GatewayState state);
   // True when no connection came for the quiet period, false when time ran out first. Leaves time
   // for the spread of the closing.
   [[nodiscard]] bool AwaitQuiet(const DrainRequest& request, SteadyTime begun);

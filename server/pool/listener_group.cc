@@ -76,9 +76,8 @@ absl::StatusOr<UniqueFd> ListenerGroup::Bind(std::uint32_t slot,
   // Only sockets of one user may share a port, and the service manager's may be another user's.
   return absl::Status(
       fd.status().code(),
-      absl::StrCat("reactor ", slot, " has no socket of those that were passed for ",
-                   address.ToString(),
-                   ", and cannot listen beside them: ", std::string(fd.status().message())));
+      absl::StrCat("reactor ", slot, " got none of the sockets passed for ", address.ToString(),
+                   " and cannot listen beside them: ", std::string(fd.status().message())));
 }
 
 absl::StatusOr<UniqueFd> ListenerGroup::BindDatagrams(std::uint32_t slot,

@@ -1,6 +1,5 @@
 #include "server/pool/mover.h"
 
-#include <algorithm>
 #include <set>
 #include <utility>
 
@@ -41,18 +40,17 @@ std::uint64_t Mover::Move(std::vector<PlannedMove> moves, Nanos residency_min,
   const SteadyTime deadline = steady_clock::now() + kMoveTimeout;
   while (!moves.empty() && !cancel.load() && steady_clock::now() < deadline) {
     std::vector<PlannedMove> later;
-    std::vector<UnderWay> round;
+    Sources round;
+    std::set<std::uint32_t> busy;
     for (const PlannedMove& m : moves) {
-      if (std::any_of(round.begin(), round.end(),
-                      [&m](const UnderWay& u) { return u.from == m.from; })) {
+      if (!busy.insert(m.from).second) {
         later.push_back(m);
         continue;
       }
-      round.push_back(
-          {m.from,
-           pool_.reactors.Send(m.from, MoveConnections{.targets = pool_.reactors.mailboxes({m.to}),
-                                                       .count_max = m.connections,
-                                                       .residency_min = residency_min})});
+      const MoveConnections command{.targets = pool_.reactors.mailboxes({m.to}),
+                                    .count_max = m.connections,
+                                    .residency_min = residency_min};
+      round.emplace(pool_.reactors.Send(m.from, command), m.from);
     }
     std::uint64_t in_round = 0;
     for (const Report& r : Await(round, deadline, &cancel)) {
@@ -68,10 +66,8 @@ std::uint64_t Mover::Move(std::vector<PlannedMove> moves, Nanos residency_min,
 
 bool Mover::MoveAll(const Slots& from, const Slots& to, SteadyTime deadline) {
   const MoveConnections command{.targets = pool_.reactors.mailboxes(to)};
-  std::vector<UnderWay> moves;
-  for (const std::uint32_t slot : from) {
-    moves.push_back({slot, pool_.reactors.Send(slot, command)});
-  }
+  Sources moves;
+  for (const std::uint32_t slot : from) moves.emplace(pool_.reactors.Send(slot, command), slot);
   const std::vector<Report> reports = Await(moves, deadline, nullptr);
   AwaitArrivals(to);
   std::uint64_t moved = 0;
@@ -87,16 +83,17 @@ bool Mover::MoveAll(const Slots& from, const Slots& to, SteadyTime deadline) {
   return reports.size() == from.size() && left == 0;
 }
 
-std::vector<Report> Mover::Await(const std::vector<UnderWay>& moves, SteadyTime deadline,
+std::vector<Report> Mover::Await(Sources moves, SteadyTime deadline,
                                  const std::atomic<bool>* cancel) {
-  std::vector<std::uint64_t> ids;
-  for (const UnderWay& m : moves) ids.push_back(m.command);
-  std::vector<Report> reports = pool_.reactors.Await(ids, deadline, cancel);
-  for (const Report& r : reports) std::erase(ids, r.id);
-  for (const UnderWay& m : moves) {
-    if (std::find(ids.begin(), ids.end(), m.command) != ids.end()) SendEmptyMove(m.from);
-  }
-  const auto halted = pool_.reactors.Await(std::move(ids), steady_clock::now() + kAnswerTimeout);
+  auto ids = [&] {
+    std::vector<std::uint64_t> out;
+    for (const auto& [id, from] : moves) out.push_back(id);
+    return out;
+  };
+  std::vector<Report> reports = pool_.reactors.Await(ids(), deadline, cancel);
+  for (const Report& r : reports) moves.erase(r.id);
+  for (const auto& [id, from] : moves) SendEmptyMove(from);
+  const auto halted = pool_.reactors.Await(ids(), steady_clock::now() + kAnswerTimeout);
   reports.insert(reports.end(), halted.begin(), halted.end());
   return reports;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <vector>
 
 #include "reactor/command.h"
@@ -30,13 +31,10 @@ class Mover {
   void TakeBack(const Slots& slots);
 
  private:
-  struct UnderWay {
-    std::uint32_t from = 0;
-    std::uint64_t command = 0;
-  };
+  using Sources = std::map<std::uint64_t, std::uint32_t>;  // by the id of the command
   // Reports of the moves. Those not done at the deadline, or when `cancel` is set, are halted: no
   // move continues behind the next step.
-  [[nodiscard]] std::vector<Report> Await(const std::vector<UnderWay>& moves, SteadyTime deadline,
+  [[nodiscard]] std::vector<Report> Await(Sources moves, SteadyTime deadline,
                                           const std::atomic<bool>* cancel);
   // Sends a move of nothing: it replaces the move under way, which is then reported.
   std::uint64_t SendEmptyMove(std::uint32_t slot);

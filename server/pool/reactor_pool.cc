@@ -134,21 +134,11 @@ absl::StatusOr<Operation> ReactorPool::Drain(const DrainRequest& request) {
   return tasks_.Enter(request, {.kind = OperationKind::kDrainReactor, .reactor = request.reactor});
 }
 
-absl::StatusOr<GatewayState> ReactorPool::Undrain(std::optional<std::uint32_t> reactor) {
-  return tasks_.Undrain(reactor);
-}
-
-absl::StatusOr<Operation> ReactorPool::GetOperation(std::uint64_t id) const {
-  return context_.operations.Get(id);
-}
-
 absl::Status ReactorPool::SetAutoRebalance(bool enabled, std::optional<RebalancePolicy> policy) {
   rebalancer_.SetAutomatic(enabled, policy);
   context_.reactors.reports().Interrupt();
   return absl::OkStatus();
 }
-
-bool ReactorPool::auto_rebalance() const { return rebalancer_.automatic(); }
 
 absl::StatusOr<std::vector<SteeringWeight>> ReactorPool::SetSteering(
     const std::vector<SteeringWeight>& weights, bool reset) {
@@ -169,8 +159,6 @@ absl::StatusOr<std::vector<SteeringWeight>> ReactorPool::SetSteering(
   return result;
 }
 
-Limits ReactorPool::GetLimits() const { return context_.reactors.limits(); }
-
 absl::StatusOr<ChangedLimits> ReactorPool::SetLimits(const LimitsChange& change) {
   constexpr std::chrono::seconds kTimeout{5};
   const MutexLock lock(limits_mutex_);
@@ -185,7 +173,7 @@ absl::StatusOr<ChangedLimits> ReactorPool::SetLimits(const LimitsChange& change)
   if (const std::size_t late = context_.reactors.SetLimits(changed.after, kTimeout); late > 0) {
     context_.log.Write(
         LogLevel::kWarning,
-        absl::StrCat(late, " reactors do not answer; they take the new limits when they do"));
+        absl::StrCat(late, " reactors did not respond; they apply the new limits when they do"));
   }
   return changed;
 }

@@ -70,13 +70,17 @@ class ReactorPool final : public Control {
   // A drain of the gateway cancels the running operation and follows it.
   absl::StatusOr<Operation> Drain(const DrainRequest& request) override;
   absl::Status SetAutoRebalance(bool enabled, std::optional<RebalancePolicy> policy) override;
-  [[nodiscard]] bool auto_rebalance() const override;
+  [[nodiscard]] bool auto_rebalance() const override { return rebalancer_.automatic(); }
   absl::StatusOr<std::vector<SteeringWeight>> SetSteering(
       const std::vector<SteeringWeight>& weights, bool reset) override;
-  [[nodiscard]] Limits GetLimits() const override;
+  [[nodiscard]] Limits GetLimits() const override { return context_.reactors.limits(); }
   absl::StatusOr<ChangedLimits> SetLimits(const LimitsChange& change) override;
-  absl::StatusOr<GatewayState> Undrain(std::optional<std::uint32_t> reactor) override;
-  [[nodiscard]] absl::StatusOr<Operation> GetOperation(std::uint64_t id) const override;
+  absl::StatusOr<GatewayState> Undrain(std::optional<std::uint32_t> reactor) override {
+    return tasks_.Undrain(reactor);
+  }
+  [[nodiscard]] absl::StatusOr<Operation> GetOperation(std::uint64_t id) const override {
+    return context_.operations.Get(id);
+  }
 
  private:
   ReactorPool(const PoolOptions& options, LogSink& log);

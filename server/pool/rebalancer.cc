@@ -115,7 +115,7 @@ Outcome Rebalancer::Handle(const RebalanceRequest& request) {
     moved += mover_.Move(moves, 0, pool_.cancelled);
   }
   if (pool_.cancelled.load()) {
-    return {OperationResult::kCancelled, "moved ", moved, " connections until then"};
+    return {OperationResult::kCancelled, "moved ", moved, " connections, then cancelled"};
   }
   if (moved > 0) imbalance = Imbalance(Measure(policy));
   pool_.Update([&](Operation& o) { o.imbalance_after = imbalance; });

@@ -47,7 +47,7 @@ absl::Status CheckReactor(const PoolContext& pool, std::uint32_t reactor) {
     return absl::OkStatus();
   }
   return absl::InvalidArgumentError(
-      absl::StrCat("no reactor ", reactor, " runs; there are ", running.size()));
+      absl::StrCat("reactor ", reactor, " is not running; there are ", running.size()));
 }
 
 absl::Status CheckReactors(const PoolContext& pool, const Request& request) {
@@ -63,7 +63,7 @@ absl::Status CheckReactors(const PoolContext& pool, const Request& request) {
   if (!others.empty()) return absl::OkStatus();
   return absl::FailedPreconditionError(
       absl::StrCat("reactor ", *drain->reactor,
-                   " is the only one that serves; add reactors or drain the gateway"));
+                   " is the only serving reactor; add reactors or drain the gateway"));
 }
 
 absl::Status CheckWeights(const PoolContext& pool, const std::vector<SteeringWeight>& weights,

@@ -21,11 +21,11 @@ Outcome Resizer::Handle(const ResizeRequest& request) {
     mover_.TakeBack(keep);
     if (request.target == now) {
       return {OperationResult::kSucceeded, keep.size(),
-              " reactors that were on their way out serve again"};
+              " reactors that were being removed serve again"};
     }
   }
   if (request.target == now) {
-    return {OperationResult::kSucceeded, "there are ", now, " reactors already"};
+    return {OperationResult::kSucceeded, "there are already ", now, " reactors"};
   }
   if (request.dry_run) {
     std::uint64_t to_move = 0;
@@ -86,7 +86,7 @@ Outcome Resizer::Shrink(std::uint32_t from, const ResizeRequest& request) {
   std::erase_if(stay, [&](std::uint32_t slot) { return slot >= request.target; });
   if (!pool_.steering.AnyWeight(stay)) {
     return {OperationResult::kFailed, "no reactor below ", request.target,
-            " would take new connections; undrain one or give it a weight first"};
+            " would accept new connections; undrain one or give it a weight first"};
   }
   Slots retire;
   Slots ours;  // of these, all that the operator did not drain
@@ -105,14 +105,14 @@ Outcome Resizer::Shrink(std::uint32_t from, const ResizeRequest& request) {
     for (const std::uint32_t slot : retire) {
       if (mover_.HandOver(slot, stay)) continue;
       mover_.TakeBack(ours);
-      return {OperationResult::kFailed, "reactor ", slot, " does not answer; nothing was changed"};
+      return {OperationResult::kFailed, "reactor ", slot, " did not respond; nothing was changed"};
     }
   }
   pool_.Begin(Phase::kMoveConnections);
   if (!mover_.MoveAll(retire, stay, deadline)) {
     pool_.retiring.insert(ours.begin(), ours.end());
     return {OperationResult::kTimedOut,
-            "connections are left on reactors that should end; they are served; resize again"};
+            "connections are left on reactors to be removed, which still serve them; resize again"};
   }
   pool_.Begin(Phase::kJoin);
   pool_.reactors.Stop(retire);

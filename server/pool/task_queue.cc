@@ -65,7 +65,7 @@ absl::StatusOr<Operation> TaskQueue::EnterGatewayDrain(const DrainRequest& reque
       std::any_of(tasks_.begin(), tasks_.end(),
                   [](const Task& task) { return Drains(task, std::nullopt); })) {
     return absl::FailedPreconditionError(
-        absl::StrCat("the gateway drains already; it is ", Name(state)));
+        absl::StrCat("the gateway is already draining; its state is ", Name(state)));
   }
   pool_.cancelled.store(running_.has_value() || !tasks_.empty());
   Operation begun = pool_.operations.Begin({.kind = OperationKind::kDrainGateway});
@@ -127,7 +127,7 @@ absl::Status TaskQueue::AwaitEnd(std::uint64_t task, SteadyTime deadline) {
   }
   if (ended_task_ >= task) return absl::OkStatus();
   if (pool_.stopping.load()) return absl::UnavailableError("the gateway is stopping");
-  return absl::DeadlineExceededError("the gateway takes long to come back; see its state");
+  return absl::DeadlineExceededError("the gateway is slow to return to service; check its state");
 }
 
 void TaskQueue::Stop() {

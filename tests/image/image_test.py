@@ -233,7 +233,7 @@ with socket.create_connection(("127.0.0.1", 7000), 60) as client:
         self.assertEqual(client.wait(60), 0, client.err.text())
         self.assertEqual(client.out.text().split(), ["ping", "fin"])
         logged = engine.podman("logs", name)
-        self.assertRegex(logged.stderr, r"drain: drained; 1 connections closed by us, none reset")
+        self.assertRegex(logged.stderr, r"drain: drained: 1 connections closed, none reset")
 
 
 class Reactors(ImageCase):

@@ -86,10 +86,10 @@ bool SeesEnd(StreamClient& client, StreamClient::End end) {
   });
 }
 
-std::vector<ConnectionInfo> ListAll(ConnectionControl& desk, ConnectionQuery query) {
+std::vector<ConnectionInfo> ListAll(ConnectionControl& control, ConnectionQuery query) {
   std::vector<ConnectionInfo> all;
   for (;;) {
-    const auto page = desk.ListConnections(query);
+    const auto page = control.ListConnections(query);
     EXPECT_TRUE(page.ok()) << page.status();
     if (!page.ok()) return all;
     EXPECT_LE(page->connections.size(), query.page_size);
@@ -109,16 +109,16 @@ TEST(ConnectionInspectorTest, ListsEveryConnectionOnceInPages) {
   TestPool pool(3);
   std::vector<std::unique_ptr<StreamClient>> clients;
   for (int i = 0; i < 100; ++i) clients.push_back(pool.Connect());
-  ConnectionControl& desk = pool->connections();
-  const auto paged = ListAll(desk, {.page_size = 7});
+  ConnectionControl& control = pool->connections();
+  const auto paged = ListAll(control, {.page_size = 7});
   EXPECT_EQ(paged.size(), 100U);
   EXPECT_EQ(Ids(paged).size(), 100U);
   for (const ConnectionInfo& c : paged) EXPECT_LT(c.id, std::uint64_t{1} << 53U);
-  const auto one = desk.ListConnections({.page_size = 1000});
+  const auto one = control.ListConnections({.page_size = 1000});
   ASSERT_TRUE(one.ok());
   EXPECT_EQ(one->total, 100U);
   EXPECT_FALSE(one->next.has_value());
-  const auto full = desk.ListConnections({.page_size = 100});
+  const auto full = control.ListConnections({.page_size = 100});
   ASSERT_TRUE(full.ok());
   EXPECT_FALSE(full->next.has_value()) << "a full last page has no next one";
 }
@@ -126,14 +126,14 @@ TEST(ConnectionInspectorTest, ListsEveryConnectionOnceInPages) {
 TEST(ConnectionInspectorTest, KeepsTheIdOverAMoveAndAResize) {
   TestPool pool(4);
   auto clients = pool.ConnectTo(3, 5);
-  ConnectionControl& desk = pool->connections();
-  const auto before = Ids(ListAll(desk, {.filter = {.reactors = {3}}}));
+  ConnectionControl& control = pool->connections();
+  const auto before = Ids(ListAll(control, {.filter = {.reactors = {3}}}));
   ASSERT_EQ(before.size(), 5U);
   pool.Move(3, 0);
-  EXPECT_EQ(Ids(ListAll(desk, {.filter = {.reactors = {0}}})), before);
+  EXPECT_EQ(Ids(ListAll(control, {.filter = {.reactors = {0}}})), before);
   pool.Resize(1);
   pool.Resize(4);
-  EXPECT_EQ(Ids(ListAll(desk, {})), before);
+  EXPECT_EQ(Ids(ListAll(control, {})), before);
   EXPECT_TRUE(AllEcho(clients));
 }
 

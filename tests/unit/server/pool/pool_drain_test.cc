@@ -53,7 +53,7 @@ TEST_F(PoolDrainTest, ConnectionsMoveAndNewOnesStayAway) {
   EXPECT_TRUE(AllEcho(more));
   EXPECT_EQ(pool.ActiveOf(1), 0U);
   EXPECT_THAT(SlotsOf(pool, 1), IsEmpty());
-  EXPECT_EQ(pool.DrainReactor(1).message, "reactor 1 is drained already");
+  EXPECT_EQ(pool.DrainReactor(1).message, "reactor 1 is already drained");
   ASSERT_TRUE(pool->Undrain(1).ok());
   EXPECT_THAT(SlotsOf(pool, 1), ElementsAre(1));
   const Clients back = pool.ConnectTo(1, 5);
@@ -256,7 +256,7 @@ TEST_F(PoolShrinkTimeoutTest, IsTakenBackByALargerTarget) {
   pool.Move(1, 2);
   ShrinkTooLate(pool, 3, 1);
   const Operation o = pool.Resize(3);
-  EXPECT_EQ(o.message, "2 reactors that were on their way out serve again");
+  EXPECT_EQ(o.message, "2 reactors that were being removed serve again");
   EXPECT_THAT(pool.In(ReactorState::kServing), ElementsAre(0, 1, 2));
   pool.Move(0, 2);
   pool.Move(1, 2);

@@ -77,7 +77,7 @@ TEST_P(RefuseModeTest, StatesComeInOrderAndNothingIsLost) {
   ASSERT_TRUE(CloseWhenClosed(clients));
   const Operation o = pool.Ended(begun);
   EXPECT_EQ(o.result, OperationResult::kSucceeded) << o.message;
-  EXPECT_EQ(o.message, "drained; 12 connections closed by us, none reset");
+  EXPECT_EQ(o.message, "drained: 12 connections closed, none reset");
   EXPECT_EQ(o.connections_closed, 12U);
   EXPECT_EQ(o.connections_left, 0U);
   EXPECT_THAT(pool.observed(),
@@ -152,7 +152,7 @@ TEST_F(GatewayDrainTest, WhileQuietNewConnectionsAreServed) {
       pool->Drain({.deadline = hours(2), .quiet_period = hours(1), .quiet_max_wait = hours(1)});
   ASSERT_TRUE(pool.WaitForState(kQuiet));
   EXPECT_TRUE(AllEcho(ConnectSome(pool, 10)));
-  EXPECT_THAT(std::string(pool->Drain({}).status().message()), HasSubstr("drains already"));
+  EXPECT_THAT(std::string(pool->Drain({}).status().message()), HasSubstr("already draining"));
   EXPECT_EQ(pool->Resize({.target = 3}).status().code(), absl::StatusCode::kFailedPrecondition);
   ASSERT_TRUE(pool->Undrain(std::nullopt).ok());
   EXPECT_EQ(pool.Ended(begun).result, OperationResult::kCancelled);

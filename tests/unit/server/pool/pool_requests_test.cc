@@ -42,7 +42,7 @@ TEST_F(PoolRequestsTest, ResizeSaysWhatIsWrong) {
 
 TEST_F(PoolRequestsTest, MoveSaysWhatIsWrong) {
   TestPool pool(3);
-  EXPECT_EQ(Message(pool->Move({.from = 3, .to = 0})), "no reactor 3 runs; there are 3");
+  EXPECT_EQ(Message(pool->Move({.from = 3, .to = 0})), "reactor 3 is not running; there are 3");
   EXPECT_EQ(pool->Move({.from = 0, .to = 3}).status().code(), kInvalid);
   EXPECT_EQ(Message(pool->Move({.from = 1, .to = 1})), "from_reactor and to_reactor are the same");
   pool.Resize(2);
@@ -57,11 +57,11 @@ TEST_F(PoolRequestsTest, DrainSaysWhatIsWrong) {
   EXPECT_THAT(Message(pool->Drain({.quiet_period = hours(25)})), HasSubstr("quiet_period"));
   EXPECT_THAT(Message(pool->Drain({.quiet_max_wait = hours(25)})), HasSubstr("quiet_max_wait"));
   EXPECT_THAT(Message(pool->Drain({.spread = seconds(-5)})), HasSubstr("spread"));
-  EXPECT_EQ(Message(pool->Drain({.reactor = 7})), "no reactor 7 runs; there are 2");
+  EXPECT_EQ(Message(pool->Drain({.reactor = 7})), "reactor 7 is not running; there are 2");
   pool.DrainReactor(1);
   const auto last = pool->Drain({.reactor = 0});
   EXPECT_EQ(last.status().code(), kPrecondition);
-  EXPECT_THAT(Message(last), HasSubstr("the only one that serves"));
+  EXPECT_THAT(Message(last), HasSubstr("the only serving reactor"));
   EXPECT_EQ(pool->Undrain(9).status().code(), kInvalid);
   EXPECT_EQ(pool.StateOf(0), ReactorState::kServing);
 }
@@ -107,10 +107,10 @@ TEST_F(PoolRequestsTest, TheLastReactorWithAWeightStays) {
   ASSERT_TRUE(pool->SetSteering({{0, 0}, {1, 0}}, false).ok());
   const Operation drain = pool.Ended(pool->Drain({.reactor = 2}));
   EXPECT_EQ(drain.result, OperationResult::kFailed);
-  EXPECT_THAT(drain.message, HasSubstr("no reactor but 2 would take new connections"));
+  EXPECT_THAT(drain.message, HasSubstr("no reactor except 2 would accept new connections"));
   const Operation shrink = pool.Ended(pool->Resize({.target = 2}));
   EXPECT_EQ(shrink.result, OperationResult::kFailed);
-  EXPECT_THAT(shrink.message, HasSubstr("no reactor below 2 would take new connections"));
+  EXPECT_THAT(shrink.message, HasSubstr("no reactor below 2 would accept new connections"));
   EXPECT_THAT(pool.In(ReactorState::kServing), ElementsAre(0, 1, 2));
   EXPECT_TRUE(pool->Stats().steering_active);
 }
@@ -195,7 +195,7 @@ TEST_F(PoolRequestsTest, AReportSaysWhatWasDone) {
   std::vector<std::string> phases;
   for (const OperationPhase& p : o.phases) phases.push_back(p.name);
   EXPECT_THAT(phases, ElementsAre("steer", "park-listeners", "move-connections", "join"));
-  EXPECT_EQ(pool.Resize(2).message, "there are 2 reactors already");
+  EXPECT_EQ(pool.Resize(2).message, "there are already 2 reactors");
   EXPECT_EQ(pool.Resize(4).message, "grew from 2 to 4 reactors");
   EXPECT_TRUE(AllEcho(clients));
 }
