@@ -13,17 +13,17 @@
 namespace echogw::ctl {
 namespace {
 
-struct Unit {
+struct DurationUnit {
   std::string_view name;
   std::int64_t nanoseconds;
 };
 
-constexpr std::array<Unit, 6> kUnits = {{{"h", 3'600'000'000'000},
-                                         {"m", 60'000'000'000},
-                                         {"s", 1'000'000'000},
-                                         {"ms", 1'000'000},
-                                         {"us", 1'000},
-                                         {"ns", 1}}};
+constexpr std::array<DurationUnit, 6> kUnits = {{{"h", 3'600'000'000'000},
+                                                 {"m", 60'000'000'000},
+                                                 {"s", 1'000'000'000},
+                                                 {"ms", 1'000'000},
+                                                 {"us", 1'000},
+                                                 {"ns", 1}}};
 
 std::string Quoted(std::string_view text) {
   return absl::StrCat("'", absl::string_view(text.data(), text.size()), "'");
@@ -74,7 +74,7 @@ std::string FormatDuration(Duration duration) {
   std::int64_t rest = duration.count();
   std::string text = rest < 0 ? "-" : "";
   if (rest < 0) rest = rest == std::numeric_limits<std::int64_t>::min() ? -(rest + 1) : -rest;
-  for (const Unit& unit : kUnits) {
+  for (const DurationUnit& unit : kUnits) {
     // Below a second one unit says it all: 1500us rather than 1ms500us.
     const bool compound = unit.nanoseconds >= 1'000'000'000;
     if (rest < unit.nanoseconds) continue;

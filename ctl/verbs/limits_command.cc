@@ -7,34 +7,35 @@ namespace {
 using admin::v1::Limits;
 using google::protobuf::FieldDescriptor;
 
-enum class Unit { kCount, kBytes, kByteRate, kTime };
+enum class LimitUnit { kCount, kBytes, kByteRate, kTime };
 
 // An option, and the field that it sets.
 struct Item {
   const char* option;
   const char* field;
-  Unit unit;
+  LimitUnit unit;
   const char* help;
 };
 
 const std::vector<Item>& Items() {
   static const std::vector<Item> items = {
-      {"--max-connections", "max_connections", Unit::kCount,
+      {"--max-connections", "max_connections", LimitUnit::kCount,
        "Connections per reactor, 1 to 1048576"},
-      {"--max-connections-total", "max_connections_total", Unit::kCount, "Connections in total"},
-      {"--max-connections-per-client", "max_connections_per_client", Unit::kCount,
+      {"--max-connections-total", "max_connections_total", LimitUnit::kCount,
+       "Connections in total"},
+      {"--max-connections-per-client", "max_connections_per_client", LimitUnit::kCount,
        "Connections per IPv4 address or IPv6 /64"},
-      {"--accept-rate", "accept_rate", Unit::kCount, "New connections per second in total"},
-      {"--accept-burst", "accept_burst", Unit::kCount,
+      {"--accept-rate", "accept_rate", LimitUnit::kCount, "New connections per second in total"},
+      {"--accept-burst", "accept_burst", LimitUnit::kCount,
        "Burst of new connections after a quiet time; 0: those of one second"},
-      {"--rate", "rate_bytes_per_second", Unit::kByteRate,
+      {"--rate", "rate_bytes_per_second", LimitUnit::kByteRate,
        "Bytes per second read from one connection"},
-      {"--idle-timeout", "idle_timeout", Unit::kTime,
+      {"--idle-timeout", "idle_timeout", LimitUnit::kTime,
        "Close a connection that neither sends nor receives anything for this long"},
-      {"--max-age", "max_age", Unit::kTime, "Close a connection of this age"},
-      {"--first-byte-timeout", "first_byte_timeout", Unit::kTime,
+      {"--max-age", "max_age", LimitUnit::kTime, "Close a connection of this age"},
+      {"--first-byte-timeout", "first_byte_timeout", LimitUnit::kTime,
        "Close a connection that has not sent anything after this time"},
-      {"--output-buffer", "output_buffer_bytes", Unit::kBytes,
+      {"--output-buffer", "output_buffer_bytes", LimitUnit::kBytes,
        "Bytes buffered for a client that does not read; at most the gateway's buffer-size"},
   };
   return items;
@@ -46,7 +47,7 @@ const FieldDescriptor* FieldOf(const Item& item) {
 
 absl::Status Read(const Item& item, const std::string& text, Limits& to) {
   const google::protobuf::Reflection& reflection = *to.GetReflection();
-  if (item.unit == Unit::kTime) {
+  if (item.unit == LimitUnit::kTime) {
     const auto time = text == "0" ? Duration::zero() : ParseDuration(text);
     if (!time.ok()) return time.status();
     google::protobuf::Duration value;
@@ -55,7 +56,7 @@ absl::Status Read(const Item& item, const std::string& text, Limits& to) {
     return absl::OkStatus();
   }
   const bool digits = !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
-  if (item.unit == Unit::kCount && !digits) {
+  if (item.unit == LimitUnit::kCount && !digits) {
     return absl::InvalidArgumentError(absl::StrCat("'", text, "' is not a whole number"));
   }
   const auto number = ParseSize(text);
@@ -66,7 +67,7 @@ absl::Status Read(const Item& item, const std::string& text, Limits& to) {
 
 std::string Show(const Item& item, const Limits& limits) {
   const google::protobuf::Reflection& reflection = *limits.GetReflection();
-  if (item.unit == Unit::kTime) {
+  if (item.unit == LimitUnit::kTime) {
     google::protobuf::Duration value;
     value.CopyFrom(reflection.GetMessage(limits, FieldOf(item)));
     const Duration time = FromProto(value);
@@ -74,8 +75,8 @@ std::string Show(const Item& item, const Limits& limits) {
   }
   const std::uint64_t number = reflection.GetUInt64(limits, FieldOf(item));
   if (number == 0) return "none";
-  if (item.unit == Unit::kCount) return absl::StrCat(number);
-  return absl::StrCat(HumanBytes(number), item.unit == Unit::kByteRate ? "/s" : "");
+  if (item.unit == LimitUnit::kCount) return absl::StrCat(number);
+  return absl::StrCat(HumanBytes(number), item.unit == LimitUnit::kByteRate ? "/s" : "");
 }
 
 class LimitsCommand : public Command {
@@ -97,9 +98,9 @@ class LimitsCommand : public Command {
   void AddOptions(OptionSet& options) override {
     const auto set = options.Choice("set", &action_, {"set"}, "Change the given limits (show all)");
     for (const Item& item : Items()) {
-      const char* type = item.unit == Unit::kTime    ? "TIME"
-                         : item.unit == Unit::kCount ? "N"
-                                                     : "BYTES";
+      const char* type = item.unit == LimitUnit::kTime    ? "TIME"
+                         : item.unit == LimitUnit::kCount ? "N"
+                                                          : "BYTES";
       options
           .Custom(
               item.option, type,

@@ -1,5 +1,4 @@
 // stats: one snapshot by GetStats, or a stream of them by WatchStats.
-
 #include "ctl/verbs/verb.h"
 #include "ctl/views/stats_view.h"
 

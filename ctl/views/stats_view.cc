@@ -23,10 +23,10 @@ using admin::v1::Counters;
 using admin::v1::GetStatsResponse;
 using admin::v1::Reactor;
 
-using Parts = std::vector<std::pair<std::string, std::uint64_t>>;
+using NamedCounts = std::vector<std::pair<std::string, std::uint64_t>>;
 
 // "12.3k (peer closed 12.2k, drained 100)"; parts of zero are left out.
-std::string Breakdown(const Parts& parts) {
+std::string Breakdown(const NamedCounts& parts) {
   std::vector<std::string> shown;
   std::uint64_t sum = 0;
   for (const auto& [name, count] : parts) {
@@ -62,7 +62,7 @@ std::string LabelOf(const std::string& field) {
 // Of a message whose fields are all counts: a reason added to the API shows without a change here.
 std::string Breakdown(const google::protobuf::Message& counts) {
   const google::protobuf::Descriptor& type = *counts.GetDescriptor();
-  Parts parts;
+  NamedCounts parts;
   for (int i = 0; i < type.field_count(); ++i) {
     const auto* field = type.field(i);
     parts.emplace_back(LabelOf(field->name()), counts.GetReflection()->GetUInt64(counts, field));
@@ -79,9 +79,9 @@ std::string TlsFailures(const Counters& total) {
 }
 
 std::string AcceptErrors(const Counters& total) {
-  return EmptyIfZero(Breakdown(Parts{{"out of descriptors", total.accept_errors_fd()},
-                                     {"out of memory", total.accept_errors_memory()},
-                                     {"other", total.accept_errors_other()}}));
+  return EmptyIfZero(Breakdown(NamedCounts{{"out of descriptors", total.accept_errors_fd()},
+                                           {"out of memory", total.accept_errors_memory()},
+                                           {"other", total.accept_errors_other()}}));
 }
 
 // Header lines of UDP; none when it is off.

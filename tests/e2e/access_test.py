@@ -121,7 +121,7 @@ class Tls(AccessCase):
         self.expect(3, server, "--ca-cert", old, "--server-name", "other.example", "stats", env=env,
                     says=("other.example", "--server-name"))
         self.expect(2, server, "--ca-cert", key, "stats", env=env,
-                    says=("holds no certificate in PEM format",))
+                    says=("contains no certificate in PEM format",))
         self.expect(2, server, "--ca-cert", old, "--client-cert", old, "--client-key", key, "stats",
                     env=env, says=("fit together",))
         self.expect(3, server, "stats", says=("TLS",))
