@@ -58,6 +58,14 @@ class Links(EndToEnd):
                     if anchor:
                         self.assertIn(anchor, anchors(read(path)))
 
+    def test_files_named_by_the_recipes_exist(self):
+        named = re.findall(r"`((?:[\w.-]+/)+[\w-]+\.\w+)`", read("tests", "README.md"))
+        self.assertGreater(len(named), 20)
+        for path in named:
+            with self.subTest(path):
+                self.assertTrue("NAME" in path or os.path.exists(os.path.join(ROOT, path))
+                                or os.path.exists(os.path.join(ROOT, "tests", path)))
+
 
 class Commands(EndToEnd):
     def test_usage_of_the_readme_runs_in_this_order(self):
