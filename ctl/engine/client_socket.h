@@ -18,7 +18,7 @@ class ClientSocket {
  public:
   // Bound to `source` unless that is null. 0, or the errno of what failed.
   [[nodiscard]] int Open(const LoadTarget& target, const sockaddr_in* source);
-  // 0 when connected or under way, which EPOLLOUT reports alike; or an errno.
+  // 0 when connected or pending, which EPOLLOUT reports in both cases; or an errno.
   [[nodiscard]] int Connect(const LoadTarget& target) const;
   // The errno of a connect that failed; 0 for none.
   [[nodiscard]] int ConnectError() const;

@@ -1,6 +1,6 @@
-// ConnectionDriver: what happens to one connection: it connects, sends its messages, compares what
-// comes back, and ends, in the agreed way or with an error that is counted. One client thread;
-// nothing here fails as a whole.
+// ConnectionDriver: what happens on a connection: it connects, sends messages, compares the echo,
+// and ends, with or without an error that is counted. One client thread; an error ends one
+// connection.
 //
 // A message costs one send, one recv and a part of an epoll_wait: descriptors are watched
 // edge-triggered for everything from the start, a recv that is shorter than the buffer ends the
@@ -36,7 +36,7 @@ class ConnectionDriver {
   // Starts the messages of an open stream; with a rate, one more is due on it.
   void Begin(LoadConnection& connection, LoadTime now);
   void AddDue(LoadConnection& connection, LoadTime now);
-  // Says to the server that all answers are in, and waits for its FIN.
+  // Sends FIN, because all answers are in, and waits for that of the server.
   void Finish(LoadConnection& connection);
   void Fail(LoadConnection& connection, ErrorKind kind, int error, std::string text = "");
   // The slot of a churn load is idle again.

@@ -50,8 +50,8 @@ struct LoadConnection {
 
 class ConnectionSlots {
  public:
-  // Slots of a stream load are used once, those of a churn load again and again. At most
-  // `connecting_max` connects are under way at a time.
+  // Slots of a stream load are used once, those of a churn load repeatedly. At most
+  // `connecting_max` connects are pending at a time.
   ConnectionSlots(std::size_t count, bool reuse, std::size_t connecting_max);
 
   [[nodiscard]] std::size_t size() const { return slots_.size(); }
@@ -73,8 +73,8 @@ class ConnectionSlots {
   [[nodiscard]] std::size_t In(LoadConnection::State state) const {
     return counts_[static_cast<std::size_t>(state)];
   }
-  // Connects and closes that are not over.
-  [[nodiscard]] std::size_t under_way() const {
+  // Connects and closes that are not finished.
+  [[nodiscard]] std::size_t pending() const {
     return In(LoadConnection::State::kConnecting) + In(LoadConnection::State::kFinishing);
   }
   void Enter(LoadConnection& connection, LoadConnection::State state);
@@ -82,7 +82,7 @@ class ConnectionSlots {
   void Release(LoadConnection& connection);
   void Release(LoadConnection& connection, LoadTime ready);
 
-  // Whether a slot is idle and not too many connects are under way.
+  // Whether a slot is idle and not too many connects are pending.
   [[nodiscard]] bool CanConnect() const {
     return !idle_.empty() && In(LoadConnection::State::kConnecting) < connecting_max_;
   }

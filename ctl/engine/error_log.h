@@ -1,6 +1,5 @@
-// ErrorLog: what went wrong with the connections of a load, counted by kind and errno, with the
-// first few spelled out. A value: one writer, merged once the writers ended. Errors are rare, so
-// that it may allocate.
+// ErrorLog: the errors of the connections of a load, counted by kind and errno, the first few with
+// details. A value: one writer, merged after the writers ended. Allocates: errors are rare.
 #pragma once
 
 #include <chrono>
@@ -15,19 +14,19 @@
 namespace echogw::ctl::load {
 
 enum class ErrorKind {
-  // The connection was refused or failed before it stood.
+  // The connection was refused or failed before it was established.
   kConnect,
-  // It did not stand within the connect timeout.
+  // It was not established within the connect timeout.
   kConnectTimeout,
-  // This machine ran out of something: source ports, open files, memory. No fault of the server.
+  // This machine ran out of source ports, open files or memory. Not the fault of the server.
   kClientLimit,
   // The server sent RST.
   kReset,
-  // The server closed before it had echoed all, or without being asked to.
+  // The server closed before it had echoed all, or first.
   kEarlyEof,
   // The echo differs from what was sent.
   kWrongBytes,
-  // The server sent more than it got.
+  // The server sent more than it received.
   kSurplusBytes,
   // No progress within the timeout, or an answer missing at the end.
   kTimeout,
@@ -43,7 +42,7 @@ enum class ErrorKind {
 
 class ErrorLog {
  public:
-  // The most errors of a kind and errno that are spelled out; the counts go on.
+  // The errors of a kind and errno with details; all are counted.
   static constexpr std::uint64_t kDetails = 5;
 
   struct Detail {

@@ -61,7 +61,7 @@ class BasicLoadRun {
   [[nodiscard]] bool WaitDone(std::chrono::nanoseconds timeout) {
     return threads_.WaitDone(timeout);
   }
-  // Ends the load early: no new messages, the answers under way are still collected.
+  // Ends the load early: no new messages, outstanding answers are still collected.
   void Stop() { stop_.store(true, std::memory_order_relaxed); }
   // Any time; not a consistent cut.
   [[nodiscard]] Snapshot Progress() const {
@@ -95,7 +95,7 @@ class BasicLoadRun {
     absl::Status status =
         threads_.Start(parts_.size(), options_.cpus, [this](std::size_t i) { parts_[i]->Run(); });
     if (!status.ok()) {
-      // The others would wait at the gate for ever.
+      // The others would wait at the gate without end.
       Stop();
       gate_.Abandon(parts_.size() - threads_.started());
     }

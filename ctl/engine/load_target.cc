@@ -86,16 +86,10 @@ std::string LoadTarget::ToString() const {
   if (family() == AF_UNIX) {
     return absl::StrCat("unix:", reinterpret_cast<const sockaddr_un*>(&address)->sun_path);
   }
-  char host[INET6_ADDRSTRLEN] = "";
+  char host[NI_MAXHOST] = "";
+  getnameinfo(get(), length, host, sizeof host, nullptr, 0, NI_NUMERICHOST);
   const std::uint16_t port = PortOf(address);
-  if (family() == AF_INET) {
-    inet_ntop(AF_INET, &reinterpret_cast<const sockaddr_in*>(&address)->sin_addr, host,
-              sizeof host);
-    return absl::StrCat(host, ":", port);
-  }
-  inet_ntop(AF_INET6, &reinterpret_cast<const sockaddr_in6*>(&address)->sin6_addr, host,
-            sizeof host);
-  return absl::StrCat("[", host, "]:", port);
+  return family() == AF_INET6 ? absl::StrCat("[", host, "]:", port) : absl::StrCat(host, ":", port);
 }
 
 absl::StatusOr<HostPort> ParseHostPort(std::string_view text) {

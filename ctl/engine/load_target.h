@@ -39,11 +39,11 @@ struct HostPort {
 
 // Looks the name up. A name with several addresses ("localhost") is tried in the resolver's order,
 // with one connection to each that is closed at once, and the first that answers within `timeout`
-// is taken; a single address is not tried. UNAVAILABLE when nothing is found or nobody answers.
+// is taken; a single address is not tried. UNAVAILABLE when nothing is found or none answers.
 [[nodiscard]] absl::StatusOr<LoadTarget> ResolveEndpoint(const HostPort& where,
                                                          std::chrono::nanoseconds timeout);
 
-// The same for datagrams, but that the first address is taken: there is nothing to connect to.
+// The same for datagrams, with the first address: there is no connection to try.
 [[nodiscard]] absl::StatusOr<LoadTarget> ResolveUdpEndpoint(const HostPort& where);
 
 // `count` source addresses for connections to `target`: 127.0.0.1, 127.0.0.2 and on. Empty for a

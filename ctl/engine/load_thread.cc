@@ -13,13 +13,13 @@ namespace {
 using std::chrono::nanoseconds;
 using State = LoadConnection::State;
 
-// Connects under way at a time over all threads: a wave of this size fits any accept queue.
+// Pending connects over all threads: a burst of this size fits any accept queue.
 constexpr std::size_t kConnectingMax = 256;
-// Connects begun in one turn: in a larger batch, the ones looked at last would seem slow.
+// Connects started in one turn: in a larger batch, the last ones would seem slow.
 constexpr std::size_t kConnectsPerTurn = 8;
-// Messages of a rate sent in one turn: a client that is behind still sees its end and its answers.
+// Messages of a rate sent in one turn, so that a client that is behind still reads and stops.
 constexpr std::size_t kSendsPerTurn = 1024;
-// How soon Stop() is seen when nothing happens, and how often timeouts are looked for.
+// How often Stop() and timeouts are checked when nothing else happens.
 constexpr nanoseconds kCheckEvery = std::chrono::milliseconds(100);
 
 }  // namespace
@@ -44,13 +44,13 @@ LoadThread::LoadThread(const LoadOptions& options, const Pattern& pattern, const
       driver_(options, pattern, share, slots_, schedule_, window_, wait_) {}
 
 void LoadThread::Run() {
-  // Otherwise timers of a schedule fire up to 50 us late, and a failure costs no more than that.
+  // Otherwise timers fire up to 50 us late; so they do on failure.
   prctl(PR_SET_TIMERSLACK, 1);
   wait_.LeaveSharedFiles();
   if (!churn()) OpenStreams();
   StartTraffic(gate_.ArriveAndWait());
-  while (!window_.closed() || ((driver_.unanswered() > 0 || slots_.under_way() > 0) &&
-                               LoadClock::now() < drain_until_)) {
+  while (!window_.closed() ||
+         ((driver_.unanswered() > 0 || slots_.pending() > 0) && LoadClock::now() < drain_until_)) {
     Turn();
   }
   FinishAll();
@@ -114,7 +114,7 @@ bool LoadThread::IsOver(LoadTime now) const {
   if (stopped() || window_.IsOver(now) || slots_.In(State::kDead) == slots_.size()) return true;
   const LoadResult& result = driver_.result();
   if (churn() && result.connects == 0 && result.errors.total() >= slots_.size()) return true;
-  return schedule_.exhausted() && driver_.unanswered() == 0 && slots_.under_way() == 0;
+  return schedule_.exhausted() && driver_.unanswered() == 0 && slots_.pending() == 0;
 }
 
 void LoadThread::BeginStop(LoadTime now) {
@@ -124,8 +124,8 @@ void LoadThread::BeginStop(LoadTime now) {
   driver_.result().unsent = schedule_.Overdue(std::min(now, window_.last()));
 }
 
-// Answers that did not come are errors, unless they are still coming and there were too many to
-// wait for; every other connection is ended in the agreed way.
+// A missing answer is an error, unless answers still arrive and there were too many to wait for;
+// other connections end without error.
 void LoadThread::FinishAll() {
   const LoadTime now = LoadClock::now();
   LoadResult& result = driver_.result();

@@ -1,9 +1,9 @@
 // Pattern: the bytes that a load connection sends and expects back, by position in its stream.
 //
-// One block of seeded random bytes, repeated for ever, shared read-only by all connections; each
-// connection starts at a place of its own in it (its phase). The period is a prime, so that no
-// slip of a buffer size, page or message can look right. A loss of whole periods shows by the
-// count of bytes, which the caller keeps.
+// One block of seeded random bytes, repeated without end, shared read-only by all connections; each
+// connection starts at another position in it (its phase). The period is a prime, so that a slip by
+// a buffer, page or message differs. A loss of whole periods shows in the count of bytes, which the
+// caller keeps.
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,4 @@
-// TLS on the client's side of a load. TlsSettings is shared by all threads and constant; a
+// TLS on the client side of a load. TlsSettings is shared by all threads and constant; a
 // TlsClient belongs to one connection.
 #pragma once
 
@@ -15,9 +15,9 @@ namespace echogw::ctl::load {
 
 class TlsSettings {
  public:
-  // Trusts the CAs of `ca_file`, or those of this machine if that is empty; nobody is asked for
-  // with `insecure`. The server's certificate must be of `host`, which is also sent as the name
-  // that is wanted, unless it is an address or empty. INVALID_ARGUMENT for a file that holds no CA.
+  // Trusts the CAs of `ca_file`, or those of the system if that is empty; any certificate with
+  // `insecure`. The certificate must be for `host`, which is also sent as SNI unless it is an
+  // address or empty. INVALID_ARGUMENT for a file without a CA.
   [[nodiscard]] static absl::StatusOr<std::shared_ptr<const TlsSettings>> Create(
       const std::string& ca_file, bool insecure, const std::string& host);
   TlsSettings(const TlsSettings&) = delete;
@@ -48,7 +48,7 @@ class TlsClient {
   // EAGAIN must be the same bytes, at least as many.
   [[nodiscard]] ssize_t Receive(void* into, std::size_t size);
   [[nodiscard]] ssize_t Send(const void* from, std::size_t size);
-  // Says that nothing more will be sent.
+  // Sends close_notify.
   void End();
   // Of the last failure.
   [[nodiscard]] const std::string& error() const { return error_; }

@@ -1,5 +1,5 @@
 // UdpThread: one client thread of a load of datagrams: its sockets, each with `depth` places for
-// datagrams under way; every answer is verified and every missing one counted.
+// outstanding datagrams; every answer is verified and every missing one counted.
 //
 // A datagram carries its number, then bytes of the pattern that depend on the socket and the
 // number: an answer that is altered, cut or meant for another socket differs. A number belongs to

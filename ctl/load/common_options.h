@@ -1,4 +1,4 @@
-// The options that bench and soak share: where to connect to and from, how, and on which CPUs.
+// The options that bench and soak share.
 // Owned by the command; used on its thread.
 #pragma once
 

@@ -49,8 +49,8 @@ void AddLatencyRow(Table& table, const std::string& title, const LatencyHistogra
 // {total, kinds: [{kind, errno, count}], first: [{time, kind, errno, connection, ...}]}.
 [[nodiscard]] Document ErrorsDocument(const ErrorLog& errors);
 
-// A line for each kind and each error that was written down, and what to do about the limits of
-// this machine; nothing when there was no error.
+// A line for each kind, with what to do about limits of this machine, and for each recorded error.
+// Nothing without errors.
 void PrintErrors(std::ostream& out, const ErrorLog& errors);
 
 // [{time, what, took_nanoseconds, connection, local_port}].

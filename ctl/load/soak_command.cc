@@ -1,5 +1,5 @@
-// soak: clients that open, use and hold connections while the gateway changes, joined with the
-// gateway's own counters into one verdict on whether anything was lost.
+// soak: clients open, use and hold connections while the gateway changes; their results and the
+// counters of the gateway give one verdict on whether anything was lost.
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
@@ -265,7 +265,7 @@ class SoakCommand : public Command {
       controller->Start();
     }
     Watch(context, traffic, controller ? &*controller : nullptr);
-    // The clients go on until the operation under way has ended.
+    // The clients run until the current operation has ended.
     if (controller) {
       controller->Stop();
       findings->control = controller->record();

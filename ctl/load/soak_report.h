@@ -1,5 +1,5 @@
-// What a soak found, what of it counts as lost, and how it is written. Plain values and pure
-// functions, but for the stream that is printed to.
+// What a soak found, what counts as lost, and the report. Plain values and pure functions, but for
+// the stream that is printed to.
 #pragma once
 
 #include <chrono>

@@ -1,6 +1,6 @@
-// SoakTraffic: the clients of a soak: some that open a connection, use it and close it, again and
-// again, and some connections that are held from start to end and used now and then. Owned by the
-// soak; its calls belong to the owner's thread, but for Interrupt().
+// SoakTraffic: the clients of a soak: churn clients, which open, use and close connections in a
+// loop, and held connections, which stay open and in use from start to end. Owned by the soak; its
+// calls belong to the owner's thread, but for Interrupt().
 #pragma once
 
 #include <chrono>

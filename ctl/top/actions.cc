@@ -71,7 +71,7 @@ void Answer(TopState& state, TimePoint now) {
   } else if (prompt.kind == Prompt::Kind::kWord && prompt.text != prompt.word) {
     Say(state, Tone::kFailed, absl::StrCat("not done: '", prompt.word, "' was not typed"), now);
   } else {
-    Send(state, std::move(prompt.request), "asked the gateway", now);
+    Send(state, std::move(prompt.request), "request sent", now);
   }
 }
 
@@ -88,8 +88,8 @@ void AskDrainReactor(TopState& state, TimePoint now) {
   const ReactorRow* row = state.model.Find(state.reactors.selected);
   if (row == nullptr) return;
   if (row->state == admin::v1::REACTOR_STATE_PARKED) {
-    Say(state, Tone::kFailed, absl::StrCat("reactor ", row->id, " is parked: it serves nobody"),
-        now);
+    Say(state, Tone::kFailed,
+        absl::StrCat("reactor ", row->id, " is parked: it has no connections"), now);
     return;
   }
   admin::v1::DrainRequest request;
@@ -160,11 +160,11 @@ void Undrain(TopState& state, TimePoint now) {
     }
     request.set_reactor(row->id);
   }
-  Send(state, request, "asked the gateway", now);
+  Send(state, request, "request sent", now);
 }
 
 void Rebalance(TopState& state, TimePoint now) {
-  Send(state, admin::v1::RebalanceRequest(), "rebalance: asked for", now);
+  Send(state, admin::v1::RebalanceRequest(), "rebalance: request sent", now);
 }
 
 void PressInPrompt(TopState& state, Key key, TimePoint now) {

@@ -38,8 +38,8 @@ void AdminCaller::Send(TopRequest request) {
           Call(call, it);
         });
         if (!taken) {
-          inbox_.Post(ActionNews{Tone::kFailed,
-                                 "not sent: the gateway has not answered what was asked before"});
+          inbox_.Post(
+              ActionNews{Tone::kFailed, "not sent: the gateway has not answered earlier requests"});
         }
       },
       request);
@@ -61,8 +61,7 @@ void AdminCaller::Begin(grpc::ClientContext& call, const char* what,
                         const RequestOf<kMethod>& request) {
   const auto response = Ask<kMethod>(call, what, request);
   if (!response) return;
-  if (!response->has_operation())
-    return Done(absl::StrCat(what, ": the gateway had nothing to do"));
+  if (!response->has_operation()) return Done(absl::StrCat(what, ": nothing to do"));
   Begun(response->operation());
 }
 
@@ -93,7 +92,7 @@ void AdminCaller::Call(grpc::ClientContext& call, const admin::v1::UndrainReques
   const auto response = Ask<&Admin::Undrain>(call, "undrain", request);
   if (!response) return;
   Done(absl::StrCat(request.has_reactor()
-                        ? absl::StrCat("reactor ", request.reactor(), " is back; ")
+                        ? absl::StrCat("reactor ", request.reactor(), " undrained; ")
                         : "undrained; ",
                     "the gateway is ", EnumText(response->state())));
 }
@@ -105,7 +104,8 @@ void AdminCaller::Call(grpc::ClientContext& call,
   const bool reset = request.mode() == admin::v1::CLOSE_MODE_RST;
   Done(absl::StrCat(
       request.ids_size() == 1 ? absl::StrCat("connection ", request.ids(0)) : "connections",
-      response->closed() == 0 ? " was gone already" : (reset ? " was reset" : " is being closed")));
+      response->closed() == 0 ? " is already closed"
+                              : (reset ? " was reset" : " is being closed")));
 }
 
 void AdminCaller::Call(grpc::ClientContext& call,
@@ -128,7 +128,7 @@ void AdminCaller::Begun(const Operation& operation) {
 }
 
 void AdminCaller::Follow(grpc::ClientContext& call, const Operation& begun) {
-  // Only the first report is due; then there is silence while nothing changes.
+  // Only the first report must come in time; later ones come when something changes.
   Watchdog watchdog(client_.timeout(), [&call] { call.TryCancel(); });
   admin::v1::WatchOperationRequest request;
   request.set_id(begun.id());
@@ -143,12 +143,12 @@ void AdminCaller::Follow(grpc::ClientContext& call, const Operation& begun) {
   watchdog.Stop();
   const grpc::Status status = reader->Finish();
   if (IsDone(last)) return;
-  // Another operation took its place on the screen, or the view ends.
+  // Replaced by another operation, or the view ends.
   if (status.error_code() == grpc::StatusCode::CANCELLED && !watchdog.has_bitten()) return;
   inbox_.Post(
       ActionNews{Tone::kFailed,
                  absl::StrCat(OperationTitle(begun),
-                              ": lost sight of it; see 'echogwctl operation ", begun.id(), "'")});
+                              ": lost track of it; see 'echogwctl operation ", begun.id(), "'")});
 }
 
 void AdminCaller::Report(const Operation& operation) {

@@ -10,7 +10,7 @@
 
 namespace echogw::ctl::top {
 
-// What a cell means; the terminal decides how that looks.
+// The meaning of a cell; the terminal decides how it looks.
 enum class Style : unsigned char {
   kPlain,
   kDim,
@@ -40,8 +40,8 @@ class CellGrid {
   // Inside the grid.
   [[nodiscard]] const Cell& at(int x, int y) const { return cells_[Index(x, y)]; }
 
-  // Writes UTF-8 text and returns the column after it. What takes no cell or two, and every control
-  // character, shows as '?'. Text that is wider than `max_width` or the grid ends in an ellipsis.
+  // Writes UTF-8 text and returns the column after it. Control characters, and characters that do
+  // not take one cell, show as '?'. Text wider than `max_width` or the grid ends in an ellipsis.
   int Put(int x, int y, std::string_view text, Style style = Style::kPlain,
           int max_width = std::numeric_limits<int>::max());
   // Writes text so that it ends before column `end`; it takes `width` columns at most.
@@ -68,7 +68,7 @@ class CellGrid {
 // Columns that Put would take.
 int CellWidth(std::string_view text);
 
-// The nearest thing that a terminal without UTF-8 can show.
+// The nearest ASCII character.
 char AsciiFor(char32_t glyph);
 
 // One character as UTF-8.

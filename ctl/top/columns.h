@@ -31,7 +31,7 @@ struct ColumnSpec {
   // With the blank before it. The load column takes what the terminal has left.
   int width;
   bool left;
-  // The more interesting order.
+  // The order in which it is sorted first.
   bool largest_first;
   // What rows are ordered by; less than any number if it is not known.
   double (*key)(const ReactorRow& row);

@@ -1,5 +1,5 @@
-// Draws the state of `top` on a grid. Pure but for what the state remembers of the last drawing:
-// how far lists are scrolled, and how many rows a page has.
+// Draws the state of `top` on a grid. Changes the state only in what it keeps from the last
+// drawing: how far lists are scrolled, and the rows of a page.
 #pragma once
 
 #include <functional>
@@ -34,7 +34,7 @@ std::string AgeText(Duration age);
 // "22:13:20" of a day in UTC.
 std::string ClockText(std::int64_t unix_seconds);
 
-// Puts text into so many rows, broken between words; what is left over ends in an ellipsis.
+// Wraps text between words into at most `rows` rows; the rest is cut with an ellipsis.
 void DrawWrapped(CellGrid& grid, int y, int rows, std::string_view text, Style style);
 
 // Draws a list of `count` rows from row `top` to `bottom`, the latter excluded, by draw_row(i, y),
@@ -43,8 +43,7 @@ void DrawWrapped(CellGrid& grid, int y, int rows, std::string_view text, Style s
 void DrawList(CellGrid& grid, TopState& state, ListCursor& cursor, int count, int top, int bottom,
               int position, bool selection, const std::function<void(int i, int y)>& draw_row);
 
-// Draws in place of a list why there is none: an error, an answer that has not come, or `empty`.
-// False when there are rows to draw.
+// Draws an error, "loading" or `empty` in place of a list; false when there are rows to draw.
 bool DrawNoRows(CellGrid& grid, const Loading& loading, int count, int y, std::string_view empty);
 
 }  // namespace echogw::ctl::top

@@ -30,7 +30,7 @@ Style StyleOf(admin::v1::GatewayState state) {
   }
 }
 
-// How far what is shown can be trusted: the clock of the data, or why it stands still.
+// The time of the data, or its age and why it is not updated.
 std::string Freshness(const TopState& state, TimePoint now) {
   if (!state.fresh) return state.lost ? "LOST, no data yet" : "connecting";
   const std::string age = absl::StrCat("data ", AgeText(now - *state.fresh), " old");
@@ -49,7 +49,7 @@ void DrawTitle(CellGrid& grid, const TopState& state, TimePoint now) {
   if (!model.empty()) {
     gateway_state = EnumText(model.latest().state());
     if (!state.info.version().empty()) absl::StrAppend(&after, "  ", state.info.version());
-    // Space is short where the title must share it with a long target.
+    // A narrow terminal needs the space for the target.
     if (!state.info.revision().empty() && grid.width() >= 100) {
       absl::StrAppend(&after, " (", state.info.revision(), ")");
     }
@@ -112,7 +112,7 @@ struct Fact {
 
 std::uint64_t Rejected(const Counters& total) { return FieldSum(total.connections_rejected()); }
 
-// What goes wrong, if anything does, since the gateway started.
+// Problems since the gateway started, if any.
 std::vector<Fact> FactsOf(const TopModel& model) {
   const GetStatsResponse& stats = model.latest();
   const Counters& total = stats.total();

@@ -6,7 +6,7 @@
 namespace echogw::ctl::top {
 namespace {
 
-// The bar is no clearer for being longer than this.
+// A longer bar is no clearer.
 constexpr int kMostExtraBar = 24;
 // Of a load column: the percentage and the blank before it.
 constexpr int kPercentWidth = 5;

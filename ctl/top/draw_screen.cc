@@ -1,4 +1,4 @@
-// The frame around the views: status line, keys, help.
+// The frame around the views: footer, keys, help.
 #include <algorithm>
 #include <array>
 #include <string>
@@ -14,7 +14,7 @@ namespace {
 struct KeyHint {
   std::string_view key;
   std::string_view what;
-  // Shown when the terminal is too narrow for all.
+  // Shown even if the terminal is too narrow for all.
   bool important = true;
 };
 
@@ -56,7 +56,7 @@ int WidthOf(const KeyHint& hint) { return CellWidth(hint.key) + CellWidth(hint.w
 
 void DrawKeys(CellGrid& grid, const TopState& state) {
   const std::vector<KeyHint>& hints = HintsOf(state);
-  // What the important ones leave is for the others, from the left.
+  // The others share the room that the important ones leave, from the left.
   int room = grid.width() + 1;
   for (const KeyHint& hint : hints) {
     if (hint.important) room -= WidthOf(hint);
@@ -74,7 +74,7 @@ void DrawKeys(CellGrid& grid, const TopState& state) {
 }
 
 void DrawStatus(CellGrid& grid, const TopState& state, int y) {
-  // What is said covers the position in the list.
+  // The text covers the position in the list.
   const auto say = [&](std::string text, Style style) {
     text.resize(
         text.size() + static_cast<std::size_t>(std::max(grid.width() - 1 - CellWidth(text), 0)),
@@ -100,21 +100,21 @@ void DrawStatus(CellGrid& grid, const TopState& state, int y) {
 constexpr int kErrorRows = 3;
 
 constexpr std::array<KeyHint, 15> kHelpLines = {{
-    {"Up Down j k", "select; PgUp PgDn Home End go further"},
+    {"Up Down j k", "select; also PgUp PgDn Home End"},
     {"< > s Left Right", "sort by another column"},
-    {"r", "turn the order around"},
-    {"Enter", "connections of the reactor; there: all that is known of one"},
+    {"r", "reverse the order"},
+    {"Enter", "connections of the reactor; there: details of one"},
     {"d", "drain the reactor: its connections move to others"},
-    {"u", "undrain: the gateway if it is drained, else the reactor"},
-    {"+ -", "one reactor more or less"},
+    {"u", "undrain the gateway if it is drained, else the reactor"},
+    {"+ -", "add or remove a reactor"},
     {"R", "resize to a number of reactors"},
-    {"b", "rebalance: even out the load once"},
-    {"D", "drain the gateway: every connection ends"},
-    {"x X", "in the list of connections: close with FIN, reset with RST"},
-    {"e", "what operators and the gateway did"},
-    {"Space", "pause: the screen stands still, nothing else does"},
-    {"Esc  Ctrl-L", "back; draw the screen anew"},
-    {"q Ctrl-C", "quit; an operation under way goes on"},
+    {"b", "rebalance connections once"},
+    {"D", "drain the gateway: all connections are closed"},
+    {"x X", "close a connection with FIN, or reset it with RST"},
+    {"e", "events: actions of operators and of the gateway"},
+    {"Space", "pause the screen"},
+    {"Esc  Ctrl-L", "back; redraw the screen"},
+    {"q Ctrl-C", "quit; a running operation continues"},
 }};
 
 }  // namespace
@@ -154,7 +154,7 @@ bool DrawNoRows(CellGrid& grid, const Loading& loading, int count, int y, std::s
   if (!loading.error.empty()) {
     DrawWrapped(grid, y, kErrorRows, loading.error, Style::kWarn);
   } else if (!loading.loaded) {
-    grid.Put(1, y, "asking the gateway", Style::kDim);
+    grid.Put(1, y, "loading", Style::kDim);
   } else if (count == 0) {
     grid.Put(1, y, empty, Style::kDim);
   }

@@ -12,7 +12,7 @@
 namespace echogw::ctl::top {
 namespace {
 
-// A gateway that restarts is back within the first few tries; one that is gone costs little.
+// A gateway that restarts is found within the first few tries.
 constexpr Duration kFirstWait = std::chrono::milliseconds(250);
 constexpr Duration kLongestWait = std::chrono::seconds(3);
 
@@ -53,7 +53,7 @@ void StatsFeed::Run() {
 }
 
 bool StatsFeed::Stream(grpc::ClientContext& call, std::string& reason) {
-  // A channel that has failed goes on answering with the old error for seconds; a new one tries.
+  // A failed channel keeps returning its error for seconds; a new one connects at once.
   Client client(client_.target(), client_.timeout(), client_.access());
   Client::Admin& admin = client.admin();
   Watchdog watchdog(interval_ + client_.timeout(), [&call] { call.TryCancel(); });
@@ -65,7 +65,7 @@ bool StatsFeed::Stream(grpc::ClientContext& call, std::string& reason) {
   while (reader->Read(&response)) {
     watchdog.Feed();
     inbox_.Post(std::move(*response.mutable_stats()));
-    // It may be another process than before.
+    // It may be a new process.
     if (!came) {
       AskInfo(client);
       if (!Begin(&call)) call.TryCancel();
@@ -75,7 +75,7 @@ bool StatsFeed::Stream(grpc::ClientContext& call, std::string& reason) {
   watchdog.Stop();
   const grpc::Status status = reader->Finish();
   if (watchdog.has_bitten()) {
-    reason = absl::StrCat(client_.target(), " has been silent for ",
+    reason = absl::StrCat(client_.target(), " sent nothing for ",
                           FormatDuration(interval_ + client_.timeout()));
   } else if (status.ok()) {
     reason = absl::StrCat(client_.target(), " ended the stream");
@@ -90,7 +90,7 @@ void StatsFeed::AskInfo(Client& client) {
   if (!Begin(&call)) return;
   client.SetDeadline(call);
   admin::v1::GetInfoResponse info;
-  // Without it the version is not shown, which is no reason to show nothing.
+  // Without it only the version is missing.
   if (client.admin().GetInfo(&call, {}, &info).ok()) inbox_.Post(std::move(info));
 }
 

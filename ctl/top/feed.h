@@ -1,5 +1,5 @@
-// Keeps a stream of snapshots open, and opens it again for as long as it takes when it ends. Owns a
-// thread; what comes is posted to an inbox, a loss as FeedLost once for each failed try.
+// Keeps a stream of snapshots open, and reopens it until that succeeds. Owns a thread that posts
+// the snapshots to an inbox, and a FeedLost for each failed try.
 #pragma once
 
 #include <grpcpp/client_context.h>
@@ -16,21 +16,21 @@ namespace echogw::ctl::top {
 
 class StatsFeed {
  public:
-  // Takes target and timeout of the client. Client and inbox outlive the feed.
+  // Uses target, timeout and access of the client. Client and inbox outlive the feed.
   StatsFeed(const Client& client, TopInbox& inbox, Duration interval);
-  // Ends the stream and waits for the thread, which takes no longer than a cancelled call.
+  // Cancels the stream and joins the thread.
   ~StatsFeed();
   StatsFeed(const StatsFeed&) = delete;
   StatsFeed& operator=(const StatsFeed&) = delete;
 
  private:
   void Run();
-  // On a channel of its own, until the stream ends. True when a snapshot came.
+  // On a new channel, until the stream ends. True if it had a snapshot.
   bool Stream(grpc::ClientContext& call, std::string& reason);
   void AskInfo(Client& client);
-  // Makes `call` the one that the destructor cancels; false when it is too late for a call.
+  // Makes `call` the one that the destructor cancels; false when the feed is ending.
   bool Begin(grpc::ClientContext* call);
-  // False when the feed is to end.
+  // False when the feed is ending.
   bool Wait(Duration time);
 
   const Client& client_;
@@ -38,13 +38,13 @@ class StatsFeed {
   const Duration interval_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  // Both under mutex_; the call lives on the thread's stack.
+  // Both under mutex_; the call is on the stack of the thread.
   bool stopping_ = false;
   grpc::ClientContext* call_ = nullptr;
   std::thread thread_;
 };
 
-// The part of an error that says what happened, without the advice after the semicolon.
+// The error without the advice after the semicolon.
 std::string ShortError(const grpc::Status& status, const Client& client);
 
 }  // namespace echogw::ctl::top

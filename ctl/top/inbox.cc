@@ -25,7 +25,7 @@ TopInbox::~TopInbox() {
 void TopInbox::Post(TopMessage message) {
   {
     const std::lock_guard lock(mutex_);
-    // Rates bridge what is left out: only the newest of the snapshots that wait is of interest.
+    // Rates are computed over the gap, so that only the newest snapshot matters.
     const bool replaces = !messages_.empty() && IsSnapshot(messages_.back()) && IsSnapshot(message);
     if (replaces) messages_.pop_back();
     messages_.push_back(std::move(message));
@@ -35,12 +35,12 @@ void TopInbox::Post(TopMessage message) {
 
 void TopInbox::Wake() const {
   const std::uint64_t one = 1;
-  // Fails only when the count is full, and then the reader is awake.
+  // Fails only when the count is full; the reader is awake then.
   [[maybe_unused]] const ssize_t written = write(fd_, &one, sizeof(one));
 }
 
 std::vector<TopMessage> TopInbox::Take() {
-  // The count first: what is posted after that wakes the reader again.
+  // The count first, so that a later post wakes the reader again.
   std::uint64_t count = 0;
   [[maybe_unused]] const ssize_t got = read(fd_, &count, sizeof(count));
   const std::lock_guard lock(mutex_);

@@ -11,7 +11,7 @@ using TimePoint = TopClock::time_point;
 
 // A list costs the gateway more than a snapshot does.
 constexpr Duration kListInterval = std::chrono::seconds(1);
-// Connections and events that are asked for at once; a list of connections says if there are more.
+// Rows of a request; the list of connections says if there are more.
 constexpr std::uint32_t kMostRows = 500;
 
 bool IsDue(const Loading& loading, Duration interval, TimePoint now) {

@@ -1,6 +1,6 @@
 // The lists of `top`, of connections and events, and the details of one connection: opened by keys,
-// asked for again while they are shown, and updated by the answers. Functions over the state of the
-// view, on its thread.
+// requested periodically while they are shown, and updated by the answers. Functions over the state
+// of the view, on its thread.
 #pragma once
 
 #include "ctl/top/state.h"

@@ -1,5 +1,3 @@
-#include "ctl/top/live.h"
-
 #include <poll.h>
 #include <unistd.h>
 
@@ -14,6 +12,7 @@
 #include "ctl/top/admin_caller.h"
 #include "ctl/top/feed.h"
 #include "ctl/top/inbox.h"
+#include "ctl/top/modes.h"
 #include "ctl/top/terminal.h"
 #include "ctl/top/ui.h"
 
@@ -23,7 +22,7 @@ namespace {
 // Ages are shown in seconds.
 constexpr int kTickMilliseconds = 1000;
 
-// Sleeps until something comes. False when the terminal is gone.
+// Waits for input or a message. False when the terminal is gone.
 bool WaitForInput(const TopInbox& inbox) {
   std::array<pollfd, 2> fds = {{{.fd = STDIN_FILENO, .events = POLLIN, .revents = 0},
                                 {.fd = inbox.fd(), .events = POLLIN, .revents = 0}}};
@@ -36,18 +35,19 @@ bool WaitForInput(const TopInbox& inbox) {
 
 ExitCode RunTopLive(CommandContext& context, Duration interval) {
   TopInbox inbox;
-  if (!inbox.ok()) return Fail(context, ExitCode::kRefused, "no descriptor left; raise ulimit -n");
+  if (!inbox.ok())
+    return Fail(context, ExitCode::kRefused, "out of file descriptors; raise ulimit -n");
   const auto guard = context.interrupt.Arm([&inbox] { inbox.Wake(); });
   const bool utf8 = AdoptLocale();
   auto terminal = TopTerminal::Open(inbox, context.colour, utf8);
   if (!terminal.ok()) {
     return Fail(context, ExitCode::kUsage,
                 std::string(terminal.status().message()) +
-                    "; set TERM to what it is, or use 'echogwctl top --once'");
+                    "; set TERM correctly, or use 'echogwctl top --once'");
   }
   StatsFeed feed(context.client, inbox, interval);
   AdminCaller caller(context.client, inbox);
-  // Dies first, so that the operator has the terminal back before the calls have ended.
+  // Destroyed first, so that the terminal is restored before the calls have ended.
   const std::unique_ptr<TopTerminal> screen = *std::move(terminal);
 
   TopUi ui(context.client.target(), interval);

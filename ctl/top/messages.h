@@ -1,5 +1,5 @@
-// What passes between the part of `top` that draws and the parts that talk to the gateway. Values
-// only: they are handed over by an inbox and a queue, never shared.
+// Messages between the view of `top` and the threads that call the gateway. Values: they are handed
+// over by an inbox and a queue, never shared.
 #pragma once
 
 #include <cstdint>
@@ -18,14 +18,14 @@ using TopRequest =
                  admin::v1::ListConnectionsRequest, admin::v1::GetConnectionRequest,
                  admin::v1::ListEventsRequest>;
 
-// The stream of snapshots is gone; the next try comes after `retry_in`.
+// The stream of snapshots ended; the next try is after `retry_in`.
 struct FeedLost {
   std::string reason;
   Duration retry_in{};
 };
 
-// Answers carry their request, so that one that comes late is known for what it is. With an error
-// the response is empty.
+// Answers carry their request, so that a late one can be dropped. With an error the response is
+// empty.
 struct ConnectionsPage {
   admin::v1::ListConnectionsRequest request;
   std::string error;
@@ -43,7 +43,7 @@ struct EventsPage {
   admin::v1::ListEventsResponse response;
 };
 
-// How something that was asked for goes.
+// Progress or outcome of an action.
 struct ActionNews {
   enum class Tone { kRunning, kDone, kFailed };
   Tone tone = Tone::kDone;

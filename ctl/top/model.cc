@@ -24,7 +24,7 @@ ReactorRow RowOf(const Reactor& reactor) {
 
 void TopModel::Add(const GetStatsResponse& snapshot) {
   if (latest_ && Seconds(snapshot.uptime()) < Seconds(latest_->uptime())) {
-    // Another process answers.
+    // A new process.
     latest_.reset();
     for (History& history : histories_) history.Clear();
   }
@@ -42,7 +42,7 @@ void TopModel::Add(const GetStatsResponse& snapshot) {
   for (const Reactor& reactor : snapshot.reactors()) {
     ReactorRow row = RowOf(reactor);
     if (seconds > 0) {
-      // A slot that is used for the first time began to count at nothing.
+      // A slot that is used for the first time counts from 0.
       const auto at = before.find(row.id);
       row.rates =
           RatesBetween(at == before.end() ? Counters() : *at->second, reactor.counters(), seconds);

@@ -1,5 +1,5 @@
-// What `top` knows of the gateway: snapshots go in; rates, histories and a row for each reactor
-// come out. A value without clock, thread or terminal: time is that of the snapshots.
+// What `top` knows about the gateway: snapshots in; rates, histories and a row for each reactor
+// out. A value without clock, thread or terminal: time is that of the snapshots.
 #pragma once
 
 #include <array>
@@ -34,8 +34,8 @@ inline constexpr std::size_t kFigures = 6;
 
 class TopModel {
  public:
-  // A snapshot of a process that is younger than the one before begins everything anew. One that is
-  // not newer than the one before has no rates.
+  // A snapshot of a younger process resets the model. One that is not newer than the last one gives
+  // no rates.
   void Add(const admin::v1::GetStatsResponse& snapshot);
 
   [[nodiscard]] bool empty() const { return !latest_.has_value(); }

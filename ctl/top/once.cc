@@ -1,5 +1,3 @@
-#include "ctl/top/once.h"
-
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -9,13 +7,14 @@
 #include "ctl/gateway/call.h"
 #include "ctl/output/proto_document.h"
 #include "ctl/top/draw.h"
+#include "ctl/top/modes.h"
 #include "ctl/top/terminal.h"
 #include "ctl/top/ui.h"
 
 namespace echogw::ctl::top {
 namespace {
 
-// Snapshots that a frame with rates needs.
+// A frame with rates needs two snapshots.
 constexpr int kNeeded = 2;
 
 int FrameWidth(const CommandContext& context) {
@@ -43,7 +42,7 @@ ExitCode RunTopOnce(CommandContext& context, Duration interval) {
     const grpc::Status status = stream.Finish();
     if (snapshots < kNeeded) {
       if (context.interrupt.requested()) {
-        return Fail(context, ExitCode::kPartial, "stopped before the interval was over");
+        return Fail(context, ExitCode::kPartial, "interrupted before the end of the interval");
       }
       if (!status.ok()) return FailRpc(context, status);
       return Fail(

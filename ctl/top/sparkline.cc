@@ -8,7 +8,7 @@ namespace echogw::ctl::top {
 namespace {
 
 constexpr std::array<const char*, 8> kLevels = {"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
-// Filled from the left by so many eighths.
+// By the eighths that are filled from the left.
 constexpr std::array<const char*, 9> kEighths = {" ", "▏", "▎", "▍", "▌", "▋", "▊", "▉", "█"};
 
 }  // namespace

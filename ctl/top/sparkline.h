@@ -1,4 +1,4 @@
-// Small pictures of numbers made of block characters, and the history behind them. Values and pure
+// Sparklines and bars of block characters, and the history that they show. Values and pure
 // functions.
 #pragma once
 
@@ -8,10 +8,10 @@
 
 namespace echogw::ctl::top {
 
-// The last so many values of one figure; older ones are forgotten.
+// The last kCapacity values of one figure.
 class History {
  public:
-  // As many as the widest terminal that anybody has.
+  // The width of the widest terminals.
   static constexpr std::size_t kCapacity = 512;
 
   void Add(double value);
@@ -29,7 +29,7 @@ class History {
 std::string Sparkline(const History& history, int width);
 
 // `width` characters of which the left `part`, 0 to 1, is filled to an eighth of a character.
-// Anything more than nothing is at least a trace.
+// More than 0 shows at least one eighth.
 std::string Bar(double part, int width);
 
 }  // namespace echogw::ctl::top

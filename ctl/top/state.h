@@ -34,7 +34,7 @@ struct ListCursor {
   }
 };
 
-// A question that takes all keys until it is answered.
+// A question; takes all keys until it is answered.
 struct Prompt {
   enum class Kind {
     // y or n.

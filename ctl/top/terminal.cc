@@ -87,41 +87,20 @@ attr_t AttributesOf(Style style, bool colour) {
   return A_NORMAL;
 }
 
-Key Special(Key::Code code) { return {code, 0}; }
-
-// None for what means nothing here.
+// None for keys without a meaning.
 std::optional<Key> Translate(int code) {
-  switch (code) {
-    case KEY_UP:
-      return Special(Key::Code::kUp);
-    case KEY_DOWN:
-      return Special(Key::Code::kDown);
-    case KEY_LEFT:
-      return Special(Key::Code::kLeft);
-    case KEY_RIGHT:
-      return Special(Key::Code::kRight);
-    case KEY_PPAGE:
-      return Special(Key::Code::kPageUp);
-    case KEY_NPAGE:
-      return Special(Key::Code::kPageDown);
-    case KEY_HOME:
-      return Special(Key::Code::kHome);
-    case KEY_END:
-      return Special(Key::Code::kEnd);
-    case KEY_ENTER:
-    case '\r':
-    case '\n':
-      return Special(Key::Code::kEnter);
-    case KEY_BACKSPACE:
-    case kDelete:
-    case '\b':
-      return Special(Key::Code::kBackspace);
-    case kEscape:
-      return Special(Key::Code::kEscape);
-    default:
-      if (code >= ' ' && code < kDelete) return Key{Key::Code::kChar, static_cast<char>(code)};
-      return std::nullopt;
+  using Code = Key::Code;
+  static constexpr std::pair<int, Code> kSpecial[] = {
+      {KEY_UP, Code::kUp},         {KEY_DOWN, Code::kDown},    {KEY_LEFT, Code::kLeft},
+      {KEY_RIGHT, Code::kRight},   {KEY_PPAGE, Code::kPageUp}, {KEY_NPAGE, Code::kPageDown},
+      {KEY_HOME, Code::kHome},     {KEY_END, Code::kEnd},      {KEY_ENTER, Code::kEnter},
+      {'\r', Code::kEnter},        {'\n', Code::kEnter},       {KEY_BACKSPACE, Code::kBackspace},
+      {kDelete, Code::kBackspace}, {'\b', Code::kBackspace},   {kEscape, Code::kEscape}};
+  for (const auto& [special, key] : kSpecial) {
+    if (special == code) return Key{key, 0};
   }
+  if (code >= ' ' && code < kDelete) return Key{Key::Code::kChar, static_cast<char>(code)};
+  return std::nullopt;
 }
 
 }  // namespace
@@ -134,7 +113,7 @@ struct TopTerminal::Curses {
 };
 
 bool AdoptLocale() {
-  // Only what letters are: numbers keep their points.
+  // Not LC_NUMERIC: numbers keep their decimal points.
   if (std::setlocale(LC_CTYPE, "") == nullptr) return false;
   return std::strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
 }
@@ -164,7 +143,7 @@ absl::StatusOr<std::unique_ptr<TopTerminal>> TopTerminal::Open(TopInbox& inbox, 
 TopTerminal::TopTerminal(std::unique_ptr<Curses> curses, TopInbox& inbox, bool colour, bool utf8)
     : curses_(std::move(curses)), utf8_(utf8), colour_(colour && has_colors()) {
   signalled_inbox.store(&inbox, std::memory_order_release);
-  // ncurses would draw from its handler, on whichever thread gets the signal.
+  // The handler of ncurses draws, on any thread that gets the signal.
   Handle(SIGTSTP, SIG_DFL);
   // Ctrl-C and Ctrl-Z come as keys.
   raw();
@@ -195,7 +174,7 @@ TopTerminal::~TopTerminal() {
 
 CellGrid TopTerminal::MakeGrid() {
   if (was_stopped.exchange(false, std::memory_order_relaxed)) {
-    // A shell has used the terminal meanwhile.
+    // A shell used the terminal meanwhile.
     reset_prog_mode();
     clearok(curscr, TRUE);
   }
@@ -247,7 +226,7 @@ std::optional<Key> TopTerminal::ReadKey() {
 
 void TopTerminal::Suspend() {
   endwin();
-  // The whole job, as the terminal itself would. Goes on here after SIGCONT.
+  // Stops the whole job, as the terminal would. Continues here after SIGCONT.
   kill(0, SIGTSTP);
   clearok(curscr, TRUE);
   wrefresh(stdscr);

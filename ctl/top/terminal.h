@@ -1,5 +1,5 @@
-// The real terminal by ncurses: the only file that knows it. One at a time, on one thread. The
-// terminal is put back as it was when the object dies, whatever the reason.
+// The real terminal, by ncurses; no other file uses it. One at a time, on one thread. The
+// destructor restores the terminal.
 #pragma once
 
 #include <csignal>
@@ -13,26 +13,25 @@
 
 namespace echogw::ctl::top {
 
-// Whether this process shows text as UTF-8, by LC_ALL, LC_CTYPE or LANG. Adopts that locale.
+// Adopts the locale of LC_ALL, LC_CTYPE or LANG, and returns whether it is UTF-8.
 bool AdoptLocale();
 
 class TopTerminal {
  public:
   // Takes over standard input and output, which are a terminal. `inbox` is woken when the size
-  // changes, and when the process goes on after it was stopped; it outlives the terminal.
-  // FAILED_PRECONDITION with a sentence when TERM names a terminal that cannot be drawn on.
+  // changes and when the process is continued; it outlives the terminal. FAILED_PRECONDITION when
+  // the terminal that TERM names cannot be drawn on.
   static absl::StatusOr<std::unique_ptr<TopTerminal>> Open(TopInbox& inbox, bool colour, bool utf8);
   ~TopTerminal();
   TopTerminal(const TopTerminal&) = delete;
   TopTerminal& operator=(const TopTerminal&) = delete;
 
-  // Blank, and as large as the terminal is at this moment.
+  // Blank, of the current size of the terminal.
   [[nodiscard]] CellGrid MakeGrid();
   // Sends what differs from what was shown before.
   void Show(const CellGrid& grid);
 
-  // What was typed, in turn; none when there is nothing more. Ctrl-L and Ctrl-Z do their work here,
-  // Ctrl-C is a 'q'.
+  // The next key; none when there is none. Ctrl-L and Ctrl-Z are handled here, Ctrl-C is a 'q'.
   std::optional<Key> ReadKey();
 
  private:

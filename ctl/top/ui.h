@@ -13,7 +13,7 @@
 
 namespace echogw::ctl::top {
 
-// Smaller terminals get a line that says so.
+// Smaller terminals show a line that says so.
 inline constexpr int kLeastWidth = 80;
 inline constexpr int kLeastHeight = 24;
 

@@ -92,7 +92,7 @@ class Top(TopCase):
         self.wait_for_rows(terminal, lambda r: r[1] == ("drained", 0) and r[0][1] == 10,
                            "reactor 1 drained")
         terminal.keys("u")
-        terminal.wait_for("reactor 1 is back")
+        terminal.wait_for("reactor 1 undrained")
         self.wait_for_rows(terminal, lambda r: r[1][0] == "serving", "reactor 1 serving")
         terminal.keys("b")
         terminal.wait_for("rebalance succeeded")
@@ -156,7 +156,7 @@ class Lost(TopCase):
         terminal.wait_for("CONNS")
         again.signal(signal.SIGSTOP)
         try:
-            terminal.wait_for("LOST", "has been silent for 600ms")
+            terminal.wait_for("LOST", "sent nothing for 600ms")
         finally:
             again.signal(signal.SIGCONT)
         terminal.wait_for_no("LOST")

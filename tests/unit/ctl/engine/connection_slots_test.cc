@@ -17,7 +17,7 @@ TEST(ConnectionSlotsTest, AStreamUsesEachSlotOnceLowestFirst) {
   LoadConnection& first = slots.TakeIdle();
   EXPECT_EQ(slots.IndexOf(first), 0U);
   EXPECT_EQ(slots.IndexOf(slots.TakeIdle()), 1U);
-  EXPECT_FALSE(slots.CanConnect());  // two are under way
+  EXPECT_FALSE(slots.CanConnect());  // two are pending
   slots.Enter(first, State::kOpen);
   EXPECT_TRUE(slots.CanConnect());
   slots.Release(first);
@@ -25,7 +25,7 @@ TEST(ConnectionSlotsTest, AStreamUsesEachSlotOnceLowestFirst) {
   slots.Release(slots[1], kNow);
   EXPECT_EQ(slots.In(State::kDead), 2U);
   EXPECT_EQ(slots.NextPauseEnd(), LoadTime::max());
-  EXPECT_EQ(slots.under_way(), 0U);
+  EXPECT_EQ(slots.pending(), 0U);
   EXPECT_EQ(slots.IndexOf(slots.TakeIdle()), 2U);
   EXPECT_EQ(slots.In(State::kIdle), 0U);
 }

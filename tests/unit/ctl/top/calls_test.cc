@@ -27,7 +27,7 @@ using testing::HasSubstr;
 using testing::StartsWith;
 using Tone = ActionNews::Tone;
 
-constexpr seconds kPatience{20};
+constexpr seconds kDeadline{20};
 
 class Calls : public testing::Test {
  protected:
@@ -45,7 +45,7 @@ class Calls : public testing::Test {
   // The next message of this kind that fits; others are dropped.
   template <typename Message>
   Message Next(const std::function<bool(const Message&)>& fits = nullptr) {
-    const auto end = std::chrono::steady_clock::now() + kPatience;
+    const auto end = std::chrono::steady_clock::now() + kDeadline;
     while (std::chrono::steady_clock::now() < end) {
       while (!waiting_.empty()) {
         TopMessage message = std::move(waiting_.front());
@@ -140,7 +140,7 @@ TEST_F(Calls, ASilentGatewayIsLost) {
   Start(milliseconds(50));
   gateway_->script.hang = true;
   StatsFeed feed(*client_, inbox_, milliseconds(50));
-  EXPECT_THAT(Next<FeedLost>().reason, EndsWith(" has been silent for 100ms"));
+  EXPECT_THAT(Next<FeedLost>().reason, EndsWith(" sent nothing for 100ms"));
 }
 
 TEST_F(Calls, FeedEndsWhileItWaitsAndWhileItStreams) {
@@ -155,7 +155,7 @@ TEST_F(Calls, FeedEndsWhileItWaitsAndWhileItStreams) {
     StatsFeed feed(nowhere, inbox_, milliseconds(20));
     Next<FeedLost>([](const FeedLost& lost) { return lost.retry_in >= seconds(1); });
   }
-  EXPECT_LT(std::chrono::steady_clock::now() - begun, kPatience);
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, kDeadline);
 }
 
 TEST_F(Calls, AnOperationIsFollowedToItsEnd) {
@@ -197,7 +197,7 @@ TEST_F(Calls, AnUndrainGetsThroughWhileADrainIsFollowed) {
   admin::v1::UndrainRequest undrain;
   undrain.set_reactor(1);
   caller.Send(undrain);
-  EXPECT_EQ(NewsOf(Tone::kDone).text, "reactor 1 is back; the gateway is serving");
+  EXPECT_EQ(NewsOf(Tone::kDone).text, "reactor 1 undrained; the gateway is serving");
   caller.Send(admin::v1::UndrainRequest());
   EXPECT_EQ(NewsOf(Tone::kDone).text, "undrained; the gateway is serving");
 }
@@ -210,7 +210,7 @@ TEST_F(Calls, AStreamThatBreaksIsSaid) {
   AdminCaller caller(*client_, inbox_);
   caller.Send(admin::v1::DrainRequest());
   EXPECT_EQ(NewsOf(Tone::kFailed).text,
-            "resize 8 -> 2: lost sight of it; see 'echogwctl operation 7'");
+            "resize 8 -> 2: lost track of it; see 'echogwctl operation 7'");
 }
 
 TEST_F(Calls, ARefusalIsSaid) {
@@ -227,7 +227,7 @@ TEST_F(Calls, ARebalanceMayHaveNothingToDo) {
   Start();
   AdminCaller caller(*client_, inbox_);
   caller.Send(admin::v1::RebalanceRequest());
-  EXPECT_EQ(NewsOf(Tone::kDone).text, "rebalance: the gateway had nothing to do");
+  EXPECT_EQ(NewsOf(Tone::kDone).text, "rebalance: nothing to do");
 }
 
 TEST_F(Calls, ConnectionsAndEvents) {
@@ -258,7 +258,7 @@ TEST_F(Calls, ConnectionsAndEvents) {
   EXPECT_EQ(NewsOf(Tone::kDone).text, "connection 1000 was reset");
   close.set_ids(0, 5);
   caller.Send(close);
-  EXPECT_EQ(NewsOf(Tone::kDone).text, "connection 5 was gone already");
+  EXPECT_EQ(NewsOf(Tone::kDone).text, "connection 5 is already closed");
 }
 
 TEST_F(Calls, AGatewayThatDoesNotKnowACallIsNoReasonToStop) {

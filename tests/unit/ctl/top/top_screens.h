@@ -98,21 +98,21 @@ inline constexpr char kHelp[] =
  In         62.5 KiB/s                █  Out        62.5 KiB/s                █
  memory 23.5 MiB  drops 11  rejected 7  accept errors 3  stalls 6 (2.47 ms)
 
-  Up Down j k       select; PgUp PgDn Home End go further
+  Up Down j k       select; also PgUp PgDn Home End
   < > s Left Right  sort by another column
-  r                 turn the order around
-  Enter             connections of the reactor; there: all that is known of one
+  r                 reverse the order
+  Enter             connections of the reactor; there: details of one
   d                 drain the reactor: its connections move to others
-  u                 undrain: the gateway if it is drained, else the reactor
-  + -               one reactor more or less
+  u                 undrain the gateway if it is drained, else the reactor
+  + -               add or remove a reactor
   R                 resize to a number of reactors
-  b                 rebalance: even out the load once
-  D                 drain the gateway: every connection ends
-  x X               in the list of connections: close with FIN, reset with RST
-  e                 what operators and the gateway did
-  Space             pause: the screen stands still, nothing else does
-  Esc  Ctrl-L       back; draw the screen anew
-  q Ctrl-C          quit; an operation under way goes on
+  b                 rebalance connections once
+  D                 drain the gateway: all connections are closed
+  x X               close a connection with FIN, or reset it with RST
+  e                 events: actions of operators and of the gateway
+  Space             pause the screen
+  Esc  Ctrl-L       back; redraw the screen
+  q Ctrl-C          quit; a running operation continues
 
  resize 2 -> 4: move-connections, 12 left, 1.20 s
  any key back  q quit

@@ -73,7 +73,7 @@ TEST_F(TopUiTest, DrainOfAReactorAsksFirst) {
   const auto request = driver.Sent<DrainRequest>();
   EXPECT_TRUE(request.has_reactor());
   EXPECT_EQ(request.reactor(), 1U);
-  EXPECT_EQ(Status(), " asked the gateway");
+  EXPECT_EQ(Status(), " request sent");
 }
 
 TEST_F(TopUiTest, AParkedReactorIsNotDrained) {
@@ -153,7 +153,7 @@ TEST_F(TopUiTest, ConnectionsAreAskedForAgainWhileShown) {
   auto request = driver.Sent<ListConnectionsRequest>();
   EXPECT_EQ(request.filter().reactors(0), 1U);
   EXPECT_EQ(request.sort(), admin::v1::CONNECTION_SORT_BYTES);
-  EXPECT_THAT(driver.Row(7), HasSubstr("asking the gateway"));
+  EXPECT_THAT(driver.Row(7), HasSubstr("loading"));
   // One question at a time.
   driver.Pass(milliseconds(5000));
   EXPECT_TRUE(driver.SentNothing());
@@ -201,7 +201,7 @@ TEST_F(TopUiTest, ClosesTheSelectedConnectionWhereverItHasGone) {
   driver.Type("y");
   close = driver.Sent<CloseConnectionsRequest>();
   EXPECT_EQ(close.mode(), admin::v1::CLOSE_MODE_RST);
-  // The list is asked for anew once it is done.
+  // The list is requested again once it is done.
   ui().Receive(ActionNews{ActionNews::Tone::kDone, "connection 1001 was reset"}, driver.now);
   driver.Pass(milliseconds(0));
   driver.Sent<ListConnectionsRequest>();
@@ -297,7 +297,7 @@ TEST_F(TopUiTest, ALostGatewaySaysSoUntilItIsBack) {
   EXPECT_THAT(driver.Row(1), HasSubstr("300"));
   driver.now += std::chrono::seconds(3);
   EXPECT_EQ(driver.Row(4), " cannot reach 127.0.0.1:7001 (connection refused); retrying");
-  // Lists are not asked for meanwhile.
+  // Lists are not requested meanwhile.
   driver.Type("e");
   driver.Pass(milliseconds(5000));
   EXPECT_TRUE(driver.SentNothing());
@@ -332,7 +332,7 @@ TEST_F(TopUiTest, NewsAreForgottenOnceTheyAreOld) {
 
 TEST_F(TopUiTest, HelpComesAndGoes) {
   driver.Type("e?");
-  EXPECT_THAT(driver.Screen(), HasSubstr("drain the gateway: every connection ends"));
+  EXPECT_THAT(driver.Screen(), HasSubstr("drain the gateway: all connections are closed"));
   driver.Type("d");
   EXPECT_EQ(ui().state().view, View::kEvents);
   EXPECT_FALSE(ui().state().prompt.has_value());
@@ -346,7 +346,7 @@ TEST(TopUiEmptyTest, NoKeyNeedsASnapshot) {
   driver.Type("jkGgsr<>du+-RbDx\x1b\nxX\x1b e\x1b h ");
   driver.Press(Key::Code::kPageDown);
   EXPECT_THAT(driver.Screen(), HasSubstr("echogw 127.0.0.1:7001"));
-  driver.ui.Receive(FeedLost{"nobody there", milliseconds(500)}, driver.now);
+  driver.ui.Receive(FeedLost{"no listener", milliseconds(500)}, driver.now);
   EXPECT_THAT(driver.Row(0), HasSubstr("LOST, no data yet"));
   driver.Type("q");
   EXPECT_TRUE(driver.ui.done());
