@@ -31,16 +31,13 @@ absl::StatusOr<std::uint64_t> CheckRange(std::uint64_t number, const std::string
 }
 
 absl::StatusOr<std::uint64_t> ParseCount(const std::string& text, OptionSet::Range range) {
-  const bool digits = !text.empty() && std::all_of(text.begin(), text.end(), [](unsigned char c) {
-    return c >= '0' && c <= '9';
-  });
-  std::uint64_t number = 0;
-  if (!digits || !absl::SimpleAtoi(text, &number)) {
+  const auto number = ParseDigits(text);
+  if (!number) {
     return absl::InvalidArgumentError(
         absl::StrCat("'", text, "' is not a whole number; write digits only, as in ",
                      std::max<std::uint64_t>(range.min, 8)));
   }
-  return CheckRange(number, text, range);
+  return CheckRange(*number, text, range);
 }
 
 }  // namespace

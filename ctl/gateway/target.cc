@@ -3,11 +3,11 @@
 #include <arpa/inet.h>
 #include <sys/un.h>
 
-#include <cstdint>
+#include <string_view>
 
 #include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "ctl/output/units.h"
 
 namespace echogw::ctl {
 namespace {
@@ -37,17 +37,13 @@ absl::Status CheckTarget(const std::string& target) {
   }
   if (colon == std::string::npos || colon == 0) return Malformed(target);
   const std::string host = target.substr(0, colon);
-  const std::string port_text = target.substr(colon + 1);
-  std::uint32_t port = 0;
-  const bool digits = !port_text.empty() &&
-                      port_text.find_first_not_of("0123456789") == std::string::npos &&
-                      absl::SimpleAtoi(port_text, &port);
-  if (!digits || port == 0 || port > 65535) return Malformed(target);
+  const auto port = ParseDigits(std::string_view(target).substr(colon + 1));
+  if (!port || *port == 0 || *port > 65535) return Malformed(target);
   const bool bracketed = host.front() == '[' && host.back() == ']' && host.size() > 2;
   in6_addr address{};
   if (inet_pton(AF_INET6, host.c_str(), &address) == 1) {
     return absl::InvalidArgumentError(absl::StrCat(
-        "'", target, "' is not a target; write an IPv6 address as [", host, "]:", port));
+        "'", target, "' is not a target; write an IPv6 address as [", host, "]:", *port));
   }
   // More colons mean an unsupported scheme.
   if (!bracketed && host.find_first_of(":/[] ") != std::string::npos) return Malformed(target);

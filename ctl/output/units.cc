@@ -1,12 +1,14 @@
 #include "ctl/output/units.h"
 
+#include <algorithm>
 #include <array>
+#include <charconv>
 #include <cmath>
 #include <cstddef>
+#include <system_error>
 
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/string_view.h"
@@ -89,17 +91,21 @@ std::string HumanByteRate(double bytes_per_second) {
   return absl::StrCat(Scale(bytes_per_second, 1024, kBytes), "/s");
 }
 
+std::optional<std::uint64_t> ParseDigits(std::string_view text) {
+  std::uint64_t number = 0;
+  const auto end = text.data() + text.size();
+  const auto [at, error] = std::from_chars(text.data(), end, number);
+  if (error != std::errc() || at != end) return std::nullopt;
+  return number;
+}
+
 absl::StatusOr<std::uint64_t> ParseSize(std::string_view text) {
   const absl::string_view view(text.data(), text.size());
   const absl::Status malformed = absl::InvalidArgumentError(
       absl::StrCat("'", view, "' is not a size; write bytes, as in 64, 4KiB or 1MiB"));
-  std::size_t digits = 0;
-  while (digits < view.size() && absl::ascii_isdigit(static_cast<unsigned char>(view[digits]))) {
-    ++digits;
-  }
-  std::uint64_t number = 0;
+  const std::size_t digits = std::min(view.find_first_not_of("0123456789"), view.size());
   if (digits == 0) return malformed;
-  const bool fits = absl::SimpleAtoi(view.substr(0, digits), &number);
+  const auto number = ParseDigits(text.substr(0, digits));
   const std::string unit = absl::AsciiStrToLower(view.substr(digits));
   int shift = 0;
   if (unit == "k" || unit == "kib") {
@@ -111,10 +117,10 @@ absl::StatusOr<std::uint64_t> ParseSize(std::string_view text) {
   } else if (!unit.empty() && unit != "b") {
     return malformed;
   }
-  if (!fits || number > (UINT64_MAX >> shift)) {
+  if (!number || *number > (UINT64_MAX >> shift)) {
     return absl::InvalidArgumentError(absl::StrCat("'", view, "' is too large"));
   }
-  return number << shift;
+  return *number << shift;
 }
 
 }  // namespace echogw::ctl

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -24,6 +25,9 @@ std::string HumanNanoseconds(std::uint64_t count);
 // A rate per second: 0, 0.25, 12.3, 1.23k.
 std::string HumanRate(double per_second);
 std::string HumanByteRate(double bytes_per_second);
+
+// A number of digits only; nothing for a sign, blanks, or more than fits.
+std::optional<std::uint64_t> ParseDigits(std::string_view text);
 
 // 64, 64k, 64KiB, 1MiB, 1GiB: k, m and g mean powers of 1024. INVALID_ARGUMENT for the rest.
 absl::StatusOr<std::uint64_t> ParseSize(std::string_view text);

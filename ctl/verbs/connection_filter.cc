@@ -5,9 +5,9 @@
 #include <array>
 #include <chrono>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "ctl/output/proto_document.h"
+#include "ctl/output/units.h"
 #include "ctl/verbs/shared_options.h"
 #include "ctl/views/enum_text.h"
 
@@ -27,10 +27,8 @@ absl::Status CheckCidr(const std::string& text) {
   if (inet_pton(AF_INET6, address.c_str(), bytes.data()) == 1) longest = 128;
   bool good = longest > 0;
   if (slash != std::string::npos) {
-    const std::string length = text.substr(slash + 1);
-    std::uint32_t bits = 0;
-    good = good && !length.empty() && length.find_first_not_of("0123456789") == std::string::npos &&
-           absl::SimpleAtoi(length, &bits) && bits <= longest;
+    const auto bits = ParseDigits(std::string_view(text).substr(slash + 1));
+    good = good && bits && *bits <= longest;
   }
   if (good) return absl::OkStatus();
   return absl::InvalidArgumentError(

@@ -55,8 +55,7 @@ absl::Status Read(const Item& item, const std::string& text, Limits& to) {
     reflection.MutableMessage(&to, FieldOf(item))->CopyFrom(value);
     return absl::OkStatus();
   }
-  const bool digits = !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
-  if (item.unit == LimitUnit::kCount && !digits) {
+  if (item.unit == LimitUnit::kCount && !ParseDigits(text)) {
     return absl::InvalidArgumentError(absl::StrCat("'", text, "' is not a whole number"));
   }
   const auto number = ParseSize(text);

@@ -5,6 +5,8 @@
 #include <cstdlib>
 #include <fstream>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -74,30 +76,22 @@ class ManCommand : public Command {
   }
 
   ExitCode WriteAll(CommandContext& context, const CliModel& model, const std::string& date) const {
-    if (!Write(ManualName(model), ManualPage(model, date))) {
-      return FailToWrite(context, ManualName(model));
-    }
+    std::vector<std::pair<std::string, std::string>> pages = {
+        {ManualName(model), ManualPage(model, date)}};
     for (const CliVerb& verb : model.verbs) {
-      const std::string name = ManualName(model, verb);
-      if (!Write(name, ManualPage(model, verb, date))) return FailToWrite(context, name);
+      pages.emplace_back(ManualName(model, verb), ManualPage(model, verb, date));
+    }
+    for (const auto& [name, page] : pages) {
+      const std::string path = absl::StrCat(folder_, "/", name, ".1");
+      std::ofstream file(path, std::ios::binary | std::ios::trunc);
+      file << page;
+      file.close();
+      if (!file.good()) {
+        return Fail(context, ExitCode::kRefused,
+                    absl::StrCat("cannot write ", path, "; is --dir a writable directory?"));
+      }
     }
     return ExitCode::kOk;
-  }
-
-  [[nodiscard]] bool Write(const std::string& name, const std::string& page) const {
-    std::ofstream file(Path(name), std::ios::binary | std::ios::trunc);
-    file << page;
-    file.close();
-    return file.good();
-  }
-
-  ExitCode FailToWrite(CommandContext& context, const std::string& name) const {
-    return Fail(context, ExitCode::kRefused,
-                absl::StrCat("cannot write ", Path(name), "; is --dir a writable directory?"));
-  }
-
-  [[nodiscard]] std::string Path(const std::string& name) const {
-    return absl::StrCat(folder_, "/", name, ".1");
   }
 
   std::string verb_;

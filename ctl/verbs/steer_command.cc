@@ -2,7 +2,6 @@
 #include <map>
 #include <utility>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
 #include "ctl/verbs/verb.h"
@@ -11,16 +10,6 @@ namespace echogw::ctl {
 namespace {
 
 constexpr std::uint32_t kMaxWeight = 1000;
-
-// Digits only: SimpleAtoi alone would take a sign and blanks.
-std::optional<std::uint32_t> Number(const std::string& text, std::uint32_t max) {
-  std::uint32_t number = 0;
-  if (text.empty() || text.find_first_not_of("0123456789") != std::string::npos ||
-      !absl::SimpleAtoi(text, &number) || number > max) {
-    return std::nullopt;
-  }
-  return number;
-}
 
 class SteerCommand : public Command {
  public:
@@ -54,13 +43,13 @@ class SteerCommand : public Command {
       return "steer: nothing to set; give REACTOR=WEIGHT, as in 0=1 1=3, or --reset";
     }
     request.set_reset(reset_);
-    std::map<std::uint32_t, std::uint32_t> named;
+    std::map<std::uint64_t, std::uint64_t> named;
     for (const std::string& text : weights_) {
       const std::pair<std::string, std::string> parts =
           absl::StrSplit(text, absl::MaxSplits('=', 1));
-      const auto reactor = Number(parts.first, kMaxReactor);
-      const auto weight = Number(parts.second, kMaxWeight);
-      if (!reactor || !weight) {
+      const auto reactor = ParseDigits(parts.first);
+      const auto weight = ParseDigits(parts.second);
+      if (!reactor || *reactor > kMaxReactor || !weight || *weight > kMaxWeight) {
         return absl::StrCat("steer: '", text, "' is not REACTOR=WEIGHT; use a reactor of 0 to ",
                             kMaxReactor, " and a weight of 0 to ", kMaxWeight, ", as in 0=1");
       }
@@ -70,8 +59,8 @@ class SteerCommand : public Command {
     }
     for (const auto& [reactor, weight] : named) {
       auto& entry = *request.add_weights();
-      entry.set_reactor(reactor);
-      entry.set_weight(weight);
+      entry.set_reactor(static_cast<std::uint32_t>(reactor));
+      entry.set_weight(static_cast<std::uint32_t>(weight));
     }
     return "";
   }

@@ -4,8 +4,8 @@
 #include <map>
 
 #include "absl/status/status.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "ctl/output/units.h"
 #include "ctl/views/enum_text.h"
 
 namespace echogw::ctl {
@@ -25,7 +25,6 @@ absl::StatusOr<WaitCondition> WaitCondition::Parse(const std::string& text) {
   const std::size_t digits = std::min(text.find_first_not_of("<>=", at), text.size());
   const std::string subject = text.substr(0, at);
   const std::string relation = text.substr(at, digits - at);
-  const std::string number = text.substr(digits);
   static const std::map<std::string, Compare> kRelations = {
       {"=", [](std::uint64_t a, std::uint64_t b) { return a == b; }},
       {"<", [](std::uint64_t a, std::uint64_t b) { return a < b; }},
@@ -35,11 +34,9 @@ absl::StatusOr<WaitCondition> WaitCondition::Parse(const std::string& text) {
   const auto found = kRelations.find(relation);
   if (found == kRelations.end()) return malformed;
   made.holds_ = found->second;
-  // Digits only: SimpleAtoi alone would take a sign and blanks.
-  if (number.empty() || number.find_first_not_of("0123456789") != std::string::npos ||
-      !absl::SimpleAtoi(number, &made.number_)) {
-    return malformed;
-  }
+  const auto number = ParseDigits(std::string_view(text).substr(digits));
+  if (!number) return malformed;
+  made.number_ = *number;
   if (subject == "connections") {
     made.subject_ = Subject::kConnections;
   } else if (subject == "reactors") {
