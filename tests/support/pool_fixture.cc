@@ -23,7 +23,7 @@ TestPool::TestPool(const PoolOptions& options) {
   CHECK(pool.ok());
   pool_ = std::move(*pool);
   pool_->SetStateObserver([this](GatewayState state) {
-    const std::scoped_lock lock(mutex_);
+    const MutexLock lock(mutex_);
     observed_.push_back(state);
   });
   const absl::Status started = pool_->Start();
@@ -111,7 +111,7 @@ bool TestPool::WaitForPhase(const std::string& phase) {
 }
 
 std::vector<GatewayState> TestPool::observed() const {
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   return observed_;
 }
 

@@ -4,10 +4,10 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
+#include "reactor/base/mutex.h"
 #include "server/pool/reactor_pool.h"
 #include "tests/support/pool_stream.h"
 #include "tests/support/recording_log.h"
@@ -59,8 +59,8 @@ class TestPool {
 
  private:
   RecordingLog log_{LogLevel::kInfo};
-  mutable std::mutex mutex_;
-  std::vector<GatewayState> observed_;  // under mutex_
+  mutable Mutex mutex_;
+  std::vector<GatewayState> observed_ ECHOGW_GUARDED_BY(mutex_);
   std::unique_ptr<ReactorPool> pool_;
 };
 
