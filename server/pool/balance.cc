@@ -13,14 +13,14 @@ double Sum(std::span<const ReactorLoad> loads) {
   return sum;
 }
 
-// How many connections each reactor has too many (positive) or too few (negative). Sums to 0.
+// The connections of each reactor above (positive) or below (negative) its target. Sums to 0.
 std::vector<std::int64_t> ConnectionSurplus(std::span<const ReactorLoad> loads) {
   std::uint64_t total = 0;
   for (const ReactorLoad& l : loads) total += l.connections;
   const std::uint64_t share = total / loads.size();
   std::uint64_t one_more = total % loads.size();  // how many reactors may have one above the share
 
-  // Those with most keep the odd ones, so that the fewest move.
+  // Reactors with the most keep the remainder, so that the fewest move.
   std::vector<std::size_t> order(loads.size());
   for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
   std::stable_sort(order.begin(), order.end(), [&loads](std::size_t a, std::size_t b) {
@@ -36,7 +36,7 @@ std::vector<std::int64_t> ConnectionSurplus(std::span<const ReactorLoad> loads) 
   return surplus;
 }
 
-// The same in a unit of load, where every connection counts as the average of its reactor.
+// A plan by load, where every connection counts as the average of its reactor.
 class LoadPlan {
  public:
   explicit LoadPlan(std::span<const ReactorLoad> loads)
@@ -49,7 +49,7 @@ class LoadPlan {
 
   std::vector<PlannedMove> Make() {
     for (std::size_t from = 0; from < loads_.size(); ++from) GiveDownToMean(from);
-    // What is left is less than a connection on one side or the other of each pair.
+    // In each pair, one side is now within one connection of the mean.
     for (std::size_t i = 0; i < 4 * loads_.size() && GiveOne(); ++i) {
     }
     return std::move(moves_);
@@ -78,7 +78,7 @@ class LoadPlan {
     }
   }
 
-  // Whole connections that take neither side past the mean.
+  // Moves whole connections that take neither side past the mean.
   void GiveDownToMean(std::size_t from) {
     for (std::size_t to = 0; to < loads_.size() && Gives(from); ++to) {
       const double room = std::min(load_[from] - mean_, mean_ - load_[to]);
@@ -87,9 +87,9 @@ class LoadPlan {
     }
   }
 
-  // One connection from the fullest reactor for which it pays, to the emptiest. It pays if the two
-  // differ by one and a half of them: then they differ by half a one at most the other way round
-  // afterwards, and no plan takes it back, not even when the loads are a little different by then.
+  // Moves one connection to the emptiest reactor from the fullest one for which it pays: the two
+  // must differ by 1.5 connections. Afterwards they differ by at most half a connection the other
+  // way, so the next plan does not move it back, even if the loads have changed a little.
   bool GiveOne() {
     std::size_t to = loads_.size();
     for (std::size_t i = 0; i < loads_.size(); ++i) {
@@ -106,7 +106,7 @@ class LoadPlan {
     return true;
   }
 
-  // Of connections, by which two reactors must differ.
+  // In connections.
   static constexpr double kWorthwhile = 1.5;
 
   const std::span<const ReactorLoad> loads_;

@@ -1,4 +1,4 @@
-// Plans of who gives how many connections to whom. Pure functions: loads in, moves out.
+// Plans which reactor gives how many connections to which other one. Pure functions.
 #pragma once
 
 #include <cstdint>
@@ -16,12 +16,12 @@ struct ReactorLoad {
   double load = 0;
 };
 
-// Largest load over the mean; 1 is perfect, and what an idle or empty set has.
+// The largest load over the mean: 1 if all are equal, idle or absent.
 [[nodiscard]] double Imbalance(std::span<const ReactorLoad> loads);
 
-// The fewest connections to move so that every reactor has the mean, rounded. `max_moves` 0 is no
-// limit. Loads other than connections count each connection of a reactor as its average: a reactor
-// with a single connection gives none away, because that would only move the imbalance.
+// The fewest connections to move so that every reactor has the mean, rounded. `max_moves` 0: no
+// limit. For loads other than connections, each connection counts as the average of its reactor; a
+// reactor with a single connection gives none away, which would only move the imbalance.
 [[nodiscard]] std::vector<PlannedMove> PlanMoves(std::span<const ReactorLoad> loads,
                                                  RebalancePolicy policy, std::uint64_t max_moves);
 

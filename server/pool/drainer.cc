@@ -166,7 +166,7 @@ absl::Status Drainer::Refuse(RefuseMode mode) {
       Admit({.admission = Admission::kReset, .drop_datagrams = true});
       return absl::OkStatus();
     case RefuseMode::kSilent:
-      // Handshakes under way still end in a queue: these are accepted, without the filter.
+      // Handshakes in progress still reach a queue: these are accepted, without the filter.
       Admit({.detach_filter = true, .drop_datagrams = true});
       return pool_.listeners.SetSynDrop(true);
   }

@@ -1,4 +1,4 @@
-// The kernel's own record of lost handshakes, for the reports of operations. Any thread.
+// The kernel's counters of lost handshakes, for the reports of operations. Any thread.
 #pragma once
 
 #include <string>
@@ -7,11 +7,11 @@
 
 namespace echogw::server {
 
-// From the text of /proc/net/netstat: a "TcpExt:" line of names and one of values. A counter that
-// the kernel does not have stays 0.
+// Parses /proc/net/netstat: a "TcpExt:" line of names and one of values. A counter that the kernel
+// lacks stays 0.
 [[nodiscard]] KernelCounters ParseKernelCounters(const std::string& netstat);
 
-// Of the network namespace of this process; zeroes where /proc is not to be had.
+// For the network namespace of this process; zeroes if /proc is not available.
 [[nodiscard]] KernelCounters ReadKernelCounters();
 
 }  // namespace echogw::server

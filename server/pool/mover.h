@@ -16,8 +16,8 @@ class Mover {
 
   [[nodiscard]] Outcome Handle(const MoveRequest& request);
 
-  // Carries out planned moves. Returns how many connections moved: fewer than planned if some were
-  // gone or `cancel` was set.
+  // Carries out planned moves. Returns the number of connections moved: fewer than planned if some
+  // were gone or `cancel` was set.
   std::uint64_t Move(std::vector<PlannedMove> moves, Nanos residency_min,
                      const std::atomic<bool>& cancel);
   // Moves all connections of `from`; false if some are left at the deadline.
@@ -36,7 +36,7 @@ class Mover {
   // move continues behind the next step.
   [[nodiscard]] std::vector<Report> Await(Sources moves, SteadyTime deadline,
                                           const std::atomic<bool>* cancel);
-  // Sends a move of nothing: it replaces the move under way, which is then reported.
+  // Sends a move of no connections: it replaces the current move, which is then reported.
   std::uint64_t SendEmptyMove(std::uint32_t slot);
   // Waits until connections sent to these reactors are counted there, so that a caller that sees
   // the end of a move sees its effect.

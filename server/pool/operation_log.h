@@ -1,5 +1,4 @@
-// The operations of the pool: the one that runs, and those that ended not long ago. Any thread; its
-// own lock, held for copies only.
+// The running operation of the pool and the last ones that ended. Any thread.
 #pragma once
 
 #include <chrono>
@@ -15,13 +14,13 @@ namespace echogw::server {
 
 class OperationLog {
  public:
-  // Ended operations that can still be asked for.
+  // Ended operations that are kept.
   static constexpr std::size_t kKept = 64;
 
-  // Enters `operation` as running: gives it the next id, its start time and the kernel's counters.
+  // Enters `operation` as running, with the next id, its start time and the kernel's counters.
   Operation Begin(Operation operation);
 
-  // Ends the phase under way, if any, and begins another.
+  // Ends the current phase, if any, and begins another.
   void BeginPhase(std::uint64_t id, const std::string& name);
 
   // Applies `change` to the operation, which must be running.
@@ -36,7 +35,7 @@ class OperationLog {
   // Ends it: the last phase, its times, and the kernel's counters.
   Operation Finish(std::uint64_t id, OperationResult result, const std::string& message);
 
-  // `id` 0 is the newest. NotFound if there is none such or it was too long ago.
+  // `id` 0 is the newest. NotFound if there is no such operation or it is no longer kept.
   [[nodiscard]] absl::StatusOr<Operation> Get(std::uint64_t id) const;
 
  private:

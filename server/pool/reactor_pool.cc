@@ -57,7 +57,7 @@ void ReactorPool::Run() {
       Carry(*task);
       continue;
     }
-    // Reports that arrive here are of commands that nobody waits for any more.
+    // Reports that arrive here are late: no one waits for them.
     (void)context_.reactors.reports().WaitFor(rebalancer_.Tick());
   }
 }

@@ -97,7 +97,7 @@ class ReactorSet {
 
   // In force, for reactors that start later too.
   [[nodiscard]] Limits limits() const;
-  // Tells every reactor. Returns how many did not confirm in time; they do when they respond.
+  // Tells every reactor. Returns the number of reactors that did not confirm in time.
   [[nodiscard]] std::size_t SetLimits(const Limits& limits, std::chrono::nanoseconds timeout);
   [[nodiscard]] ConnectionLimiter& limiter() { return limiter_; }
 
