@@ -1,4 +1,4 @@
-// completion: the script that lets a shell complete echogwctl's command line. Calls nobody.
+// completion: the script that lets a shell complete echogwctl's command line. Contacts no gateway.
 #include <string>
 
 #include "ctl/cli/commands.h"

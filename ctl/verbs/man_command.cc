@@ -1,4 +1,4 @@
-// man: manual pages, from the same definitions as --help. Calls nobody.
+// man: manual pages, from the same definitions as --help. Contacts no gateway.
 #include <algorithm>
 #include <chrono>
 #include <cstdint>

@@ -1,4 +1,4 @@
-// Goal: an interrupt reaches the verb that armed for it, and nobody else.
+// Goal: an interrupt reaches the verb that armed for it, and no other.
 #include "ctl/cli/interrupt.h"
 
 #include <gtest/gtest.h>

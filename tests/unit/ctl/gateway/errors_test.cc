@@ -56,7 +56,7 @@ void ExpectOneLine(const CliRun& run) {
   EXPECT_THAT(run.err, StartsWith("echogwctl: "));
 }
 
-// A port that refuses connections: bound, so that nobody else gets it, and not listening until
+// A port that refuses connections: bound, so that no other process gets it, and not listening until
 // Listen().
 class BoundPort {
  public:

@@ -1,4 +1,4 @@
-// Goal: `events` shows the history and goes on from it without a gap; `limits` and `log-level` send
+// Goal: `events` shows the history and continues from it without a gap; `limits` and `log-level` send
 // and show what was asked for.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
 // Goal: `wait` ends with 0 when all conditions hold at once, 4 when the deadline passed first, 3
-// when nobody ever answered, and goes on over a gateway that starts late or starts anew. Method:
+// without any response, and survives a gateway that starts late or restarts. Method:
 // what it says on the error stream is the signal that it waits.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
