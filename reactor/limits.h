@@ -1,19 +1,23 @@
-// The limits that operators change at run time: a plain value, of which every reactor has a copy. 0
-// means no limit and costs nothing, unless a field says otherwise.
+// The limits of the data plane that operators change at run time: a plain value, copied to every
+// reactor. 0 means no limit and costs nothing, unless a field says otherwise. Values and constants;
+// any thread.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "reactor/base/clock.h"
 
 namespace echogw {
 
-// How connections beyond the accept rate are treated.
+// What happens to connections above the accept rate.
 enum class AcceptExcess : std::uint8_t {
-  kWait,   // they wait in the kernel's queue
+  kWait,   // they stay in the kernel's queue
   kReset,  // accept, then RST
 };
+inline constexpr auto kAcceptExcessNames = std::to_array<const char*>({"wait", "reset"});
 
 struct Limits {
   // Connections of one reactor; at least 1.
@@ -47,7 +51,24 @@ struct Limits {
   }
 };
 
-// The ranges of the fields, besides 0.
+// One limit: the only description that the configuration, SetLimits, messages and metrics use.
+struct LimitField {
+  enum class Unit : std::uint8_t { kCount, kBytes, kNanoseconds, kAcceptExcess };
+
+  const char* name;  // of the field of the admin API and of the metric
+  const char* key;   // of the configuration
+  Unit unit;
+  // The range beside 0, which means no limit where it is `optional`.
+  std::uint64_t min;
+  std::uint64_t max;
+  bool optional;
+  const char* help;
+  std::uint64_t (*get)(const Limits&);
+  void (*set)(Limits&, std::uint64_t);
+};
+
+[[nodiscard]] std::span<const LimitField> LimitFields();
+
 inline constexpr std::uint64_t kReactorConnectionsMax = std::uint64_t{1} << 20U;
 inline constexpr std::uint64_t kTotalConnectionsMax = kReactorConnectionsMax * 256;
 // More than a machine accepts, and small enough to be multiplied by nanoseconds.

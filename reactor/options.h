@@ -1,6 +1,7 @@
 // The options of a reactor with their defaults, and where the numbers come from.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -17,8 +18,11 @@ inline constexpr std::uint32_t kReactorsMax = 256;
 // The largest steering weight of one reactor.
 inline constexpr std::uint32_t kSteeringWeightMax = 1000;
 
-enum class PollerKind : std::uint8_t { kEpoll, kPoll, kSelect, kIoUring };
+enum class PollerKind : std::uint8_t { kEpoll, kIoUring, kPoll, kSelect };
+inline constexpr auto kPollerNames =
+    std::to_array<const char*>({"epoll", "io_uring", "poll", "select"});
 enum class Transform : std::uint8_t { kNone, kUpper };
+inline constexpr auto kTransformNames = std::to_array<const char*>({"none", "upper"});
 
 struct ReactorOptions {
   // The slot in the pool; names the thread and the metrics label.

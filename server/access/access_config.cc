@@ -7,50 +7,9 @@
 #include <cstdint>
 
 #include "absl/strings/str_cat.h"
-#include "server/config/config_values.h"
 
 namespace echogw::server {
 namespace {
-
-using Values = std::vector<std::string>;
-using Kind = ConfigKey::Kind;
-
-constexpr char kGroup[] = "Admin access";
-
-ConfigKey FileKey(const std::string& name, const std::string& help,
-                  absl::Status (*apply)(const Values&, const Machine&, Config&)) {
-  return {name, kGroup, "FILE", "", help, Kind::kText, apply};
-}
-
-absl::Status SetNames(const Values& values, std::vector<std::string>& to) {
-  to.clear();
-  for (const std::string& value : values) {
-    if (!value.empty()) to.push_back(value);
-  }
-  return absl::OkStatus();
-}
-
-absl::Status SetMode(const Values& values, const Machine& /*machine*/, Config& config) {
-  auto mode = ParseFileMode(values[0]);
-  if (!mode.ok()) return mode.status();
-  config.admin_access.unix_mode = *mode;
-  return absl::OkStatus();
-}
-
-absl::Status SetOthers(const Values& values, const Machine& /*machine*/, Config& config) {
-  auto role = ParseWord<Role>(
-      values[0], {{"none", Role::kNone}, {"viewer", Role::kViewer}, {"operator", Role::kOperator}});
-  if (!role.ok()) return role.status();
-  config.admin_access.unix_others = *role;
-  return absl::OkStatus();
-}
-
-absl::Status SetInsecure(const Values& values, const Machine& /*machine*/, Config& config) {
-  auto on = ParseSwitch(values[0]);
-  if (!on.ok()) return on.status();
-  config.admin_access.allow_insecure = *on;
-  return absl::OkStatus();
-}
 
 bool IsLoopback(const std::string& host) {
   in_addr v4{};
@@ -79,55 +38,6 @@ absl::Status Lacks(const char* key, const char* other) {
 }
 
 }  // namespace
-
-std::vector<ConfigKey> AdminAccessKeys() {
-  return {
-      FileKey("admin-tls-cert", "Serve the admin RPCs by TLS with this certificate chain (PEM)",
-              [](const Values& v, const Machine&, Config& c) {
-                c.admin_access.tls_cert = v[0];
-                return absl::OkStatus();
-              }),
-      FileKey("admin-tls-key", "Its private key (PEM). These files may change at any time",
-              [](const Values& v, const Machine&, Config& c) {
-                c.admin_access.tls_key = v[0];
-                return absl::OkStatus();
-              }),
-      FileKey("admin-tls-client-ca",
-              "Let in only clients with a certificate of these CAs (PEM; mutual TLS)",
-              [](const Values& v, const Machine&, Config& c) {
-                c.admin_access.tls_client_ca = v[0];
-                return absl::OkStatus();
-              }),
-      {"admin-tls-operators", kGroup, "NAME", "",
-       "Names in certificates (SAN, or CN where there is none) that may do everything; repeatable. "
-       "Without this and the next one each certificate of the CA may",
-       Kind::kList,
-       [](const Values& v, const Machine&, Config& c) {
-         return SetNames(v, c.admin_access.tls_operators);
-       }},
-      {"admin-tls-viewers", kGroup, "NAME", "", "Names in certificates that may only look",
-       Kind::kList,
-       [](const Values& v, const Machine&, Config& c) {
-         return SetNames(v, c.admin_access.tls_viewers);
-       }},
-      FileKey(
-          "admin-token-file",
-          "Bearer tokens, one a line: 'operator|viewer NAME TOKEN', or sha256:HEX for the token",
-          [](const Values& v, const Machine&, Config& c) {
-            c.admin_access.token_file = v[0];
-            return absl::OkStatus();
-          }),
-      {"admin-unix-mode", kGroup, "MODE", "0600",
-       "File mode of a unix socket; who may write may connect. Root and the gateway's own user are "
-       "operators",
-       Kind::kText, SetMode},
-      {"admin-unix-others", kGroup, "none|viewer|operator", "viewer",
-       "What any other user may do who connects to a unix socket", Kind::kText, SetOthers},
-      {"admin-allow-insecure", kGroup, "on|off", "off",
-       "Serve the admin port off loopback even without TLS, or without asking who calls",
-       Kind::kSwitch, SetInsecure},
-  };
-}
 
 absl::Status CheckAdminAccess(const Config& config) {
   const AdminAccessOptions& access = config.admin_access;

@@ -1,5 +1,4 @@
-// The configuration keys about who may call the admin port, and what does not go together. Pure
-// functions; any thread.
+// Checks of the configuration of the admin port. Pure functions; any thread.
 #pragma once
 
 #include <string>
@@ -7,11 +6,8 @@
 
 #include "absl/status/status.h"
 #include "server/config/config.h"
-#include "server/config/config_keys.h"
 
 namespace echogw::server {
-
-[[nodiscard]] std::vector<ConfigKey> AdminAccessKeys();
 
 // Refuses keys that lack others, and an admin port that strangers reach without TLS or without
 // being asked who they are. The message is one line that says what to do.

@@ -18,18 +18,6 @@ bool BeginsWithWord(std::string_view method, std::string_view word) {
 
 }  // namespace
 
-const char* Name(Role role) {
-  switch (role) {
-    case Role::kNone:
-      return "none";
-    case Role::kViewer:
-      return "viewer";
-    case Role::kOperator:
-      break;
-  }
-  return "operator";
-}
-
 Role RoleNeeded(const std::string& path) {
   const std::string_view text = path;
   if (text.starts_with(kHealth)) return Role::kNone;

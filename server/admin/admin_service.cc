@@ -9,10 +9,10 @@
 #include "server/admin/grpc_status.h"
 #include "server/admin/messages/connection_messages.h"
 #include "server/admin/messages/field_messages.h"
+#include "server/admin/messages/limits_messages.h"
 #include "server/admin/messages/operation_messages.h"
 #include "server/admin/messages/stats_messages.h"
 #include "server/admin/watch_stream.h"
-#include "server/config/limit_fields.h"
 
 namespace echogw::server {
 namespace {

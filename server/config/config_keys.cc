@@ -1,24 +1,21 @@
 #include "server/config/config_keys.h"
 
+#include <unistd.h>
+
 #include <algorithm>
-#include <chrono>
-#include <cstdint>
+#include <array>
+#include <climits>
 #include <limits>
-#include <optional>
 #include <utility>
 
-#include "absl/status/statusor.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "server/access/access_config.h"
-#include "server/config/config_values.h"
-#include "server/config/limit_keys.h"
-#include "server/config/protocol_config.h"
+#include "server/config/address_keys.h"
+#include "server/config/key_types.h"
 
 namespace echogw::server {
 namespace {
 
-using Values = std::vector<std::string>;
 using Kind = ConfigKey::Kind;
 using std::chrono::hours;
 using std::chrono::milliseconds;
@@ -35,66 +32,12 @@ constexpr std::uint64_t kLogFilesMax = 1000;
 constexpr std::uint64_t kSpinMicrosMax = 100'000;
 // listen(2) takes an int; the kernel caps it at net.core.somaxconn.
 constexpr std::uint64_t kBacklogMax = 1U << 20U;
+constexpr std::size_t kInstanceMax = 64;
 
-template <typename From, typename To>
-absl::Status Assign(absl::StatusOr<From> from, To& to) {
-  if (!from.ok()) return from.status();
-  to = static_cast<To>(*std::move(from));
-  return absl::OkStatus();
-}
+#define FIELD(path) \
+  [](Config & config) -> auto& { return config.path; }
 
-const Words<LogThreshold>& Thresholds() {
-  static const Words<LogThreshold> words = {
-      {"trace", LogThreshold::kTrace}, {"debug", LogThreshold::kDebug},
-      {"info", LogThreshold::kInfo},   {"warn", LogThreshold::kWarning},
-      {"error", LogThreshold::kError}, {"off", LogThreshold::kOff},
-  };
-  return words;
-}
-
-// "auto" is resolved by the loader, which knows whether there is a log file.
-absl::Status ApplyLogLevel(const Values& values, const Machine&, Config& config) {
-  Words<LogThreshold> words = Thresholds();
-  words.insert(words.begin(), {"auto", LogThreshold::kInfo});
-  return Assign(ParseWord(values[0], words), config.log.console);
-}
-
-template <typename Parse>
-absl::StatusOr<std::vector<ListenAddress>> ListenAddresses(const Values& values,
-                                                           const Machine& machine, Parse parse) {
-  std::vector<ListenAddress> out;
-  for (const std::string& text : values) {
-    absl::StatusOr<ListenAddress> address = parse(text);
-    if (!address.ok()) return address.status();
-    // ":PORT" is every address the machine has; "[::]:PORT" insists on IPv6.
-    if (address->host.empty() && !address->is_unix()) {
-      address->host = machine.has_ipv6 ? "::" : "0.0.0.0";
-    }
-    address->dual_stack = address->host == "::";
-    for (const ListenAddress& other : out) {
-      const auto wild = [](const ListenAddress& a) { return a.dual_stack || a.host == "0.0.0.0"; };
-      const bool clash = other.host == address->host || (wild(other) && wild(*address));
-      const bool same_path = address->is_unix() && other.unix_path == address->unix_path;
-      if (same_path || (address->port != 0 && other.port == address->port && clash)) {
-        return absl::InvalidArgumentError(
-            absl::StrCat("'", text, "' covers the same address as ", other.ToString()));
-      }
-    }
-    out.push_back(*std::move(address));
-  }
-  return out;
-}
-
-absl::Status ApplyListen(const Values& values, const Machine& machine, Config& config) {
-  if (values.empty()) return absl::InvalidArgumentError("needs at least one address");
-  return Assign(ListenAddresses(values, machine, ParseListen), config.listen);
-}
-
-absl::Status ApplyListenUdp(const Values& values, const Machine& machine, Config& config) {
-  return Assign(ListenAddresses(values, machine, ParseHostPort), config.listen_udp);
-}
-
-absl::Status ApplyReactors(const Values& values, const Machine& machine, Config& config) {
+absl::Status ApplyReactors(const KeyText& values, const Machine& machine, Config& config) {
   if (values[0] == "auto") {
     config.reactors = DefaultReactors(machine);
     return absl::OkStatus();
@@ -108,12 +51,12 @@ absl::Status ApplyReactors(const Values& values, const Machine& machine, Config&
   return absl::OkStatus();
 }
 
-absl::Status ApplyCpus(const Values& values, const Machine& machine, Config& config) {
+absl::Status ApplyCpus(const KeyText& values, const Machine& machine, Config& config) {
   config.cpus.clear();
   if (values[0] == "none") return absl::OkStatus();
   if (values[0] == "auto") {
-    // A quota is a share of all CPUs. Everybody who has one would take the first of them, and stand
-    // in each other's way on these.
+    // A quota is a share of all CPUs. If every process with a quota pinned itself to the first
+    // CPUs, they would compete for these.
     const bool ours = DefaultReactors(machine) >= machine.affinity.size() ||
                       DefaultReactors(machine) == kReactorsMax;
     if (ours) config.cpus = machine.affinity;
@@ -124,7 +67,7 @@ absl::Status ApplyCpus(const Values& values, const Machine& machine, Config& con
   for (const int cpu : *cpus) {
     if (!std::binary_search(machine.affinity.begin(), machine.affinity.end(), cpu)) {
       return absl::InvalidArgumentError(
-          absl::StrCat("CPU ", cpu, " is not one that this process may use (",
+          absl::StrCat("CPU ", cpu, " is not in the affinity mask of this process (",
                        machine.affinity.empty() ? "none" : FormatCpuList(machine.affinity), ")"));
     }
   }
@@ -132,219 +75,213 @@ absl::Status ApplyCpus(const Values& values, const Machine& machine, Config& con
   return absl::OkStatus();
 }
 
-absl::Status ApplyBuffer(const Values& values, const Machine&, Config& config) {
-  auto status = Assign(ParseBytes(values[0], kBufferMin, kBufferMax), config.reactor.buffer_bytes);
-  // A turn is at least one read, or it would never end a full buffer.
-  config.reactor.turn_bytes = std::max(config.reactor.turn_bytes, config.reactor.buffer_bytes);
-  return status;
-}
-
-absl::Status ApplyMetrics(const Values& values, const Machine&, Config& config) {
-  config.metrics.reset();
-  if (values[0] == "off") return absl::OkStatus();
-  auto address = ParseHostPort(values[0]);
-  if (!address.ok()) return address.status();
-  if (address->host.find(':') != std::string::npos) {
+absl::Status ApplyInstance(const KeyText& values, const Machine& /*machine*/, Config& config) {
+  std::array<char, HOST_NAME_MAX + 1> host{};
+  // Fails only for a name that does not fit, which the kernel does not allow.
+  (void)::gethostname(host.data(), host.size() - 1);
+  if (host.front() != '\0') config.reactor.host = host.data();
+  const std::string& name = values[0];
+  if (name == "auto") {
+    config.reactor.instance = config.reactor.host;
+    return absl::OkStatus();
+  }
+  const bool graphic =
+      std::all_of(name.begin(), name.end(), [](unsigned char c) { return c > 0x20 && c != 0x7F; });
+  if (name.empty() || name.size() > kInstanceMax || !graphic) {
     return absl::InvalidArgumentError(
-        absl::StrCat("'", values[0],
-                     "' is an IPv6 address; the exporter serves IPv4 only, such as 0.0.0.0:7002"));
+        absl::StrCat("'", name, "' is not a name of 1 to ", kInstanceMax, " bytes without spaces"));
   }
-  if (address->host.empty()) address->host = "0.0.0.0";
-  config.metrics = *std::move(address);
+  config.reactor.instance = name;
   return absl::OkStatus();
 }
 
-absl::Status ApplyAdmin(const Values& values, const Machine& machine, Config& config) {
-  auto address = ParseAdminAddress(values[0]);
-  if (!address.ok()) return address.status();
-  ListenAddress& tcp = address->tcp;
-  if (address->unix_path.empty() && tcp.host.empty()) {
-    tcp.host = machine.has_ipv6 ? "::" : "0.0.0.0";
-  }
-  tcp.dual_stack = tcp.host == "::";
-  config.admin = *std::move(address);
-  return absl::OkStatus();
+absl::StatusOr<std::chrono::microseconds> ParseMicroseconds(const std::string& text) {
+  const auto number = ParseUnsigned(text, 0, kSpinMicrosMax);
+  if (!number.ok()) return number.status();
+  return std::chrono::microseconds(*number);
 }
 
-absl::Status DrainTime(const Values& values, std::chrono::nanoseconds& to) {
-  return Assign(ParseDuration(values[0], seconds(0), hours(24)), to);
+// A list of certificate names; empty ones do not count.
+template <typename Field>
+ConfigKey NamesKey(const char* name, Field field, const char* help) {
+  const auto apply = [field](const KeyText& values, const Machine&, Config& config) {
+    field(config) = values;
+    std::erase(field(config), "");
+    return absl::OkStatus();
+  };
+  return {name, "NAME", "", help, Kind::kList, apply};
+}
+
+ConfigKey LimitKey(const LimitField& field) {
+  using Unit = LimitField::Unit;
+  const auto apply = [&field](const KeyText& values, const Machine&, Config& config) {
+    const auto value = ParseLimit(field, values[0]);
+    if (value.ok()) field.set(config.reactor.limits, *value);
+    return value.status();
+  };
+  const std::string metavar = field.unit == Unit::kCount   ? "N"
+                              : field.unit == Unit::kBytes ? "SIZE"
+                              : field.unit == Unit::kNanoseconds
+                                  ? "TIME"
+                                  : absl::StrJoin(kAcceptExcessNames, "|");
+  const Kind kind = field.unit == Unit::kCount ? Kind::kNumber : Kind::kText;
+  return {field.key, metavar, LimitText(field, Limits()), field.help, kind, apply};
+}
+
+std::vector<ConfigKey> LimitKeys() {
+  std::vector<ConfigKey> keys;
+  for (const LimitField& field : LimitFields()) keys.push_back(LimitKey(field));
+  return keys;
 }
 
 std::vector<ConfigKey> NetworkKeys() {
   return {
-      {"listen", "Network", "[WORD+...@]HOST:PORT|unix:PATH", ":7000",
-       "Address to serve; repeatable. ':PORT' and '[::]:PORT' serve IPv6 and IPv4, port 0 lets the "
-       "kernel choose. Words: echo (default), discard, chargen, banner; tls; proxy or "
-       "proxy-optional "
-       "where connections begin with a PROXY header",
+      {"listen", "[WORD+...@]HOST:PORT|unix:PATH", ":7000",
+       "Address to listen on; repeatable. ':PORT' and '[::]:PORT' accept IPv6 and IPv4; with port "
+       "0 the kernel chooses one. WORD is a service: echo (default), discard, chargen or banner; "
+       "tls; proxy or proxy-optional for connections that start with a PROXY header",
        Kind::kList, ApplyListen},
-      {"listen-udp", "Network", "HOST:PORT", "",
-       "Address to echo datagrams on; repeatable, as listen; empty: none", Kind::kList,
-       ApplyListenUdp},
-      {"backlog", "Network", "N", "4096", "Connections that may wait to be accepted", Kind::kNumber,
-       [](const Values& v, const Machine&, Config& c) {
-         return Assign(ParseUnsigned(v[0], 1, kBacklogMax), c.listen_options.backlog);
-       }},
-      {"tcp-nodelay", "Network", "on|off", "on", "Send small replies at once (TCP_NODELAY)",
-       Kind::kSwitch,
-       [](const Values& v, const Machine&, Config& c) {
-         return Assign(ParseSwitch(v[0]), c.listen_options.tcp_nodelay);
-       }},
-      {"rcvbuf", "Network", "SIZE", "0", "Receive buffer of a socket; 0 leaves it to the kernel",
-       Kind::kText,
-       [](const Values& v, const Machine&, Config& c) {
-         return Assign(ParseBytes(v[0], 0, kSocketBufferMax),
-                       c.listen_options.receive_buffer_bytes);
-       }},
-      {"sndbuf", "Network", "SIZE", "0", "Send buffer of a socket; 0 leaves it to the kernel",
-       Kind::kText,
-       [](const Values& v, const Machine&, Config& c) {
-         return Assign(ParseBytes(v[0], 0, kSocketBufferMax), c.listen_options.send_buffer_bytes);
-       }},
-      {"allow-shared-port", "Network", "on|off", "off",
-       "Join a port that another process listens on (SO_REUSEPORT) instead of failing",
-       Kind::kSwitch,
-       [](const Values& v, const Machine&, Config& c) {
-         return Assign(ParseSwitch(v[0]), c.allow_shared_port);
-       }},
+      {"listen-udp", "HOST:PORT", "", "Address to echo datagrams on; repeatable; empty: none",
+       Kind::kList, ApplyListenUdp},
+      NumberKey("backlog", FIELD(listen_options.backlog), 1, kBacklogMax,
+                "Maximum length of the queue of connections not accepted yet"),
+      SwitchKey("tcp-nodelay", FIELD(listen_options.tcp_nodelay),
+                "Send small replies at once (TCP_NODELAY)"),
+      SizeKey("rcvbuf", FIELD(listen_options.receive_buffer_bytes), 0, kSocketBufferMax,
+              "Receive buffer of each socket (SO_RCVBUF); 0: the kernel's default"),
+      SizeKey("sndbuf", FIELD(listen_options.send_buffer_bytes), 0, kSocketBufferMax,
+              "Send buffer of each socket (SO_SNDBUF); 0: the kernel's default"),
+      SwitchKey("allow-shared-port", FIELD(allow_shared_port),
+                "Share a port that another process listens on (SO_REUSEPORT) instead of failing"),
+  };
+}
+
+std::vector<ConfigKey> ProtocolKeys() {
+  return {
+      {"instance", "auto|NAME", "auto", "Name of this gateway in banners; auto: the host name",
+       Kind::kText, ApplyInstance},
+      TextKey("tls-cert", "FILE", FIELD(tls_cert),
+              "Certificate chain (PEM) for addresses with tls; reloaded when it changes"),
+      TextKey("tls-key", "FILE", FIELD(tls_key), "Its private key (PEM)"),
+      TimeKey("handshake-timeout", FIELD(reactor.handshake_timeout), milliseconds(1), hours(1),
+              "Maximum time for the PROXY header and the TLS handshake"),
+      FileModeKey("unix-mode", FIELD(listen_options.unix_mode),
+                  "File mode of the unix sockets of listen; write permission is needed to connect"),
   };
 }
 
 std::vector<ConfigKey> ReactorKeys() {
   return {
-      {"reactors", "Reactors", "auto|N", "auto",
-       "Event loops, 1 to 256; auto: the CPUs of the affinity mask, at most the cgroup CPU quota",
+      {"reactors", "auto|N", "auto",
+       "Event loops, 1 to 256; auto: the CPUs of the affinity mask, limited by the cgroup CPU "
+       "quota",
        Kind::kNumber, ApplyReactors},
-      {"cpus", "Reactors", "auto|none|LIST", "auto",
-       "CPUs to pin reactors to in turn, such as 0-3,6; none: no pinning; auto: the affinity mask, "
-       "or "
-       "none when the cgroup CPU quota is less",
+      {"cpus", "auto|none|LIST", "auto",
+       "CPUs to pin the reactors to, such as 0-3,6; none: no pinning; auto: the affinity mask, or "
+       "none if the cgroup CPU quota is lower",
        Kind::kText, ApplyCpus},
-      {"poller", "Reactors", "auto|epoll|io_uring|poll|select", "auto",
-       "How a reactor waits for events and, with io_uring, moves bytes; auto takes epoll where the "
-       "system has it. io_uring is for plain TCP echo (and UDP), without rate and output-buffer",
-       Kind::kText,
-       [](const Values& v, const Machine&, Config& c) {
-         return Assign(ParseWord<PollerKind>(v[0], {{"auto", PollerKind::kEpoll},
-                                                    {"epoll", PollerKind::kEpoll},
-                                                    {"io_uring", PollerKind::kIoUring},
-                                                    {"poll", PollerKind::kPoll},
-                                                    {"select", PollerKind::kSelect}}),
-                       c.reactor.poller);
-       }},
-      {"spin-us", "Reactors", "N", "0",
-       "Microseconds, up to 100000, that a reactor polls for more work before it sleeps, as long "
-       "as "
-       "that pays; 0: it sleeps at once",
-       Kind::kNumber,
-       [](const Values& v, const Machine&, Config& c) {
-         const auto spin = ParseUnsigned(v[0], 0, kSpinMicrosMax);
-         if (spin.ok()) c.reactor.spin = std::chrono::microseconds(*spin);
-         return spin.status();
-       }},
-      {"transform", "Reactors", "none|upper", "none",
-       "Reply with the same bytes, or with ASCII letters in upper case", Kind::kText,
-       [](const Values& v, const Machine&, Config& c) {
-         return Assign(
-             ParseWord<Transform>(v[0], {{"none", Transform::kNone}, {"upper", Transform::kUpper}}),
-             c.reactor.transform);
-       }},
-      {"buffer-size", "Reactors", "SIZE", "64KiB",
-       "Most that one read takes, and that is held for a client that does not read", Kind::kText,
-       ApplyBuffer},
-      {"stall-threshold", "Reactors", "TIME", "100ms",
-       "A turn of an event loop longer than this is counted and logged as a stall", Kind::kText,
-       [](const Values& v, const Machine&, Config& c) {
-         return Assign(ParseDuration(v[0], milliseconds(1), hours(1)), c.reactor.stall_threshold);
-       }},
-      {"steering", "Reactors", "on|off", "on",
-       "Choose the reactor of a new connection by a kernel program (BPF), not by the kernel's hash",
-       Kind::kSwitch,
-       [](const Values& v, const Machine&, Config& c) {
-         return Assign(ParseSwitch(v[0]), c.steering);
-       }},
+      AutoWordKey("poller", FIELD(reactor.poller), kPollerNames,
+                  "How a reactor waits for events; io_uring also moves the bytes, and supports "
+                  "plain TCP echo and UDP only, without rate and output-buffer; auto: epoll"),
+      ValueKey("spin-us", "N", "0",
+               "Microseconds, up to 100000, that a reactor polls for events before it sleeps, "
+               "while that pays off; 0: never",
+               FIELD(reactor.spin), ParseMicroseconds, Kind::kNumber),
+      WordKey("transform", FIELD(reactor.transform), kTransformNames,
+              "Reply with the same bytes, or with ASCII letters in upper case"),
+      SizeKey("buffer-size", FIELD(reactor.buffer_bytes), kBufferMin, kBufferMax,
+              "Maximum bytes per read, and buffered for a client that does not read"),
+      TimeKey("stall-threshold", FIELD(reactor.stall_threshold), milliseconds(1), hours(1),
+              "An iteration of an event loop longer than this is counted and logged as a stall"),
+      SwitchKey("steering", FIELD(steering),
+                "Select the reactor of a new connection with a BPF program instead of the kernel's "
+                "hash"),
   };
 }
 
 std::vector<ConfigKey> AdminKeys() {
   return {
-      {"admin", "Admin and metrics", "HOST:PORT|unix:PATH", "127.0.0.1:7001",
-       "Address of the admin RPCs (gRPC)", Kind::kText, ApplyAdmin},
-      {"metrics", "Admin and metrics", "HOST:PORT|off", "127.0.0.1:7002",
+      {"admin", "HOST:PORT|unix:PATH", "127.0.0.1:7001", "Address of the admin API (gRPC)",
+       Kind::kText, ApplyAdmin},
+      {"metrics", "HOST:PORT|off", "127.0.0.1:7002",
        "IPv4 address of the exporter: /metrics, /-/healthy, /-/ready, status page at /",
        Kind::kText, ApplyMetrics},
   };
 }
 
+std::vector<ConfigKey> AdminAccessKeys() {
+  return {
+      TextKey("admin-tls-cert", "FILE", FIELD(admin_access.tls_cert),
+              "Serve the admin API over TLS with this certificate chain (PEM)"),
+      TextKey("admin-tls-key", "FILE", FIELD(admin_access.tls_key),
+              "Its private key (PEM). Changed files are reloaded"),
+      TextKey("admin-tls-client-ca", "FILE", FIELD(admin_access.tls_client_ca),
+              "Require client certificates signed by these CAs (PEM; mutual TLS)"),
+      NamesKey("admin-tls-operators", FIELD(admin_access.tls_operators),
+               "Certificate names (SAN, or CN if there is none) with the role operator; "
+               "repeatable. Without operators and viewers every certificate of the CA is an "
+               "operator"),
+      NamesKey("admin-tls-viewers", FIELD(admin_access.tls_viewers),
+               "Certificate names with the role viewer, which is read-only; repeatable"),
+      TextKey("admin-token-file", "FILE", FIELD(admin_access.token_file),
+              "Bearer tokens, one per line: 'operator|viewer NAME TOKEN', or sha256:HEX as token"),
+      FileModeKey("admin-unix-mode", FIELD(admin_access.unix_mode),
+                  "File mode of a unix socket; write permission is needed to connect. Root and the "
+                  "gateway's own user are operators"),
+      WordKey("admin-unix-others", FIELD(admin_access.unix_others), kRoleNames,
+              "Role of other users that connect to a unix socket"),
+      SwitchKey("admin-allow-insecure", FIELD(admin_access.allow_insecure),
+                "Serve the admin port beyond loopback even without TLS or authentication"),
+  };
+}
+
 std::vector<ConfigKey> LogKeys() {
   return {
-      {"log-level", "Log", "LEVEL", "auto",
-       "Console: trace, debug, info, warn, error or off; auto: info, or error beside a log file",
-       Kind::kText, ApplyLogLevel},
-      {"log-format", "Log", "text|json", "text",
-       "Lines for people, or one JSON object a line: time, level, message", Kind::kText,
-       [](const Values& v, const Machine&, Config& c) {
-         return Assign(
-             ParseWord<LogFormat>(v[0], {{"text", LogFormat::kText}, {"json", LogFormat::kJson}}),
-             c.log.format);
-       }},
-      {"log-file", "Log", "PATH", "", "Log to this file as well; empty: to the console only",
-       Kind::kText,
-       [](const Values& v, const Machine&, Config& c) {
-         c.log.file = v[0];
-         return absl::OkStatus();
-       }},
-      {"log-file-level", "Log", "LEVEL", "debug", "As log-level, for the file", Kind::kText,
-       [](const Values& v, const Machine&, Config& c) {
-         return Assign(ParseWord(v[0], Thresholds()), c.log.file_level);
-       }},
-      {"log-file-max-size", "Log", "SIZE", "16MiB", "A larger log file is rotated", Kind::kText,
-       [](const Values& v, const Machine&, Config& c) {
-         return Assign(ParseBytes(v[0], kLogFileMin, kLogFileMax), c.log.file_max_bytes);
-       }},
-      {"log-file-count", "Log", "N", "5", "Rotated log files to keep", Kind::kNumber,
-       [](const Values& v, const Machine&, Config& c) {
-         return Assign(ParseUnsigned(v[0], 1, kLogFilesMax), c.log.file_count);
-       }},
+      AutoWordKey("log-level", FIELD(log.console), kLogThresholdNames,
+                  "Minimum level on the console; auto: info, or error with a log file"),
+      WordKey("log-format", FIELD(log.format), kLogFormatNames,
+              "Text, or one JSON object per line: time, level, message"),
+      TextKey("log-file", "PATH", FIELD(log.file), "Log to this file as well; empty: console only"),
+      WordKey("log-file-level", FIELD(log.file_level), kLogThresholdNames,
+              "Minimum level in the file"),
+      SizeKey("log-file-max-size", FIELD(log.file_max_bytes), kLogFileMin, kLogFileMax,
+              "Size at which the log file is rotated"),
+      NumberKey("log-file-count", FIELD(log.file_count), 1, kLogFilesMax,
+                "Rotated log files to keep"),
   };
 }
 
 std::vector<ConfigKey> DrainKeys() {
-  const std::string group = "Drain at SIGTERM and SIGINT";
   return {
-      {"drain-deadline", group, "TIME", "30s", "From the signal to the end of everything",
-       Kind::kText,
-       [](const Values& v, const Machine&, Config& c) { return DrainTime(v, c.drain.deadline); }},
-      {"drain-quiet-period", group, "TIME", "1s",
-       "Go on accepting until no new connection came for this long", Kind::kText,
-       [](const Values& v, const Machine&, Config& c) {
-         return DrainTime(v, c.drain.quiet_period);
-       }},
-      {"drain-quiet-max-wait", group, "TIME", "10s", "Wait for quiet at most this long",
-       Kind::kText,
-       [](const Values& v, const Machine&, Config& c) {
-         return DrainTime(v, c.drain.quiet_max_wait);
-       }},
-      {"drain-refuse", group, "accept|reset|silent", "accept",
-       "What new connections get after that: service, a reset, or no answer", Kind::kText,
-       [](const Values& v, const Machine&, Config& c) {
-         return Assign(ParseWord<RefuseMode>(v[0], {{"accept", RefuseMode::kAccept},
-                                                    {"reset", RefuseMode::kReset},
-                                                    {"silent", RefuseMode::kSilent}}),
-                       c.drain.refuse);
-       }},
-      {"drain-spread", group, "TIME", "5s", "Spread the closing of connections over this time",
-       Kind::kText,
-       [](const Values& v, const Machine&, Config& c) { return DrainTime(v, c.drain.spread); }},
+      TimeKey("drain-deadline", FIELD(drain.deadline), seconds(0), hours(24),
+              "Maximum time from the signal to the end of the drain"),
+      TimeKey("drain-quiet-period", FIELD(drain.quiet_period), seconds(0), hours(24),
+              "Keep accepting until no new connection has arrived for this long"),
+      TimeKey("drain-quiet-max-wait", FIELD(drain.quiet_max_wait), seconds(0), hours(24),
+              "Maximum time to wait for that quiet period"),
+      WordKey("drain-refuse", FIELD(drain.refuse), kRefuseModeNames,
+              "What happens to new connections after that: accepted, reset, or left unanswered"),
+      TimeKey("drain-spread", FIELD(drain.spread), seconds(0), hours(24),
+              "Spread the closing of connections over this time"),
   };
 }
 
 std::vector<ConfigKey> AllKeys() {
   std::vector<ConfigKey> all;
-  for (auto&& keys : {NetworkKeys(), ProtocolKeys(), ReactorKeys(), LimitKeys(), AdminKeys(),
-                      AdminAccessKeys(), LogKeys(), DrainKeys()}) {
-    all.insert(all.end(), keys.begin(), keys.end());
-  }
+  const auto add = [&all](const char* group, std::vector<ConfigKey> keys) {
+    for (ConfigKey& key : keys) {
+      key.group = group;
+      all.push_back(std::move(key));
+    }
+  };
+  add("Network", NetworkKeys());
+  add("Protocols", ProtocolKeys());
+  add("Reactors", ReactorKeys());
+  add("Limits", LimitKeys());
+  add("Admin and metrics", AdminKeys());
+  add("Admin access", AdminAccessKeys());
+  add("Log", LogKeys());
+  add("Drain at SIGTERM and SIGINT", DrainKeys());
   return all;
 }
 

@@ -1,7 +1,8 @@
-// The one table of configuration keys. Flags, environment, file, --help and --print-config are all
-// made from it. Constant; any thread.
+// The table of configuration keys. Flags, environment, file, --help and --print-config are made
+// from it; a default is the value of the field in Config(). Constant; any thread.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -17,14 +18,15 @@ struct ConfigKey {
 
   // Also the flag, with two dashes, and the variable: ECHOGW_LOG_LEVEL for log-level.
   std::string name;
-  std::string group;
   std::string metavar;
   std::string default_text;
   std::string help;
   Kind kind = Kind::kText;
   // Puts the values, one unless the key is a list, into `config`.
-  absl::Status (*apply)(const std::vector<std::string>& values, const Machine& machine,
-                        Config& config) = nullptr;
+  std::function<absl::Status(const std::vector<std::string>& values, const Machine& machine,
+                             Config& config)>
+      apply;
+  std::string group = "";
 };
 
 [[nodiscard]] const std::vector<ConfigKey>& ConfigKeys();

@@ -14,6 +14,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "server/access/access_config.h"
+#include "server/config/address_keys.h"
 #include "server/config/config_file.h"
 #include "server/config/config_keys.h"
 #include "server/config/config_values.h"
@@ -88,42 +89,6 @@ std::vector<std::string> NearMisses(const Environment& environment) {
   return warnings;
 }
 
-// Whether a socket at one address is in the way of one at the other.
-bool Overlap(const ListenAddress& a, const ListenAddress& b) {
-  if (a.port == 0 || a.port != b.port) return false;
-  const auto is_v4 = [](const ListenAddress& x) { return x.host.find(':') == std::string::npos; };
-  const auto covers = [&](const ListenAddress& x, const ListenAddress& y) {
-    return x.dual_stack || (x.host == "0.0.0.0" && is_v4(y));
-  };
-  return a.host == b.host || covers(a, b) || covers(b, a);
-}
-
-// The three services need ports of their own.
-absl::Status CheckPorts(const Config& config) {
-  const auto clash = [](const char* key, const ListenAddress& a, const char* other,
-                        const ListenAddress& b) {
-    return absl::InvalidArgumentError(absl::StrCat(key, ": ", a.ToString(), " is in the way of ",
-                                                   other, " ", b.ToString(),
-                                                   "; choose another port"));
-  };
-  const bool admin_tcp = config.admin.unix_path.empty();
-  for (const ListenAddress& listen : config.listen) {
-    if (listen.is_unix() && listen.unix_path == config.admin.unix_path) {
-      return clash("admin", config.admin.tcp, "listen", listen);
-    }
-    if (admin_tcp && Overlap(config.admin.tcp, listen)) {
-      return clash("admin", config.admin.tcp, "listen", listen);
-    }
-    if (config.metrics && Overlap(*config.metrics, listen)) {
-      return clash("metrics", *config.metrics, "listen", listen);
-    }
-  }
-  if (admin_tcp && config.metrics && Overlap(*config.metrics, config.admin.tcp)) {
-    return clash("metrics", *config.metrics, "admin", config.admin.tcp);
-  }
-  return absl::OkStatus();
-}
-
 std::string Meaning(const Setting& setting, const Config& config) {
   if (setting.values.empty() || setting.values.front() != "auto") return "";
   if (setting.key == "instance") return config.reactor.instance;
@@ -155,6 +120,20 @@ absl::Status Apply(const ConfigKey& key, const std::vector<std::string>& values,
     return absl::InvalidArgumentError("the value holds a control character or is not UTF-8");
   }
   return key.apply(values, machine, config);
+}
+
+// Sets what depends on more than one key.
+void Resolve(LoadedConfig& loaded) {
+  Config& config = loaded.config;
+  // A turn is at least one read, or it would never end a full buffer.
+  config.reactor.turn_bytes = std::max(config.reactor.turn_bytes, config.reactor.buffer_bytes);
+  for (Setting& setting : loaded.settings) {
+    if (setting.key == "log-level" && setting.values.front() == "auto" &&
+        !config.log.file.empty()) {
+      config.log.console = LogThreshold::kError;
+    }
+    setting.meaning = Meaning(setting, config);
+  }
 }
 
 }  // namespace
@@ -189,14 +168,7 @@ absl::StatusOr<LoadedConfig> LoadConfig(const KeyValues& flags, const Environmen
   if (auto status = CheckPorts(loaded.config); !status.ok()) return status;
   if (auto status = CheckProtocols(loaded.config); !status.ok()) return status;
   if (auto status = CheckAdminAccess(loaded.config); !status.ok()) return status;
-  // What "auto" means may depend on keys that come later in the table.
-  for (Setting& setting : loaded.settings) {
-    if (setting.key == "log-level" && setting.values.front() == "auto") {
-      loaded.config.log.console =
-          loaded.config.log.file.empty() ? LogThreshold::kInfo : LogThreshold::kError;
-    }
-    setting.meaning = Meaning(setting, loaded.config);
-  }
+  Resolve(loaded);
   loaded.warnings = NearMisses(environment);
   for (std::string& warning : AdminAccessWarnings(loaded.config)) {
     loaded.warnings.push_back(std::move(warning));

@@ -15,6 +15,8 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/time/time.h"
 
@@ -209,6 +211,50 @@ absl::StatusOr<std::vector<int>> ParseCpuList(const std::string& text) {
     }
   }
   return cpus;
+}
+
+absl::StatusOr<std::size_t> ParseWord(const std::string& text, std::span<const char* const> words) {
+  const auto found = std::find(words.begin(), words.end(), text);
+  if (found != words.end()) return static_cast<std::size_t>(found - words.begin());
+  return absl::InvalidArgumentError(
+      absl::StrCat("'", text, "' is not one of ", absl::StrJoin(words, ", ")));
+}
+
+absl::StatusOr<std::uint64_t> ParseLimit(const LimitField& field, const std::string& text) {
+  using Unit = LimitField::Unit;
+  const auto time = [](std::uint64_t value) {
+    return std::chrono::nanoseconds(static_cast<Nanos>(value));
+  };
+  if (field.unit == Unit::kAcceptExcess) return ParseWord(text, kAcceptExcessNames);
+  if (field.unit == Unit::kCount) {
+    return ParseUnsigned(text, field.optional ? 0 : field.min, field.max);
+  }
+  if (field.unit == Unit::kBytes) {
+    const auto bytes = ParseBytes(text, 0, field.max);
+    if (!bytes.ok() || *bytes == 0 || *bytes >= field.min) return bytes;
+    return absl::InvalidArgumentError(absl::StrCat("'", text, "' is less than ", field.min));
+  }
+  if (ParseDuration(text, time(0), time(0)).ok()) return 0;
+  const auto value = ParseDuration(text, time(field.min), time(field.max));
+  if (value.ok()) return static_cast<std::uint64_t>(value->count());
+  return absl::InvalidArgumentError(absl::StrCat(value.status().message(), ", or 0 for none"));
+}
+
+std::string FormatBytes(std::uint64_t bytes) {
+  constexpr auto kUnits = std::to_array<const char*>({"", "KiB", "MiB", "GiB"});
+  std::size_t unit = 0;
+  while (bytes != 0 && bytes % 1024 == 0 && unit + 1 < kUnits.size()) {
+    bytes /= 1024;
+    ++unit;
+  }
+  return absl::StrCat(bytes, kUnits[unit]);
+}
+
+std::string LimitText(const LimitField& field, const Limits& limits) {
+  const std::uint64_t value = field.get(limits);
+  if (field.unit == LimitField::Unit::kAcceptExcess) return kAcceptExcessNames[value];
+  if (field.unit != LimitField::Unit::kNanoseconds) return absl::StrCat(value);
+  return absl::FormatDuration(absl::Nanoseconds(static_cast<Nanos>(value)));
 }
 
 std::string ClosestWord(const std::string& word, const std::vector<std::string>& candidates) {

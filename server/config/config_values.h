@@ -5,14 +5,13 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "reactor/net/socket.h"
 #include "server/config/config.h"
@@ -52,19 +51,19 @@ namespace echogw::server {
 // "0-3,6"; no CPU twice.
 [[nodiscard]] absl::StatusOr<std::vector<int>> ParseCpuList(const std::string& text);
 
-// The words of an enumeration, in the order in which messages name them.
-template <typename T>
-using Words = std::vector<std::pair<const char*, T>>;
+// The index of `text` among `words`, the names of an enumeration.
+[[nodiscard]] absl::StatusOr<std::size_t> ParseWord(const std::string& text,
+                                                    std::span<const char* const> words);
 
-template <typename T>
-[[nodiscard]] absl::StatusOr<T> ParseWord(const std::string& text, const Words<T>& words) {
-  std::string known;
-  for (const auto& [word, value] : words) {
-    if (text == word) return value;
-    absl::StrAppend(&known, known.empty() ? "" : ", ", word);
-  }
-  return absl::InvalidArgumentError(absl::StrCat("'", text, "' is not one of ", known));
-}
+// A value of the configuration for one limit.
+[[nodiscard]] absl::StatusOr<std::uint64_t> ParseLimit(const LimitField& field,
+                                                       const std::string& text);
+
+// "64KiB" for 65536, "1000" for 1000.
+[[nodiscard]] std::string FormatBytes(std::uint64_t bytes);
+
+// The value of a limit, such as "1000", "1m30s" or "reset".
+[[nodiscard]] std::string LimitText(const LimitField& field, const Limits& limits);
 
 // The word of `candidates` that `word` was probably meant to be; empty if none is close.
 [[nodiscard]] std::string ClosestWord(const std::string& word,

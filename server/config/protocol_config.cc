@@ -1,11 +1,6 @@
 #include "server/config/protocol_config.h"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <array>
-#include <chrono>
-#include <climits>
 #include <optional>
 #include <utility>
 
@@ -16,21 +11,16 @@
 namespace echogw::server {
 namespace {
 
-using Values = std::vector<std::string>;
-using Kind = ConfigKey::Kind;
-
-constexpr char kGroup[] = "Protocols";
-constexpr std::size_t kInstanceMax = 64;
-
 absl::Status Twice(const std::string& words, const char* what) {
   return absl::InvalidArgumentError(absl::StrCat("'", words, "@' ", what));
 }
 
 absl::StatusOr<Service> ParseService(const std::string& words) {
-  const Words<ServiceMode> modes = {{"echo", ServiceMode::kEcho},
-                                    {"discard", ServiceMode::kDiscard},
-                                    {"chargen", ServiceMode::kChargen},
-                                    {"banner", ServiceMode::kBanner}};
+  const std::vector<std::pair<const char*, ServiceMode>> modes = {
+      {"echo", ServiceMode::kEcho},
+      {"discard", ServiceMode::kDiscard},
+      {"chargen", ServiceMode::kChargen},
+      {"banner", ServiceMode::kBanner}};
   Service service;
   std::optional<ServiceMode> mode;
   const std::vector<std::string> parts = absl::StrSplit(words, '+');
@@ -71,33 +61,6 @@ absl::StatusOr<ListenAddress> ParsePlain(const std::string& text) {
   ListenAddress out = address->tcp;
   out.unix_path = address->unix_path;
   return out;
-}
-
-absl::Status ApplyUnixMode(const Values& values, const Machine& /*machine*/, Config& config) {
-  auto mode = ParseFileMode(values[0]);
-  if (!mode.ok()) return mode.status();
-  config.listen_options.unix_mode = *mode;
-  return absl::OkStatus();
-}
-
-absl::Status ApplyInstance(const Values& values, const Machine& /*machine*/, Config& config) {
-  std::array<char, HOST_NAME_MAX + 1> host{};
-  // Fails only for a name that does not fit, which the kernel does not allow.
-  (void)::gethostname(host.data(), host.size() - 1);
-  if (host.front() != '\0') config.reactor.host = host.data();
-  const std::string& name = values[0];
-  if (name == "auto") {
-    config.reactor.instance = config.reactor.host;
-    return absl::OkStatus();
-  }
-  const bool graphic =
-      std::all_of(name.begin(), name.end(), [](unsigned char c) { return c > 0x20 && c != 0x7F; });
-  if (name.empty() || name.size() > kInstanceMax || !graphic) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("'", name, "' is not a name of 1 to ", kInstanceMax, " bytes without spaces"));
-  }
-  config.reactor.instance = name;
-  return absl::OkStatus();
 }
 
 }  // namespace
@@ -150,35 +113,6 @@ absl::Status CheckProtocols(const Config& config) {
         "tls-cert: no address is served by TLS; write --listen tls@HOST:PORT");
   }
   return absl::OkStatus();
-}
-
-std::vector<ConfigKey> ProtocolKeys() {
-  return {
-      {"instance", kGroup, "auto|NAME", "auto",
-       "What banners call this gateway; auto: the name of the machine", Kind::kText, ApplyInstance},
-      {"tls-cert", kGroup, "FILE", "",
-       "Certificate chain (PEM) of the addresses with tls; read again when it changes", Kind::kText,
-       [](const Values& v, const Machine&, Config& c) {
-         c.tls_cert = v[0];
-         return absl::OkStatus();
-       }},
-      {"tls-key", kGroup, "FILE", "", "Its private key (PEM)", Kind::kText,
-       [](const Values& v, const Machine&, Config& c) {
-         c.tls_key = v[0];
-         return absl::OkStatus();
-       }},
-      {"handshake-timeout", kGroup, "TIME", "5s",
-       "A PROXY header and a TLS handshake must be there after this time", Kind::kText,
-       [](const Values& v, const Machine&, Config& c) {
-         auto time = ParseDuration(v[0], std::chrono::milliseconds(1), std::chrono::hours(1));
-         if (!time.ok()) return time.status();
-         c.reactor.handshake_timeout = *time;
-         return absl::OkStatus();
-       }},
-      {"unix-mode", kGroup, "MODE", "0666",
-       "File mode of the unix sockets of --listen; who may write may connect", Kind::kText,
-       ApplyUnixMode},
-  };
 }
 
 }  // namespace echogw::server

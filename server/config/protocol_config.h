@@ -1,11 +1,10 @@
-// What a listen address serves, and the configuration keys of all services beside echo. Any thread.
+// What a listen address serves. Pure functions; any thread.
 #pragma once
 
 #include <string>
-#include <vector>
 
 #include "absl/status/statusor.h"
-#include "server/config/config_keys.h"
+#include "server/config/config.h"
 
 namespace echogw::server {
 
@@ -14,9 +13,7 @@ namespace echogw::server {
 // to.
 [[nodiscard]] absl::StatusOr<ListenAddress> ParseListen(const std::string& text);
 
-[[nodiscard]] std::vector<ConfigKey> ProtocolKeys();
-
-// What only all keys together show.
+// Refuses keys that do not work together.
 [[nodiscard]] absl::Status CheckProtocols(const Config& config);
 
 }  // namespace echogw::server

@@ -13,7 +13,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "server/config/limit_fields.h"
 #include "server/exporter/metric_histograms.h"
 #include "server/exporter/process_stats.h"
 
@@ -153,8 +152,11 @@ void AddListeners(const GatewayStats& stats, Families& to) {
 void AddLimits(const Limits& limits, Families& to) {
   MetricFamily& family =
       AddFamily(to, "echogw_limit", "The limits in force; 0 is none.", MetricType::Gauge);
-  for (const LimitValue& limit : LimitValues(limits)) {
-    AddValue(family, {{"limit", limit.name}}, limit.value);
+  for (const LimitField& field : LimitFields()) {
+    if (field.unit == LimitField::Unit::kAcceptExcess) continue;
+    const bool time = field.unit == LimitField::Unit::kNanoseconds;
+    AddValue(family, {{"limit", absl::StrCat(field.name, time ? "_seconds" : "")}},
+             static_cast<double>(field.get(limits)) / (time ? kNanosPerSecond : 1));
   }
 }
 

@@ -22,10 +22,6 @@
 namespace echogw::server {
 namespace {
 
-// In the order of LogThreshold.
-constexpr std::array<const char*, 6> kThresholdNames = {"trace", "debug", "info",
-                                                        "warn",  "error", "off"};
-
 constexpr const char* kTimePattern = "%Y-%m-%dT%H:%M:%S.%e%z";
 
 spdlog::level::level_enum ToSpdlog(LogThreshold threshold) {
@@ -100,12 +96,12 @@ absl::StatusOr<spdlog::sink_ptr> FileSink(const LogOptions& options) {
 }  // namespace
 
 const char* LogThresholdName(LogThreshold level) {
-  return kThresholdNames[static_cast<std::size_t>(level)];
+  return kLogThresholdNames[static_cast<std::size_t>(level)];
 }
 
 std::optional<LogThreshold> ParseLogThreshold(std::string_view word) {
-  for (std::size_t i = 0; i < kThresholdNames.size(); ++i) {
-    if (word == kThresholdNames[i]) return static_cast<LogThreshold>(i);
+  for (std::size_t i = 0; i < kLogThresholdNames.size(); ++i) {
+    if (word == kLogThresholdNames[i]) return static_cast<LogThreshold>(i);
   }
   return std::nullopt;
 }

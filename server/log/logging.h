@@ -5,6 +5,7 @@
 // counted and costs lines, nothing else.
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -26,8 +27,9 @@ namespace echogw::server {
 
 // The least severe lines that a destination takes.
 enum class LogThreshold : std::uint8_t { kTrace, kDebug, kInfo, kWarning, kError, kOff };
+inline constexpr auto kLogThresholdNames =
+    std::to_array<const char*>({"trace", "debug", "info", "warn", "error", "off"});
 
-// "trace", "debug", "info", "warn", "error", "off".
 [[nodiscard]] const char* LogThresholdName(LogThreshold level);
 // Unset for any other word.
 [[nodiscard]] std::optional<LogThreshold> ParseLogThreshold(std::string_view word);
@@ -37,6 +39,7 @@ enum class LogFormat : std::uint8_t {
   kText,  // 2024-05-06T07:08:09.123+00:00 info what happened
   kJson,  // {"time":"2024-05-06T07:08:09.123+00:00","level":"info","message":"what happened"}
 };
+inline constexpr auto kLogFormatNames = std::to_array<const char*>({"text", "json"});
 
 struct LogOptions {
   LogFormat format = LogFormat::kText;

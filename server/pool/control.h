@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -48,6 +49,7 @@ inline constexpr auto kReactorStateNames =
 }
 
 enum class RefuseMode : std::uint8_t { kAccept, kReset, kSilent };
+inline constexpr auto kRefuseModeNames = std::to_array<const char*>({"accept", "reset", "silent"});
 
 enum class RebalancePolicy : std::uint8_t { kConnections, kBytes, kBusy };
 
@@ -182,19 +184,13 @@ struct DrainRequest {
   std::chrono::nanoseconds spread = std::chrono::seconds(5);
 };
 
-// New values of some limits.
+// New values of some limits; the others stay as they are.
 struct LimitsChange {
-  // Only the listed fields are used.
-  Limits values;
-  std::vector<std::uint64_t Limits::*> numbers;
-  std::vector<Nanos Limits::*> times;
-  std::optional<AcceptExcess> accept_excess;
+  std::vector<std::pair<const LimitField*, std::uint64_t>> values;
   bool dry_run = false;
 
   [[nodiscard]] Limits AppliedTo(Limits limits) const {
-    for (const auto field : numbers) limits.*field = values.*field;
-    for (const auto field : times) limits.*field = values.*field;
-    limits.accept_excess = accept_excess.value_or(limits.accept_excess);
+    for (const auto& [field, value] : values) field->set(limits, value);
     return limits;
   }
 };

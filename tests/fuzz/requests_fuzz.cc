@@ -9,8 +9,8 @@
 
 #include "reactor/base/check.h"
 #include "reactor/options.h"
+#include "server/admin/messages/limits_messages.h"
 #include "server/admin/messages/operation_messages.h"
-#include "server/config/limit_fields.h"
 
 namespace echogw::server {
 namespace {

@@ -212,7 +212,7 @@ TEST(ConfigLoader, CpusAreValidatedAgainstTheMask) {
   EXPECT_THAT(Load({{"cpus", {"none"}}}).config.cpus, IsEmpty());
   EXPECT_THAT(Load({{"cpus", {"1-2,5"}}}).config.cpus, ElementsAre(1, 2, 5));
   EXPECT_EQ(ErrorOf({{"cpus", {"1-3"}}}),
-            "--cpus: CPU 3 is not one that this process may use (0-2,5)");
+            "--cpus: CPU 3 is not in the affinity mask of this process (0-2,5)");
 }
 
 TEST(ConfigLoader, MetricsAreIpv4Only) {

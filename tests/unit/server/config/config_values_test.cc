@@ -118,8 +118,8 @@ TEST(CpuLists, RangesAndSingles) {
 }
 
 TEST(Words, MessageListsWhatIsKnown) {
-  const Words<int> words = {{"none", 0}, {"upper", 1}};
-  EXPECT_EQ(*ParseWord("upper", words), 1);
+  const auto words = std::to_array<const char*>({"none", "upper"});
+  EXPECT_EQ(*ParseWord("upper", words), 1U);
   EXPECT_EQ(Message(ParseWord("lower", words).status()), "'lower' is not one of none, upper");
 }
 

@@ -27,9 +27,16 @@
 namespace echogw::server {
 namespace {
 
+// The limit of that name in the admin API.
+const LimitField* Limit(std::string_view name) {
+  const auto fields = LimitFields();
+  return &*std::find_if(fields.begin(), fields.end(),
+                        [&](const auto& f) { return f.name == name; });
+}
+
 LimitsChange Numbers(std::uint64_t total, std::uint64_t per_client) {
-  return {.values = {.max_connections_total = total, .max_connections_per_client = per_client},
-          .numbers = {&Limits::max_connections_total, &Limits::max_connections_per_client}};
+  return {.values = {{Limit("max_connections_total"), total},
+                     {Limit("max_connections_per_client"), per_client}}};
 }
 
 // Connects from 127.0.1.`last` and sends a byte; valid if that came back, else it was reset.
@@ -79,9 +86,8 @@ TEST_F(PoolLimitsTest, IoUringTakesNoByteLimits) {
   PoolOptions options = LoopbackPool(1);
   options.reactor.poller = PollerKind::kIoUring;
   TestPool pool(options);
-  const auto changed =
-      pool->SetLimits({.values = {.max_connections_total = 9, .rate = 1000},
-                       .numbers = {&Limits::max_connections_total, &Limits::rate}});
+  const auto changed = pool->SetLimits(
+      {.values = {{Limit("max_connections_total"), 9}, {Limit("rate_bytes_per_second"), 1000}}});
   EXPECT_EQ(changed.status().code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_EQ(pool->GetLimits().max_connections_total, 0U) << "nothing is half applied";
   EXPECT_TRUE(pool->SetLimits(Numbers(9, 0)).ok());
@@ -108,10 +114,8 @@ TEST_F(PoolLimitsTest, ChangeWhileReactorsComeAndGoUnderTraffic) {
   std::thread operators([&] {
     for (int i = 0; !over.load(); ++i) {
       LimitsChange change = i % 2 == 0 ? Numbers(100'000, 100'000) : Numbers(0, 0);
-      change.numbers.push_back(&Limits::rate);
-      change.values.rate = i % 3 == 0 ? 0 : kRateMax;
-      change.times.push_back(&Limits::idle_timeout);
-      change.values.idle_timeout = i % 2 == 0 ? 3600 * kNanosPerSecond : 0;
+      change.values.emplace_back(Limit("rate_bytes_per_second"), i % 3 == 0 ? 0 : kRateMax);
+      change.values.emplace_back(Limit("idle_timeout"), i % 2 == 0 ? 3600 * kNanosPerSecond : 0);
       EXPECT_TRUE(pool->SetLimits(change).ok());
       ++changes;
     }
