@@ -1,17 +1,9 @@
 #include "server/gateway.h"
 
-#include <sys/resource.h>
-#include <unistd.h>
-
-#include <algorithm>
 #include <chrono>
-#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
-#include "reactor/poll/poller.h"
-#include "reactor/uring/uring_engine.h"
 #include "server/access/admin_access.h"
 #include "server/access/data_tls.h"
 #include "server/admin/admin_calls.h"
@@ -33,55 +25,13 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 using std::chrono::steady_clock;
 
-// Calls under way have this long to end when the admin server stops.
+// Time for calls in progress when the admin server stops.
 constexpr milliseconds kAdminStopLimit(1000);
 constexpr milliseconds kLogCloseLimit(2000);
-// How often the end of the drain is looked for.
-constexpr milliseconds kDrainPoll(10);
-// The drain keeps its own deadline; beyond this it is taken for stuck.
+// The drain has a deadline of its own; it is considered stuck this long after it.
 constexpr seconds kDrainGrace(5);
-// For all else that a stop does, on a busy machine.
+// For the rest of the stop, on a busy machine.
 constexpr seconds kStopGrace(5);
-
-// The mechanism in force, and what io_uring would do here if it is another one.
-std::string DescribePoller(PollerKind in_force) {
-  const char* name = PollerName(in_force);
-  if (in_force == PollerKind::kIoUring) return name;
-  const absl::Status status = UringEngine::Available();
-  return absl::StrCat(name, " (", status.ok() ? "io_uring is available" : status.message(), ")");
-}
-
-// For whoever asks the service manager how we are.
-std::string StatusLine(GatewayState state, const std::vector<std::string>& listen,
-                       const std::string& admin) {
-  if (state != GatewayState::kServing) return absl::StrCat("The gateway is ", Name(state));
-  return absl::StrCat("Serving on ", absl::StrJoin(listen, " "), ", admin on ", admin);
-}
-
-// The log as reactors see it: what they warn of becomes an event, too.
-class ReactorLog final : public LogSink {
- public:
-  ReactorLog(LogSink& log, EventLog& events) : log_(log), events_(events) {}
-
-  [[nodiscard]] bool Enabled(LogLevel level) const noexcept override {
-    return level >= LogLevel::kWarning || log_.Enabled(level);
-  }
-
-  void Write(LogLevel level, std::string_view line) noexcept override {
-    if (log_.Enabled(level)) log_.Write(level, line);
-    // The end of an operation is an event of its own.
-    if (level < LogLevel::kWarning || line.starts_with("operation ")) return;
-    events_.Add(
-        {.severity = level == LogLevel::kError ? EventSeverity::kError : EventSeverity::kWarning,
-         .kind = "reactor",
-         .actor = "gateway",
-         .message = std::string(line)});
-  }
-
- private:
-  LogSink& log_;
-  EventLog& events_;
-};
 
 }  // namespace
 
@@ -121,7 +71,8 @@ absl::Status Gateway::StartAll() {
   log_ = *std::move(log);
   grpc_log_ = std::make_unique<GrpcLogRedirect>(*log_);
   for (const std::string& warning : loaded_.warnings) log_->Write(LogLevel::kWarning, warning);
-  auto access = AdminAccess::Create(loaded_.config.admin, loaded_.config.admin_access, *log_);
+  auto access =
+      AdminAccess::Create(loaded_.config.admin, loaded_.config.admin_access, timers_, *log_);
   if (!access.ok()) return access.status();
   access_ = *std::move(access);
   calls_ = std::make_unique<AdminCalls>(*access_, *log_);
@@ -129,7 +80,7 @@ absl::Status Gateway::StartAll() {
   reactor_log_ = std::make_unique<ReactorLog>(*log_, events_);
   options.descriptor_ceiling = budget->ceiling;
   if (!loaded_.config.tls_cert.empty()) {
-    auto tls = DataTls::Create(loaded_.config.tls_cert, loaded_.config.tls_key, *log_);
+    auto tls = DataTls::Create(loaded_.config.tls_cert, loaded_.config.tls_key, timers_, *log_);
     if (!tls.ok()) return tls.status();
     data_tls_ = *std::move(tls);
     options.tls = &data_tls_->context();
@@ -137,15 +88,18 @@ absl::Status Gateway::StartAll() {
   auto pool = ReactorPool::Create(options, *reactor_log_);
   if (!pool.ok()) return pool.status();
   pool_ = *std::move(pool);
-  link_ = std::make_unique<ServiceLink>(manager_.notify, *pool_, pool_->connections(), *log_);
+  link_ =
+      std::make_unique<ServiceLink>(manager_.notify, *pool_, pool_->connections(), timers_, *log_);
   pool_->SetStateObserver([this](GatewayState state) { OnState(state); });
   pool_->SetOperationObserver([this](const Operation& operation) { OnOperation(operation); });
   if (auto status = pool_->Start(); !status.ok()) return status;
   if (auto status = StartMetrics(); !status.ok()) return status;
   if (auto status = StartAdmin(*std::move(lock), budget->admin_connections); !status.ok())
     return status;
-  LogStart();
-  TellReady();
+  const GatewayInfo info = Info();
+  log_->Write(LogLevel::kInfo, StartLine(info, loaded_, pool_->Stats()));
+  const MutexLock guard(state_mutex_);
+  link_->Ready(StatusLine(info, state_.load()));
   return absl::OkStatus();
 }
 
@@ -175,75 +129,39 @@ absl::Status Gateway::StartAdmin(std::unique_ptr<SocketLock> lock, std::size_t c
   auto admin = AdminServer::Start(loaded_.config.admin, std::move(lock), connections_max, *service_,
                                   *access_, *calls_, *log_);
   if (!admin.ok()) return admin.status();
-  const std::lock_guard guard(state_mutex_);
+  const MutexLock guard(state_mutex_);
   admin_ = *std::move(admin);
-  GatewayInfo info = Info();
-  info.admin_address = admin_->address();
-  service_->SetInfo(std::move(info));
+  service_->SetInfo(Info());
   admin_->SetServing(state_.load() == GatewayState::kServing);
   return absl::OkStatus();
-}
-
-GatewayInfo Gateway::Info() const {
-  GatewayInfo info;
-  info.build = GetBuildInfo();
-  info.start_time = start_time_;
-  info.pid = static_cast<std::uint32_t>(::getpid());
-  info.poller = PollerName(loaded_.config.reactor.poller);
-  info.transform = loaded_.config.reactor.transform == Transform::kUpper ? "upper" : "none";
-  info.listen_addresses = listen_addresses();
-  info.udp_addresses = pool_->udp_addresses();
-  info.metrics_address = metrics_address();
-  for (const Setting& setting : loaded_.settings) {
-    info.config[setting.key] = absl::StrJoin(setting.values, ",");
-  }
-  return info;
-}
-
-void Gateway::OnOperation(const Operation& operation) {
-  // A plan is no event: nothing happened.
-  if (operation.dry_run) return;
-  events_.Add({.severity = operation.result == OperationResult::kSucceeded
-                               ? EventSeverity::kInfo
-                               : EventSeverity::kWarning,
-               .kind = EventKind(operation.kind),
-               .actor = "gateway",
-               .message = operation.message,
-               .operation = operation.id});
 }
 
 void Gateway::OnState(GatewayState state) {
   events_.Add({.kind = "state",
                .actor = "gateway",
                .message = absl::StrCat("the gateway is ", Name(state))});
-  const std::lock_guard lock(state_mutex_);
+  const MutexLock lock(state_mutex_);
   state_.store(state);
   if (admin_ == nullptr) return;
   admin_->SetServing(state == GatewayState::kServing);
-  link_->Status(StatusLine(state, listen_addresses(), admin_->address()));
+  link_->Status(StatusLine(Info(), state));
 }
 
-void Gateway::TellReady() {
-  const std::lock_guard lock(state_mutex_);
-  link_->Ready(StatusLine(state_.load(), listen_addresses(), admin_address()));
+GatewayInfo Gateway::Info() const {
+  GatewayInfo info = DescribeConfig(loaded_);
+  info.start_time = start_time_;
+  info.listen_addresses = listen_addresses();
+  info.udp_addresses = pool_->udp_addresses();
+  if (admin_ != nullptr) info.admin_address = admin_->address();
+  info.metrics_address = metrics_address();
+  return info;
 }
 
-void Gateway::LogStart() const {
-  rlimit limit{};
-  static_cast<void>(::getrlimit(RLIMIT_NOFILE, &limit));
-  const Config& config = loaded_.config;
-  const auto stats = pool_->Stats().reactors;
-  const auto reactors = std::count_if(stats.begin(), stats.end(), [](const ReactorStats& r) {
-    return r.state == ReactorState::kServing;
-  });
-  const std::vector<std::string> udp = pool_->udp_addresses();
-  log_->Write(LogLevel::kInfo,
-              absl::StrCat(VersionLine(), ": ", reactors, " reactors on ",
-                           config.cpus.empty() ? std::string("any CPU")
-                                               : absl::StrCat("CPUs ", FormatCpuList(config.cpus)),
-                           ", ", DescribePoller(config.reactor.poller), ", ", limit.rlim_cur,
-                           " descriptors, listening on ", absl::StrJoin(listen_addresses(), " "),
-                           udp.empty() ? "" : ", UDP on ", absl::StrJoin(udp, " ")));
+void Gateway::OnOperation(const Operation& operation) {
+  events_.AddOperation(operation);
+  const MutexLock lock(stop_mutex_);
+  ++operations_ended_;
+  stop_changed_.NotifyAll();
 }
 
 std::vector<std::string> Gateway::listen_addresses() const { return pool_->listen_addresses(); }
@@ -254,38 +172,21 @@ std::string Gateway::metrics_address() const {
   return metrics_ == nullptr ? "" : metrics_->address();
 }
 
-std::string Gateway::Announcement() const {
-  std::string out;
-  for (const std::string& address : listen_addresses()) {
-    absl::StrAppend(&out, "listening on ", address, "\n");
-  }
-  for (const std::string& address : pool_->udp_addresses()) {
-    absl::StrAppend(&out, "udp on ", address, "\n");
-  }
-  absl::StrAppend(&out, "admin on ", admin_address(), "\n");
-  if (metrics_ != nullptr) {
-    absl::StrAppend(&out, "metrics on http://", metrics_address(), "/metrics\n");
-  }
-  return absl::StrCat(out, "ready\n");
-}
-
 void Gateway::RequestStop(const std::string& reason) {
-  log_->Write(LogLevel::kInfo, absl::StrCat(reason, ": draining, then stopping"));
-  events_.Add({.kind = "stop",
-               .actor = "signal",
-               .message = absl::StrCat(reason, ": draining, then stopping")});
-  link_->Stopping(
-      absl::StrCat(reason, ": draining, then stopping"),
-      loaded_.config.drain.deadline + kDrainGrace + kAdminStopLimit + kLogCloseLimit + kStopGrace);
-  const std::lock_guard lock(stop_mutex_);
+  const std::string line = absl::StrCat(reason, ": draining, then stopping");
+  log_->Write(LogLevel::kInfo, line);
+  events_.Add({.kind = "stop", .actor = "signal", .message = line});
+  link_->Stopping(line, loaded_.config.drain.deadline + kDrainGrace + kAdminStopLimit +
+                            kLogCloseLimit + kStopGrace);
+  const MutexLock lock(stop_mutex_);
   stop_ = true;
-  stop_requested_.notify_all();
+  stop_changed_.NotifyAll();
 }
 
 void Gateway::AwaitStop() {
   {
-    std::unique_lock lock(stop_mutex_);
-    stop_requested_.wait(lock, [this] { return stop_; });
+    const MutexLock lock(stop_mutex_);
+    while (!stop_) stop_changed_.Wait(stop_mutex_);
   }
   service_->BeginStop();
   Drain();
@@ -294,7 +195,7 @@ void Gateway::AwaitStop() {
 
 void Gateway::Drain() {
   auto begun = pool_->Drain(loaded_.config.drain);
-  // Refused if an operator's drain is under way or over: then that one is ours.
+  // Refused if a drain by an operator is running or over: then wait for that one.
   if (!begun.ok()) begun = pool_->GetOperation(0);
   if (begun.ok()) {
     AwaitOperation(begun->id);
@@ -306,27 +207,31 @@ void Gateway::Drain() {
 
 void Gateway::AwaitOperation(std::uint64_t id) {
   const auto limit = steady_clock::now() + loaded_.config.drain.deadline + kDrainGrace;
-  for (;;) {
+  for (bool in_time = true; in_time;) {
+    std::uint64_t ended = 0;
+    {
+      const MutexLock lock(stop_mutex_);
+      ended = operations_ended_;
+    }
     const auto operation = pool_->GetOperation(id);
     if (!operation.ok()) return;
     if (operation->result != OperationResult::kRunning) {
       log_->Write(LogLevel::kInfo, absl::StrCat("drain: ", operation->message));
       return;
     }
-    if (steady_clock::now() > limit) {
-      log_->Write(LogLevel::kError, "the drain did not end in time; stopping regardless");
-      return;
-    }
-    std::this_thread::sleep_for(kDrainPoll);
+    const MutexLock lock(stop_mutex_);
+    while (in_time && operations_ended_ == ended)
+      in_time = stop_changed_.WaitUntil(stop_mutex_, limit);
   }
+  log_->Write(LogLevel::kError, "the drain did not end in time; stopping anyway");
 }
 
 void Gateway::StopAll() {
-  // It asks reactors.
+  // Heartbeats query reactors.
   if (link_ != nullptr) link_->EndBeats();
   if (admin_ != nullptr) {
     admin_->Stop(kAdminStopLimit);
-    const std::lock_guard lock(state_mutex_);
+    const MutexLock lock(state_mutex_);
     admin_.reset();
   }
   service_.reset();

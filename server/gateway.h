@@ -8,18 +8,18 @@
 #pragma once
 
 #include <atomic>
-#include <condition_variable>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "reactor/base/log_sink.h"
+#include "reactor/base/mutex.h"
 #include "server/base/socket_lock.h"
+#include "server/base/timer_thread.h"
 #include "server/config/config_loader.h"
 #include "server/gateway_info.h"
 #include "server/log/event_log.h"
+#include "server/log/reactor_log.h"
 #include "server/pool/control.h"
 #include "server/pool/reactor_pool.h"
 #include "server/systemd/service_link.h"
@@ -60,8 +60,7 @@ class Gateway {
   [[nodiscard]] std::vector<std::string> listen_addresses() const;
   [[nodiscard]] std::string admin_address() const;
   [[nodiscard]] std::string metrics_address() const;  // empty: off
-  // One "listening on ..." a line, then "udp on ...", then the others, then "ready".
-  [[nodiscard]] std::string Announcement() const;
+  [[nodiscard]] GatewayInfo Info() const;
 
   [[nodiscard]] Control& control() { return *pool_; }
   [[nodiscard]] EventLog& events() { return events_; }
@@ -83,11 +82,8 @@ class Gateway {
   [[nodiscard]] absl::Status StartMetrics();
   [[nodiscard]] absl::Status StartAdmin(std::unique_ptr<SocketLock> lock,
                                         std::size_t connections_max);
-  [[nodiscard]] GatewayInfo Info() const;
   void OnState(GatewayState state);
   void OnOperation(const Operation& operation);
-  void LogStart() const;
-  void TellReady();
   void Drain();
   void AwaitOperation(std::uint64_t id);
   void StopAll();
@@ -99,8 +95,10 @@ class Gateway {
   // In the order of their start, so that what is destroyed first was started last.
   EventLog events_;
   std::unique_ptr<Logging> log_;
-  std::unique_ptr<LogSink> reactor_log_;
+  std::unique_ptr<ReactorLog> reactor_log_;
   std::unique_ptr<GrpcLogRedirect> grpc_log_;
+  // Watches files and beats for the service manager; its functions may block.
+  TimerThread timers_;
   std::unique_ptr<DataTls> data_tls_;
   // Of the unix sockets of the data plane; held until the pool has removed them.
   std::vector<std::unique_ptr<SocketLock>> data_locks_;
@@ -112,15 +110,17 @@ class Gateway {
 
   std::unique_ptr<ServiceLink> link_;
 
-  // Guards the state beside health, so that the last state told is the last one set.
-  std::mutex state_mutex_;
-  std::unique_ptr<AdminServer> admin_;  // under state_mutex_ once reactors run
+  // Held while a state is set and reported, so that the last report is that of the last state.
+  Mutex state_mutex_;
+  // Changed under state_mutex_ once reactors run, by the thread that starts and stops the gateway.
+  std::unique_ptr<AdminServer> admin_;
   // Writer: the pool's control thread, under state_mutex_. Readers: threads of the exporter.
   std::atomic<GatewayState> state_{GatewayState::kStarting};
 
-  std::mutex stop_mutex_;
-  std::condition_variable stop_requested_;
-  bool stop_ = false;  // under stop_mutex_
+  Mutex stop_mutex_;
+  CondVar stop_changed_;
+  bool stop_ ECHOGW_GUARDED_BY(stop_mutex_) = false;
+  std::uint64_t operations_ended_ ECHOGW_GUARDED_BY(stop_mutex_) = 0;
 };
 
 }  // namespace echogw::server

@@ -1,4 +1,5 @@
-// What GetInfo tells: facts that do not change while the gateway runs.
+// Facts about the gateway that do not change while it runs, and the lines that report them. Any
+// thread.
 #pragma once
 
 #include <chrono>
@@ -8,8 +9,11 @@
 #include <vector>
 
 #include "server/base/build_info.h"
+#include "server/pool/control.h"
 
 namespace echogw::server {
+
+struct LoadedConfig;
 
 struct GatewayInfo {
   BuildInfo build;
@@ -25,5 +29,19 @@ struct GatewayInfo {
   // The configuration in force by key.
   std::map<std::string, std::string> config;
 };
+
+// All but the addresses and the start time.
+[[nodiscard]] GatewayInfo DescribeConfig(const LoadedConfig& loaded);
+
+// For standard output: "listening on ..." for each address, then "udp on ...", "admin on ...",
+// "metrics on ..." and "ready".
+[[nodiscard]] std::string Announcement(const GatewayInfo& info);
+
+// For the log: version, reactors, CPUs, poller, descriptors and addresses.
+[[nodiscard]] std::string StartLine(const GatewayInfo& info, const LoadedConfig& loaded,
+                                    const GatewayStats& stats);
+
+// For the service manager.
+[[nodiscard]] std::string StatusLine(const GatewayInfo& info, GatewayState state);
 
 }  // namespace echogw::server

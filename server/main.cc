@@ -37,7 +37,7 @@ int main(int argc, char** argv) {
   {
     const echogw::server::SignalThread signals(
         [&gateway](int number) { gateway.RequestStop(number == SIGINT ? "SIGINT" : "SIGTERM"); });
-    std::cout << gateway.Announcement() << std::flush;
+    std::cout << Announcement(gateway.Info()) << std::flush;
     gateway.AwaitStop();
   }
   if (!gateway.CloseLog()) std::_Exit(echogw::server::kExitOk);

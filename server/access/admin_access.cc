@@ -9,6 +9,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "server/base/small_file.h"
 
 namespace echogw::server {
 namespace {
@@ -16,11 +17,9 @@ namespace {
 using std::chrono::seconds;
 using std::chrono::steady_clock;
 
-// How soon a changed file is seen.
-constexpr seconds kWatchInterval(1);
-// A caller that is refused in a loop must not push everything else out of the log.
+// A caller that is refused in a loop must not displace other log lines.
 constexpr unsigned kLogLinesPerSecond = 100;
-// The method comes from a stranger.
+// The method is chosen by the caller.
 constexpr std::size_t kLoggedPathMax = 120;
 
 bool Has(const std::vector<std::string>& list, const std::string& word) {
@@ -31,25 +30,23 @@ bool Has(const std::vector<std::string>& list, const std::string& word) {
 
 absl::StatusOr<std::unique_ptr<AdminAccess>> AdminAccess::Create(const AdminAddress& address,
                                                                  const AdminAccessOptions& options,
+                                                                 TimerThread& timers,
                                                                  LogSink& log) {
   std::unique_ptr<AdminAccess> access(new AdminAccess(address, options, log));
+  const auto watch = [&](std::vector<std::string> paths, absl::Status (AdminAccess::*load)()) {
+    access->watches_.push_back(
+        std::make_unique<FileWatch>(timers, log, "admin", std::move(paths),
+                                    [self = access.get(), load] { return (self->*load)(); }));
+    return access->watches_.back()->Start();
+  };
   if (access->has_tls()) {
-    Watched files{.paths = {options.tls_cert, options.tls_key}, .seen = {}};
-    if (!options.tls_client_ca.empty()) files.paths.push_back(options.tls_client_ca);
-    files.load = &AdminAccess::LoadCertificates;
-    access->watched_.push_back(std::move(files));
+    std::vector<std::string> paths = {options.tls_cert, options.tls_key};
+    if (!options.tls_client_ca.empty()) paths.push_back(options.tls_client_ca);
+    if (auto s = watch(std::move(paths), &AdminAccess::LoadCertificates); !s.ok()) return s;
   }
   if (access->has_tokens()) {
-    Watched files{.paths = {options.token_file}, .seen = {}};
-    files.load = &AdminAccess::LoadTokens;
-    access->watched_.push_back(std::move(files));
+    if (auto s = watch({options.token_file}, &AdminAccess::LoadTokens); !s.ok()) return s;
   }
-  for (Watched& files : access->watched_) {
-    // Before the reading, so that no change is missed.
-    for (const std::string& path : files.paths) files.seen.push_back(StampOf(path));
-    if (auto status = (access.get()->*files.load)(); !status.ok()) return status;
-  }
-  if (!access->watched_.empty()) access->thread_ = std::thread(&AdminAccess::Watch, access.get());
   return access;
 }
 
@@ -60,15 +57,6 @@ AdminAccess::AdminAccess(const AdminAddress& address, const AdminAccessOptions& 
       log_(log),
       tokens_(std::make_shared<const TokenTable>()) {}
 
-AdminAccess::~AdminAccess() {
-  {
-    const std::lock_guard lock(stop_mutex_);
-    stop_ = true;
-  }
-  stop_changed_.notify_all();
-  if (thread_.joinable()) thread_.join();
-}
-
 absl::Status AdminAccess::Judge(const Claims& claims, const std::string& path,
                                 const std::string& peer) {
   const Role needed = RoleNeeded(path);
@@ -77,7 +65,7 @@ absl::Status AdminAccess::Judge(const Claims& claims, const std::string& path,
   if (verdict.refusal) return Refuse(*verdict.refusal, verdict.why, path, peer);
   if (verdict.role >= needed) return absl::OkStatus();
   return Refuse(Refusal::kViewer,
-                absl::StrCat(verdict.name, " is a viewer; this call takes an operator"), path,
+                absl::StrCat(verdict.name, " is a viewer; this call requires an operator"), path,
                 peer);
 }
 
@@ -101,7 +89,7 @@ AdminAccess::Verdict AdminAccess::ByToken(const std::vector<std::string>& author
   }
   std::shared_ptr<const TokenTable> tokens;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     tokens = tokens_;
   }
   const TokenTable::Entry* entry = tokens->Find(std::string_view(header).substr(kScheme.size()));
@@ -120,7 +108,7 @@ AdminAccess::Verdict AdminAccess::ByCertificate(const std::vector<std::string>& 
       return {.role = Role::kViewer, .name = absl::StrCat("certificate ", name)};
     }
   }
-  // A CA may be trusted to put anything into a certificate but a fault into our log.
+  // Escaped, so that a certificate cannot forge log lines.
   const std::string shown =
       absl::StrCat("certificate ", names.empty() ? "without a name" : absl::CHexEscape(names[0]));
   if (options_.tls_operators.empty() && options_.tls_viewers.empty()) {
@@ -144,7 +132,7 @@ absl::Status AdminAccess::Refuse(Refusal reason, const std::string& why, const s
   std::uint64_t left_out = 0;
   bool write = true;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     const auto now = steady_clock::now();
     if (now - log_second_ >= seconds(1)) {
       log_second_ = now;
@@ -160,7 +148,7 @@ absl::Status AdminAccess::Refuse(Refusal reason, const std::string& why, const s
   if (write) {
     if (left_out > 0) {
       log_.Write(LogLevel::kWarning,
-                 absl::StrCat("admin: ", left_out, " refused calls are not in this log"));
+                 absl::StrCat("admin: ", left_out, " refused calls were not logged"));
     }
     log_.Write(LogLevel::kWarning,
                absl::StrCat("admin: refused ", absl::CHexEscape(path.substr(0, kLoggedPathMax)),
@@ -171,7 +159,7 @@ absl::Status AdminAccess::Refuse(Refusal reason, const std::string& why, const s
 }
 
 AdminAccess::Tls AdminAccess::tls() const {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   return tls_;
 }
 
@@ -184,7 +172,7 @@ RefusalCounts AdminAccess::refused() const {
 }
 
 absl::Status AdminAccess::LoadTokens() {
-  auto file = ReadSmallFile(options_.token_file);
+  auto file = ReadSmallFile(options_.token_file, options_.token_file);
   if (!file.ok()) return file.status();
   auto table = TokenTable::Parse(file->text);
   if (!table.ok()) {
@@ -194,7 +182,7 @@ absl::Status AdminAccess::LoadTokens() {
   const std::size_t count = table->size();
   const bool exposed = table->has_plain() && (file->mode & S_IROTH) != 0;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     tokens_ = std::make_shared<const TokenTable>(*std::move(table));
   }
   log_.Write(count == 0 ? LogLevel::kWarning : LogLevel::kInfo,
@@ -203,8 +191,8 @@ absl::Status AdminAccess::LoadTokens() {
   if (exposed) {
     log_.Write(LogLevel::kWarning,
                absl::StrCat("admin: ", options_.token_file,
-                            ": everybody on this machine may read the tokens; use chmod 600, or "
-                            "sha256: entries"));
+                            ": the tokens are readable by all users; use chmod 600, or sha256: "
+                            "entries"));
   }
   return absl::OkStatus();
 }
@@ -212,40 +200,11 @@ absl::Status AdminAccess::LoadTokens() {
 absl::Status AdminAccess::LoadCertificates() {
   auto material = LoadTls(options_);
   if (!material.ok()) return material.status();
-  const std::string summary = material->summary;
-  const std::string warning = material->warning;
-  {
-    const std::lock_guard lock(mutex_);
-    tls_.material = std::make_shared<const TlsMaterial>(*std::move(material));
-    ++tls_.version;
-  }
-  log_.Write(LogLevel::kInfo, absl::StrCat("admin: TLS certificate ", summary));
-  if (!warning.empty()) log_.Write(LogLevel::kWarning, absl::StrCat("admin: ", warning));
+  LogTls(*material, "admin", log_);
+  const MutexLock lock(mutex_);
+  tls_.material = std::make_shared<const TlsMaterial>(*std::move(material));
+  ++tls_.version;
   return absl::OkStatus();
-}
-
-void AdminAccess::Watch() {
-  std::unique_lock lock(stop_mutex_);
-  while (!stop_changed_.wait_for(lock, kWatchInterval, [this] { return stop_; })) {
-    lock.unlock();
-    for (Watched& files : watched_) LookForChanges(files);
-    lock.lock();
-  }
-}
-
-void AdminAccess::LookForChanges(Watched& files) {
-  std::vector<std::optional<FileStamp>> stamps;
-  for (const std::string& path : files.paths) stamps.push_back(StampOf(path));
-  const bool changed = stamps != files.seen;
-  if (!changed && !files.suspect) return;
-  files.seen = std::move(stamps);
-  const absl::Status loaded = (this->*files.load)();
-  // Said once, and only of files that are still so when nobody writes to them any more.
-  if (!loaded.ok() && !changed) {
-    log_.Write(LogLevel::kError,
-               absl::StrCat("admin: ", std::string(loaded.message()), "; what was in force stays"));
-  }
-  files.suspect = !loaded.ok() && changed;
 }
 
 }  // namespace echogw::server

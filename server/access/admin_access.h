@@ -9,23 +9,21 @@
 #include <array>
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "reactor/base/log_sink.h"
+#include "reactor/base/mutex.h"
 #include "server/access/role.h"
-#include "server/access/small_file.h"
 #include "server/access/tls_files.h"
 #include "server/access/token_table.h"
+#include "server/base/file_watch.h"
 #include "server/config/config.h"
 
 namespace grpc {
@@ -54,11 +52,11 @@ class AdminAccess {
 
   // Reads the files; errors name them.
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<AdminAccess>> Create(
-      const AdminAddress& address, const AdminAccessOptions& options, LogSink& log);
+      const AdminAddress& address, const AdminAccessOptions& options, TimerThread& timers,
+      LogSink& log);
 
   AdminAccess(const AdminAccess&) = delete;
   AdminAccess& operator=(const AdminAccess&) = delete;
-  ~AdminAccess();
 
   // Whether whoever reaches the port is an operator, and reaches it without encryption.
   [[nodiscard]] bool open() const { return !unix_ && !has_tls() && !has_tokens(); }
@@ -91,15 +89,6 @@ class AdminAccess {
     std::optional<Refusal> refusal;
     std::string why;
   };
-  // One set of files that is read as a whole.
-  struct Watched {
-    std::vector<std::string> paths;
-    std::vector<std::optional<FileStamp>> seen;
-    // Looked bad in the last turn; files that are replaced one after the other are, in between.
-    bool suspect = false;
-    absl::Status (AdminAccess::*load)() = nullptr;
-  };
-
   AdminAccess(const AdminAddress& address, const AdminAccessOptions& options, LogSink& log);
   [[nodiscard]] bool has_tokens() const { return !options_.token_file.empty(); }
   [[nodiscard]] Verdict Identify(const Claims& claims) const;
@@ -110,29 +99,24 @@ class AdminAccess {
                       const std::string& peer);
   [[nodiscard]] absl::Status LoadTokens();
   [[nodiscard]] absl::Status LoadCertificates();
-  void Watch();
-  void LookForChanges(Watched& files);
 
   const bool unix_;
   const AdminAccessOptions options_;
   LogSink& log_;
 
-  mutable std::mutex mutex_;
-  std::shared_ptr<const TokenTable> tokens_;  // under mutex_
-  Tls tls_;                                   // under mutex_
-  // Lines about refusals in this second, and those left out. Under mutex_.
-  std::chrono::steady_clock::time_point log_second_;
-  unsigned log_lines_ = 0;
-  std::uint64_t log_left_out_ = 0;
+  mutable Mutex mutex_;
+  std::shared_ptr<const TokenTable> tokens_ ECHOGW_GUARDED_BY(mutex_);
+  Tls tls_ ECHOGW_GUARDED_BY(mutex_);
+  // Lines about refusals in this second, and those left out.
+  std::chrono::steady_clock::time_point log_second_ ECHOGW_GUARDED_BY(mutex_);
+  unsigned log_lines_ ECHOGW_GUARDED_BY(mutex_) = 0;
+  std::uint64_t log_left_out_ ECHOGW_GUARDED_BY(mutex_) = 0;
 
   // Writers: any call. Readers: threads of the exporter; nothing depends on their order.
   std::array<std::atomic<std::uint64_t>, kRefusalNames.size()> refused_{};
 
-  std::vector<Watched> watched_;  // of the thread, once it runs
-  std::mutex stop_mutex_;
-  std::condition_variable stop_changed_;
-  bool stop_ = false;  // under stop_mutex_
-  std::thread thread_;
+  // Last, so that they end first.
+  std::vector<std::unique_ptr<FileWatch>> watches_;
 };
 
 }  // namespace echogw::server

@@ -52,7 +52,7 @@ grpc_server_credentials* Make(Origin& origin) {
 }  // namespace
 
 void Origin::Set(std::string peer, std::optional<uid_t> uid) {
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   peer_ = std::move(peer);
   uid_ = uid;
 }
@@ -62,7 +62,7 @@ absl::Status Origin::Judge(grpc_auth_context* connection, const grpc_metadata* m
   IncomingCall call = ReadCall(connection, metadata, count);
   std::string peer;
   {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     peer = peer_;
     call.claims.uid = uid_;
     // Once a connection: handlers read the context without a lock, but after their own turn here.
@@ -77,7 +77,7 @@ absl::Status Origin::Judge(grpc_auth_context* connection, const grpc_metadata* m
 
 std::shared_ptr<const TlsMaterial> Origin::NewTls() {
   const AdminAccess::Tls tls = access_.tls();
-  const std::lock_guard lock(mutex_);
+  const MutexLock lock(mutex_);
   if (std::exchange(tls_version_, tls.version) == tls.version) return nullptr;
   return tls.material;
 }

@@ -12,10 +12,10 @@
 
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 
+#include "reactor/base/mutex.h"
 #include "server/access/admin_access.h"
 
 namespace echogw::server {
@@ -39,10 +39,10 @@ class Origin {
 
  private:
   AdminAccess& access_;
-  std::mutex mutex_;
-  std::string peer_;               // under mutex_
-  std::optional<uid_t> uid_;       // under mutex_
-  std::uint64_t tls_version_ = 0;  // under mutex_
+  Mutex mutex_;
+  std::string peer_ ECHOGW_GUARDED_BY(mutex_);
+  std::optional<uid_t> uid_ ECHOGW_GUARDED_BY(mutex_);
+  std::uint64_t tls_version_ ECHOGW_GUARDED_BY(mutex_) = 0;
 };
 
 class AdminCredentials final : public grpc::ServerCredentials {

@@ -16,7 +16,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
-#include "server/access/small_file.h"
+#include "server/base/small_file.h"
 
 namespace echogw::server {
 namespace {
@@ -25,7 +25,7 @@ using Bio = std::unique_ptr<BIO, decltype(&::BIO_free)>;
 using Certificate = std::unique_ptr<X509, decltype(&::X509_free)>;
 using Key = std::unique_ptr<EVP_PKEY, decltype(&::EVP_PKEY_free)>;
 
-// What OpenSSL has to say of its last failure stays off our messages, and off the next call's.
+// Clears the errors that OpenSSL queues, for our calls and for later ones.
 class ErrorQueue {
  public:
   ErrorQueue() { ::ERR_clear_error(); }
@@ -42,7 +42,7 @@ Certificate NextCertificate(BIO* from) {
   return {::PEM_read_bio_X509(from, nullptr, nullptr, nullptr), &::X509_free};
 }
 
-// A key with a passphrase is refused; OpenSSL would ask for it at the terminal.
+// A key with a passphrase is refused; OpenSSL would ask for it on the terminal.
 int NoPassphrase(char* /*buffer*/, int /*size*/, int /*writing*/, void* /*data*/) { return -1; }
 
 absl::Status Bad(const std::string& path, const std::string& what) {
@@ -65,7 +65,7 @@ absl::Time EndOf(X509* certificate) {
 }
 
 absl::Status ReadPem(const std::string& path, std::string& to, mode_t* mode = nullptr) {
-  auto file = ReadSmallFile(path);
+  auto file = ReadSmallFile(path, path);
   if (!file.ok()) return file.status();
   if (mode != nullptr) *mode = file->mode;
   to = std::move(file->text);
@@ -105,9 +105,8 @@ absl::StatusOr<TlsMaterial> LoadTls(const AdminAccessOptions& options) {
   if (auto s = ReadPem(options.tls_key, material.key, &key_mode); !s.ok()) return s;
   if (auto s = CheckPair(options, material); !s.ok()) return s;
   if (material.warning.empty() && (key_mode & S_IROTH) != 0) {
-    material.warning = absl::StrCat(options.tls_key,
-                                    ": everybody on this machine may read the key; "
-                                    "use chmod 600");
+    material.warning =
+        absl::StrCat(options.tls_key, ": the key is readable by all users; use chmod 600");
   }
   if (options.tls_client_ca.empty()) return material;
   if (auto s = ReadPem(options.tls_client_ca, material.client_ca); !s.ok()) return s;
@@ -115,6 +114,13 @@ absl::StatusOr<TlsMaterial> LoadTls(const AdminAccessOptions& options) {
     return Bad(options.tls_client_ca, "holds no certificate in PEM");
   }
   return material;
+}
+
+void LogTls(const TlsMaterial& material, const std::string& what, LogSink& log) {
+  log.Write(LogLevel::kInfo, absl::StrCat(what, ": TLS certificate ", material.summary));
+  if (!material.warning.empty()) {
+    log.Write(LogLevel::kWarning, absl::StrCat(what, ": ", material.warning));
+  }
 }
 
 }  // namespace echogw::server

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "reactor/base/log_sink.h"
 #include "server/config/config.h"
 
 namespace echogw::server {
@@ -23,5 +24,8 @@ struct TlsMaterial {
 
 // Errors name the file and say what is wrong with it.
 [[nodiscard]] absl::StatusOr<TlsMaterial> LoadTls(const AdminAccessOptions& options);
+
+// Writes the summary and the warning; `what` begins the lines.
+void LogTls(const TlsMaterial& material, const std::string& what, LogSink& log);
 
 }  // namespace echogw::server

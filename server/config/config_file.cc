@@ -1,11 +1,5 @@
 #include "server/config/config_file.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <array>
-#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -26,15 +20,12 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
-#include "reactor/base/unique_fd.h"
+#include "server/base/small_file.h"
 #include "server/config/config_keys.h"
 #include "server/config/config_values.h"
 
 namespace echogw::server {
 namespace {
-
-// A real file has about 2 KiB; more is a mistake such as /dev/zero.
-constexpr std::size_t kFileMax = std::size_t{1024} * 1024;
 
 std::string Source(const std::string& path, const toml::source_region& region) {
   return absl::StrCat(path, ":", region.begin.line);
@@ -178,22 +169,9 @@ std::string FormatValue(const ConfigKey& key, const Setting& setting) {
 }  // namespace
 
 absl::StatusOr<std::vector<FileSetting>> ReadConfigFile(const std::string& path) {
-  const std::string what = absl::StrCat("config file '", path, "'");
-  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (!fd.valid()) return absl::ErrnoToStatus(errno, absl::StrCat("cannot open ", what));
-  std::string text;
-  std::array<char, 8192> buffer{};
-  for (;;) {
-    const ssize_t n = ::read(fd.get(), buffer.data(), buffer.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return absl::ErrnoToStatus(errno, absl::StrCat("cannot read ", what));
-    if (n == 0) break;
-    text.append(buffer.data(), static_cast<std::size_t>(n));
-    if (text.size() > kFileMax) {
-      return absl::InvalidArgumentError(absl::StrCat(what, " has more than 1 MiB"));
-    }
-  }
-  return ParseConfigText(text, path);
+  const auto file = ReadSmallFile(path, absl::StrCat("config file '", path, "'"), /*wait=*/true);
+  if (!file.ok()) return file.status();
+  return ParseConfigText(file->text, path);
 }
 
 absl::StatusOr<std::vector<FileSetting>> ParseConfigText(const std::string& text,

@@ -50,6 +50,16 @@ void EventLog::Add(Event event) {
   Append().Take(std::move(event));
 }
 
+void EventLog::AddOperation(const Operation& operation) {
+  if (operation.dry_run) return;
+  const bool succeeded = operation.result == OperationResult::kSucceeded;
+  Add({.severity = succeeded ? EventSeverity::kInfo : EventSeverity::kWarning,
+       .kind = EventKind(operation.kind),
+       .actor = "gateway",
+       .message = operation.message,
+       .operation = operation.id});
+}
+
 std::uint64_t EventLog::Reserve() {
   const std::scoped_lock lock(mutex_);
   Entry& added = Append();

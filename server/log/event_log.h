@@ -39,6 +39,8 @@ class EventLog {
 
   // Fills in the id and the time.
   void Add(Event event);
+  // The end of an operation; a dry run is no event.
+  void AddOperation(const Operation& operation);
 
   // Holds the place of an event whose outcome is not known yet, so that what it causes comes after
   // it. Readers see nothing from there on until it is filled or given up, so it is held briefly.

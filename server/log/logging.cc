@@ -17,6 +17,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "server/log/json_log.h"
 
 namespace echogw::server {
@@ -24,39 +25,18 @@ namespace {
 
 constexpr const char* kTimePattern = "%Y-%m-%dT%H:%M:%S.%e%z";
 
+// In the order of LogThreshold.
+constexpr auto kSpdlogLevels = std::to_array<spdlog::level::level_enum>(
+    {spdlog::level::trace, spdlog::level::debug, spdlog::level::info, spdlog::level::warn,
+     spdlog::level::err, spdlog::level::off});
+
 spdlog::level::level_enum ToSpdlog(LogThreshold threshold) {
-  switch (threshold) {
-    case LogThreshold::kTrace:
-      return spdlog::level::trace;
-    case LogThreshold::kDebug:
-      return spdlog::level::debug;
-    case LogThreshold::kInfo:
-      return spdlog::level::info;
-    case LogThreshold::kWarning:
-      return spdlog::level::warn;
-    case LogThreshold::kError:
-      return spdlog::level::err;
-    case LogThreshold::kOff:
-      break;
-  }
-  return spdlog::level::off;
+  return kSpdlogLevels[static_cast<std::size_t>(threshold)];
 }
 
-LogThreshold FromSpdlog(spdlog::level::level_enum level) {
-  switch (level) {
-    case spdlog::level::trace:
-      return LogThreshold::kTrace;
-    case spdlog::level::debug:
-      return LogThreshold::kDebug;
-    case spdlog::level::info:
-      return LogThreshold::kInfo;
-    case spdlog::level::warn:
-      return LogThreshold::kWarning;
-    case spdlog::level::off:
-      return LogThreshold::kOff;
-    default:
-      return LogThreshold::kError;
-  }
+const char* NameOf(spdlog::level::level_enum level) {
+  const auto* found = std::find(kSpdlogLevels.begin(), kSpdlogLevels.end(), level);
+  return kLogThresholdNames.at(static_cast<std::size_t>(found - kSpdlogLevels.begin()));
 }
 
 spdlog::level::level_enum ToSpdlog(LogLevel level) {
@@ -94,17 +74,6 @@ absl::StatusOr<spdlog::sink_ptr> FileSink(const LogOptions& options) {
 }
 
 }  // namespace
-
-const char* LogThresholdName(LogThreshold level) {
-  return kLogThresholdNames[static_cast<std::size_t>(level)];
-}
-
-std::optional<LogThreshold> ParseLogThreshold(std::string_view word) {
-  for (std::size_t i = 0; i < kLogThresholdNames.size(); ++i) {
-    if (word == kLogThresholdNames[i]) return static_cast<LogThreshold>(i);
-  }
-  return std::nullopt;
-}
 
 struct Logging::Impl {
   // Writer: the logging thread. Readers: any thread; it is a number and nothing else hangs on it.
@@ -153,44 +122,27 @@ void Logging::FollowSinks() {
   impl_->logger->set_level(least);
 }
 
-void Logging::SetConsoleThreshold(LogThreshold level) {
-  if (impl_->logger == nullptr) return;
-  impl_->logger->sinks()[0]->set_level(ToSpdlog(level));
-  FollowSinks();
-}
-
-void Logging::SetFileThreshold(LogThreshold level) {
-  if (impl_->logger == nullptr || impl_->logger->sinks().size() < 2) return;
-  impl_->logger->sinks()[1]->set_level(ToSpdlog(level));
-  FollowSinks();
-}
-
-LogThreshold Logging::console_threshold() const {
-  if (impl_->logger == nullptr) return LogThreshold::kOff;
-  return FromSpdlog(impl_->logger->sinks()[0]->level());
-}
-
-std::optional<LogThreshold> Logging::file_threshold() const {
-  if (impl_->logger == nullptr || impl_->logger->sinks().size() < 2) return std::nullopt;
-  return FromSpdlog(impl_->logger->sinks()[1]->level());
-}
-
 LogLevels Logging::levels() const {
-  const auto file = file_threshold();
-  return {LogThresholdName(console_threshold()), file ? LogThresholdName(*file) : ""};
+  if (impl_->logger == nullptr) return {.console = "off"};
+  const auto& sinks = impl_->logger->sinks();
+  return {NameOf(sinks[0]->level()), sinks.size() > 1 ? NameOf(sinks[1]->level()) : ""};
 }
 
 absl::Status Logging::SetLevels(bool console, bool file, const std::string& level) {
-  const auto threshold = ParseLogThreshold(level);
-  if (!threshold) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("level: '", level, "' is none of trace, debug, info, warn, error and off"));
+  const auto found = std::find(kLogThresholdNames.begin(), kLogThresholdNames.end(), level);
+  if (found == kLogThresholdNames.end()) {
+    return absl::InvalidArgumentError(absl::StrCat("level: '", level, "' is not one of ",
+                                                   absl::StrJoin(kLogThresholdNames, ", ")));
   }
-  if (!console && !file_threshold()) {
+  const bool has_file = impl_->logger != nullptr && impl_->logger->sinks().size() > 1;
+  if (!console && !has_file) {
     return absl::FailedPreconditionError("there is no log file; start with --log-file");
   }
-  if (console) SetConsoleThreshold(*threshold);
-  if (file) SetFileThreshold(*threshold);
+  if (impl_->logger == nullptr) return absl::OkStatus();
+  const auto to = kSpdlogLevels[static_cast<std::size_t>(found - kLogThresholdNames.begin())];
+  if (console) impl_->logger->sinks()[0]->set_level(to);
+  if (file && has_file) impl_->logger->sinks()[1]->set_level(to);
+  FollowSinks();
   return absl::OkStatus();
 }
 

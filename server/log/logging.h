@@ -10,7 +10,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,10 +28,6 @@ namespace echogw::server {
 enum class LogThreshold : std::uint8_t { kTrace, kDebug, kInfo, kWarning, kError, kOff };
 inline constexpr auto kLogThresholdNames =
     std::to_array<const char*>({"trace", "debug", "info", "warn", "error", "off"});
-
-[[nodiscard]] const char* LogThresholdName(LogThreshold level);
-// Unset for any other word.
-[[nodiscard]] std::optional<LogThreshold> ParseLogThreshold(std::string_view word);
 
 // How a line looks, on the console and in the file.
 enum class LogFormat : std::uint8_t {
@@ -67,18 +62,10 @@ class Logging final : public LogSink, public LogControl {
   [[nodiscard]] bool Enabled(LogLevel level) const noexcept override;
   void Write(LogLevel level, std::string_view line) noexcept override;
 
-  // From here on the destination takes lines of `level` or worse. Any thread. SetFileThreshold does
-  // nothing without a file.
-  void SetConsoleThreshold(LogThreshold level);
-  void SetFileThreshold(LogThreshold level);
-  [[nodiscard]] LogThreshold console_threshold() const;
-  // Unset without a file.
-  [[nodiscard]] std::optional<LogThreshold> file_threshold() const;
-
-  [[nodiscard]] LogLevels levels() const override;
-  absl::Status SetLevels(bool console, bool file, const std::string& level) override;
   [[nodiscard]] std::uint64_t lines_dropped() const override;
   [[nodiscard]] std::uint64_t write_errors() const override;
+  [[nodiscard]] LogLevels levels() const override;
+  [[nodiscard]] absl::Status SetLevels(bool console, bool file, const std::string& level) override;
 
   // Writes what is queued and ends the thread. False if that took longer than `limit`: a
   // destination is stuck, and the process should end without waiting for it. No other thread may

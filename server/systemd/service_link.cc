@@ -7,8 +7,8 @@
 namespace echogw::server {
 
 ServiceLink::ServiceLink(const NotifyVariables& variables, const Control& control,
-                         ConnectionControl& connections, LogSink& log)
-    : control_(control), connections_(connections), log_(log) {
+                         ConnectionControl& connections, TimerThread& timers, LogSink& log)
+    : control_(control), connections_(connections), timers_(timers), log_(log) {
   auto notifier = ServiceNotifier::Create(variables);
   if (notifier.ok()) {
     notifier_ = *std::move(notifier);
@@ -22,7 +22,7 @@ void ServiceLink::Ready(const std::string& status) {
   ready_.store(true);
   Sent(notifier_.Ready(status));
   if (const auto interval = notifier_.watchdog_interval()) {
-    heartbeat_ = std::make_unique<Heartbeat>(*interval, [this] { Beat(); });
+    heartbeat_ = timers_.Every(*interval, [this] { Beat(); });
   }
 }
 

@@ -1,6 +1,5 @@
 #include "server/systemd/service_notifier.h"
 
-#include <pthread.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -91,29 +90,6 @@ absl::Status ServiceNotifier::Send(const std::string& message) const {
     return absl::OkStatus();
   }
   return absl::ErrnoToStatus(errno, absl::StrCat("NOTIFY_SOCKET ", address_));
-}
-
-Heartbeat::Heartbeat(std::chrono::microseconds interval, std::function<void()> beat)
-    : interval_(interval), beat_(std::move(beat)), thread_([this] { Run(); }) {
-  ::pthread_setname_np(thread_.native_handle(), "heartbeat");
-}
-
-Heartbeat::~Heartbeat() {
-  {
-    const std::lock_guard lock(mutex_);
-    done_ = true;
-  }
-  done_changed_.notify_all();
-  thread_.join();
-}
-
-void Heartbeat::Run() {
-  std::unique_lock lock(mutex_);
-  while (!done_changed_.wait_for(lock, interval_, [this] { return done_; })) {
-    lock.unlock();
-    beat_();
-    lock.lock();
-  }
 }
 
 }  // namespace echogw::server

@@ -3,13 +3,9 @@
 #pragma once
 
 #include <chrono>
-#include <condition_variable>
 #include <cstdint>
-#include <functional>
-#include <mutex>
 #include <optional>
 #include <string>
-#include <thread>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -54,26 +50,6 @@ class ServiceNotifier {
   UniqueFd fd_;  // invalid: nobody wants to know
   std::string address_;
   std::optional<std::chrono::microseconds> watchdog_interval_;
-};
-
-// Calls `beat` at every interval, on a thread of its own, until it is destroyed.
-class Heartbeat {
- public:
-  Heartbeat(std::chrono::microseconds interval, std::function<void()> beat);
-  Heartbeat(const Heartbeat&) = delete;
-  Heartbeat& operator=(const Heartbeat&) = delete;
-  // Waits for a call under way.
-  ~Heartbeat();
-
- private:
-  void Run();
-
-  const std::chrono::microseconds interval_;
-  const std::function<void()> beat_;
-  std::mutex mutex_;
-  std::condition_variable done_changed_;
-  bool done_ = false;  // under mutex_
-  std::thread thread_;
 };
 
 }  // namespace echogw::server

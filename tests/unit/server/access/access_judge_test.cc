@@ -40,7 +40,7 @@ class AccessTest : public testing::Test {
     AdminAddress address;
     address.tcp.host = "127.0.0.1";
     if (at_unix) address.unix_path = "/x";
-    auto access = AdminAccess::Create(address, options_, log_);
+    auto access = AdminAccess::Create(address, options_, timers_, log_);
     EXPECT_TRUE(access.ok()) << access.status();
     return *std::move(access);
   }
@@ -62,6 +62,7 @@ class AccessTest : public testing::Test {
   const TempDir dir_;
   AdminAccessOptions options_;
   RecordingLog log_;
+  TimerThread timers_;
 };
 
 TEST_F(AccessTest, TokensHaveTheirRoles) {
@@ -114,7 +115,7 @@ TEST_F(AccessTest, RefusalsAreLoggedWithoutSecretsAndWithoutForgery) {
   const absl::Status viewer = access->Judge(Token(kViewerToken), kChange, "10.0.0.5");
   EXPECT_THAT(Log(), HasSubstr("admin: refused /a\\nb\\x1bzzz"));
   EXPECT_THAT(Log(), HasSubstr("admin: refused /echogw.admin.v1.Admin/Drain from 10.0.0.5: token "
-                               "graf is a viewer; this call takes an operator"));
+                               "graf is a viewer; this call requires an operator"));
   for (const char* secret : {"my-secret-token-x", kViewerToken, kOperatorToken}) {
     EXPECT_THAT(Log(), Not(HasSubstr(secret)));
     EXPECT_THAT(std::string(viewer.message()), Not(HasSubstr(secret)));
@@ -129,7 +130,7 @@ TEST_F(AccessTest, AFloodOfRefusalsIsCountedButNotLogged) {
   EXPECT_LT(log_.lines().size(), 3000U);
   EXPECT_TRUE(Eventually([&] {
     EXPECT_FALSE(access->Judge({}, kRead, "10.0.0.5").ok());
-    return Log().find("refused calls are not in this log") != std::string::npos;
+    return Log().find("refused calls were not logged") != std::string::npos;
   }));
 }
 
@@ -180,7 +181,7 @@ TEST_F(AccessTest, ABadFileLeavesTheTokensAsTheyWere) {
     return Log().find(absl::StrCat(options_.token_file, ": line 1: a token has 16 to 1024")) !=
            std::string::npos;
   }));
-  EXPECT_THAT(Log(), HasSubstr("what was in force stays"));
+  EXPECT_THAT(Log(), HasSubstr("the previous version stays in use"));
   EXPECT_EQ(CodeOf(*access, Token(kOperatorToken), kChange), StatusCode::kOk);
   Replace("# nobody\n");
   EXPECT_TRUE(Eventually([&] {
@@ -190,10 +191,10 @@ TEST_F(AccessTest, ABadFileLeavesTheTokensAsTheyWere) {
 
 TEST_F(AccessTest, AFileThatOthersMayReadIsWarnedOf) {
   const auto access = Make();
-  EXPECT_THAT(Log(), Not(HasSubstr("everybody on this machine may read")));
+  EXPECT_THAT(Log(), Not(HasSubstr("readable by all users")));
   std::filesystem::permissions(options_.token_file, std::filesystem::perms{0644});
   Make();
-  EXPECT_THAT(Log(), HasSubstr("everybody on this machine may read the tokens"));
+  EXPECT_THAT(Log(), HasSubstr("the tokens are readable by all users"));
 }
 
 TEST_F(AccessTest, FilesThatCannotBeUsedEndTheStart) {
@@ -201,7 +202,7 @@ TEST_F(AccessTest, FilesThatCannotBeUsedEndTheStart) {
   for (const std::string& path : {dir_.path() + "/missing", dir_.path(),
                                   dir_.Write("bad", "operator"), std::string("/dev/zero")}) {
     options_.token_file = path;
-    const auto access = AdminAccess::Create(address, options_, log_);
+    const auto access = AdminAccess::Create(address, options_, timers_, log_);
     ASSERT_FALSE(access.ok()) << path;
     EXPECT_THAT(std::string(access.status().message()), HasSubstr(path));
   }

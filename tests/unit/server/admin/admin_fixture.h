@@ -81,7 +81,7 @@ class AdminTest : public testing::Test {
     info.config = {{"reactors", "2"}, {"poller", "auto"}};
     const AdminAddress address = TcpAddress("127.0.0.1", 0);
     service_.reset();
-    access_ = *AdminAccess::Create(address, {}, log_);
+    access_ = *AdminAccess::Create(address, {}, timers_, log_);
     service_ = std::make_unique<AdminService>(AdminTargets{.control = control_,
                                                            .connections = connections_,
                                                            .events = events_,
@@ -102,6 +102,7 @@ class AdminTest : public testing::Test {
   EventLog events_;
   RecordingLog log_;
   FakeLogControl log_control_;
+  TimerThread timers_;
   std::unique_ptr<AdminAccess> access_;
   std::unique_ptr<AdminCalls> calls_;
   std::unique_ptr<AdminService> service_;

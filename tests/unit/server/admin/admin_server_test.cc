@@ -76,11 +76,12 @@ class AdminServerTest : public AdminTest {
   absl::StatusOr<std::unique_ptr<AdminServer>> StartAtUnix(const std::string& path) {
     AdminAddress address;
     address.unix_path = path;
-    accesses_.push_back(*AdminAccess::Create(address, {}, log_));
+    accesses_.push_back(*AdminAccess::Create(address, {}, timers_, log_));
     return ReserveAndStart(address, *service_, *accesses_.back(), *calls_, log_);
   }
 
   // They outlive the servers of a test.
+  TimerThread timers_;
   std::vector<std::unique_ptr<AdminAccess>> accesses_;
 };
 

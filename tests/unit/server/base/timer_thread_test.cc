@@ -1,4 +1,5 @@
-// Goal: timers run in the order of their times, and at once when hurried. Method: times far apart
+// Goal: timers run in the order of their times, and at once when fired; periodic ones until they
+// are cancelled. Method: times far apart
 // or past, so that no test depends on how long anything takes.
 #include "server/base/timer_thread.h"
 
@@ -48,7 +49,7 @@ TEST(TimerThreadTest, RunsInTheOrderOfTimes) {
   EXPECT_GE(steady_clock::now(), now + milliseconds(60));
 }
 
-TEST(TimerThreadTest, OneThatIsHurriedRunsOnce) {
+TEST(TimerThreadTest, ATimerThatIsFiredRunsOnce) {
   Record record;
   TimerThread timers;
   const auto late = steady_clock::now() + hours(1);
@@ -70,6 +71,18 @@ TEST(TimerThreadTest, ATimerMaySetTheNext) {
     timers.FireNow(timers.At(steady_clock::now() + hours(1), [&] { record.Add("2"); }));
   });
   EXPECT_EQ(record.AwaitCount(2), "12");
+}
+
+TEST(TimerThreadTest, APeriodicTimerRunsUntilItIsCancelled) {
+  Record record;
+  TimerThread timers;
+  const auto timer = timers.Every(milliseconds(1), [&] { record.Add("p"); });
+  record.AwaitCount(3);
+  timers.Cancel(timer);
+  const std::size_t before = record.AwaitCount(3).size();
+  timers.FireNow(timer);
+  timers.At(steady_clock::now() + milliseconds(5), [&] { record.Add("e"); });
+  EXPECT_EQ(record.AwaitCount(before + 1), std::string(before, 'p') + "e");
 }
 
 TEST(TimerThreadTest, WhatIsNotDueAtTheEndIsNotRun) {

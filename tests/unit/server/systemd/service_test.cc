@@ -121,10 +121,11 @@ class ServiceLinkTest : public ::testing::Test {
   FakeControl control_;
   FakeConnectionControl connections_;
   RecordingLog log_;
+  TimerThread timers_;
 };
 
 TEST_F(ServiceLinkTest, IsSilentBeforeItIsReady) {
-  ServiceLink link(Variables(""), control_, connections_, log_);
+  ServiceLink link(Variables(""), control_, connections_, timers_, log_);
   link.Status("early");
   EXPECT_EQ(manager_.Waiting(), "");
   link.Ready("Serving");
@@ -132,7 +133,7 @@ TEST_F(ServiceLinkTest, IsSilentBeforeItIsReady) {
 }
 
 TEST_F(ServiceLinkTest, BeatsWhileReactorsAnswer) {
-  ServiceLink link(Variables("2000"), control_, connections_, log_);
+  ServiceLink link(Variables("2000"), control_, connections_, timers_, log_);
   link.Ready("Serving");
   EXPECT_EQ(manager_.Next(), "READY=1\nSTATUS=Serving");
   for (int i = 0; i < 3; ++i) EXPECT_EQ(manager_.Next(), "WATCHDOG=1");
@@ -143,7 +144,7 @@ TEST_F(ServiceLinkTest, BeatsWhileReactorsAnswer) {
 
 TEST_F(ServiceLinkTest, IsSilentWhenAReactorDoesNotAnswer) {
   connections_.set_failure(absl::DeadlineExceededError("reactor 1 does not answer"));
-  ServiceLink link(Variables("2000"), control_, connections_, log_);
+  ServiceLink link(Variables("2000"), control_, connections_, timers_, log_);
   link.Ready("Serving");
   EXPECT_EQ(manager_.Next(), "READY=1\nSTATUS=Serving");
   ASSERT_TRUE(Eventually([this] { return log_.lines().size() >= 3; }));
@@ -153,7 +154,7 @@ TEST_F(ServiceLinkTest, IsSilentWhenAReactorDoesNotAnswer) {
 }
 
 TEST_F(ServiceLinkTest, SaysOnceThatNobodyListens) {
-  ServiceLink link({.socket = "/nonexistent/notify"}, control_, connections_, log_);
+  ServiceLink link({.socket = "/nonexistent/notify"}, control_, connections_, timers_, log_);
   link.Ready("Serving");
   link.Status("Quiet");
   ASSERT_EQ(log_.lines().size(), 1U);
