@@ -1,10 +1,9 @@
-// The composition root: what starts and stops, and in which order, stands here and nowhere else.
+// The composition root: the only place that decides the order of start and stop.
 //
-// Start:  ports are reserved, the log starts, the pool binds and starts its reactors, then the
-//         exporter and the admin server serve. No reactor runs before every port is known to be
-//         free.
-// Stop:   changes by RPC are refused, the gateway drains, the admin server stops, the pool stops,
-//         the exporter last, so that the end can be observed; then the log is written out.
+// Start:  reserve the ports, start the log, bind and start the reactors, then serve the exporter
+//         and the admin API. No reactor runs before every port is known to be free.
+// Stop:   refuse changes by RPC, drain, stop the admin server, the pool and last the exporter, so
+//         that the end can be observed; then flush the log.
 #pragma once
 
 #include <atomic>
@@ -35,25 +34,25 @@ class GrpcLogRedirect;
 class Logging;
 class MetricsServer;
 
-// What a service manager gives to a process. By default: nothing.
+// What a service manager passes to the process.
 struct ServiceManager {
   NotifyVariables notify;
-  // Listened on before and, unless these are the default, beside the configured addresses. The
-  // descriptors stay open as long as the gateway lives.
+  // These precede the configured addresses, and replace the default one. The descriptors stay open
+  // for the life of the gateway.
   std::vector<InheritedListener> listeners;
 };
 
 class Gateway {
  public:
-  // Serves when it returns, and has told the manager so. Called by the main thread, which must not
-  // be pinned; every thread of the process inherits its signal mask. Errors name the address or the
+  // On return the gateway serves and the service manager is notified. Called by the main thread,
+  // which must not be pinned; all threads inherit its signal mask. Errors name the address or the
   // file, and leave nothing running.
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<Gateway>> Start(const LoadedConfig& loaded,
                                                                       ServiceManager manager = {});
 
   Gateway(const Gateway&) = delete;
   Gateway& operator=(const Gateway&) = delete;
-  // Stops without a drain what still runs.
+  // Stops without a drain, unless it is stopped.
   ~Gateway();
 
   // With real ports.
@@ -71,8 +70,8 @@ class Gateway {
   // Waits for RequestStop, drains as configured and stops. The thread that called Start, once.
   void AwaitStop();
 
-  // Writes out the log. False if its destination is stuck: then the process should end without
-  // running destructors. After AwaitStop.
+  // Flushes the log. False if a destination blocks: then the process should end without running
+  // destructors. After AwaitStop.
   [[nodiscard]] bool CloseLog();
 
  private:
@@ -92,7 +91,7 @@ class Gateway {
   const ServiceManager manager_;
   const std::chrono::system_clock::time_point start_time_ = std::chrono::system_clock::now();
 
-  // In the order of their start, so that what is destroyed first was started last.
+  // In start order, so that destruction is in reverse order.
   EventLog events_;
   std::unique_ptr<Logging> log_;
   std::unique_ptr<ReactorLog> reactor_log_;

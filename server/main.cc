@@ -4,42 +4,37 @@
 
 #include <cstdlib>
 #include <iostream>
-#include <utility>
 
 #include "server/config/command_line.h"
-#include "server/config/config_loader.h"
-#include "server/config/machine.h"
 #include "server/gateway.h"
 #include "server/signals.h"
 #include "server/systemd/socket_activation.h"
 
+namespace server = echogw::server;
+
 int main(int argc, char** argv) {
-  echogw::server::BlockSignals();
-  const echogw::server::CommandLine command = echogw::server::ParseCommandLine(
-      argc, argv, echogw::server::ReadEnvironment(), echogw::server::InspectMachine());
+  const server::CommandLine command =
+      server::ParseCommandLine(argc, argv, server::ReadEnvironment(), server::InspectMachine());
   std::cout << command.out << std::flush;
   std::cerr << command.err;
   if (command.exit_code) return *command.exit_code;
-
-  auto listeners =
-      echogw::server::PassedListeners(echogw::server::ReadListenVariables(), ::getpid());
-  if (!listeners.ok()) {
-    std::cerr << "echogw: " << listeners.status().message() << "\n";
-    return echogw::server::kExitFailure;
-  }
-  const auto started = echogw::server::Gateway::Start(
-      command.loaded, {echogw::server::ReadNotifyVariables(), *std::move(listeners)});
-  if (!started.ok()) {
-    std::cerr << "echogw: " << started.status().message() << "\n";
-    return echogw::server::kExitFailure;
-  }
-  echogw::server::Gateway& gateway = **started;
+  server::BlockSignals();
+  const auto fail = [](const absl::Status& status) {
+    std::cerr << "echogw: " << status.message() << "\n";
+    return server::kExitFailure;
+  };
+  auto listeners = server::PassedListeners(server::ReadListenVariables(), ::getpid());
+  if (!listeners.ok()) return fail(listeners.status());
+  const auto started =
+      server::Gateway::Start(command.loaded, {server::ReadNotifyVariables(), *listeners});
+  if (!started.ok()) return fail(started.status());
+  server::Gateway& gateway = **started;
   {
-    const echogw::server::SignalThread signals(
+    const server::SignalThread signals(
         [&gateway](int number) { gateway.RequestStop(number == SIGINT ? "SIGINT" : "SIGTERM"); });
     std::cout << Announcement(gateway.Info()) << std::flush;
     gateway.AwaitStop();
   }
-  if (!gateway.CloseLog()) std::_Exit(echogw::server::kExitOk);
-  return echogw::server::kExitOk;
+  if (!gateway.CloseLog()) std::_Exit(server::kExitOk);
+  return server::kExitOk;
 }

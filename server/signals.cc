@@ -20,7 +20,7 @@ sigset_t Handled() {
   return set;
 }
 
-// Exit code of a process that a signal ended, as shells report it.
+// Shells report 128 + the number for a process that a signal ended.
 constexpr int kSignalBase = 128;
 
 }  // namespace
@@ -30,7 +30,10 @@ void BlockSignals() {
   CHECK(::pthread_sigmask(SIG_BLOCK, &set, nullptr) == 0);
   struct sigaction ignore {};
   ignore.sa_handler = SIG_IGN;
-  CHECK(::sigaction(SIGPIPE, &ignore, nullptr) == 0);
+  for (const int number : {SIGPIPE, SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGIO, SIGPWR,
+                           SIGSTKFLT, SIGRTMIN}) {
+    CHECK(::sigaction(number, &ignore, nullptr) == 0);
+  }
 }
 
 SignalThread::SignalThread(std::function<void(int)> on_stop)

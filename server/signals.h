@@ -1,4 +1,4 @@
-// Signals of the operator, taken by a thread that waits for them, so that no handler interrupts
+// SIGTERM and SIGINT, received by a thread that waits for them, so that no handler interrupts
 // anything. Owned by main.
 #pragma once
 
@@ -9,7 +9,8 @@
 namespace echogw::server {
 
 // Blocks SIGTERM, SIGINT and SIGHUP for the calling thread and all that it starts, and ignores
-// SIGPIPE. The main thread calls it before it starts any other.
+// signals that would end the process without a reason to, such as SIGPIPE and SIGUSR1. The main
+// thread calls it before it starts any other.
 void BlockSignals();
 
 class SignalThread {

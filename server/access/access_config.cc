@@ -54,7 +54,7 @@ absl::Status CheckAdminAccess(const Config& config) {
     if (std::find(access.tls_operators.begin(), access.tls_operators.end(), name) !=
         access.tls_operators.end()) {
       return absl::InvalidArgumentError(
-          absl::StrCat("admin-tls-viewers: '", name, "' is one of admin-tls-operators, too"));
+          absl::StrCat("admin-tls-viewers: '", name, "' is also in admin-tls-operators"));
     }
   }
   if (HasTls(config) && !config.admin.unix_path.empty()) {
@@ -72,7 +72,7 @@ absl::Status CheckAdminAccess(const Config& config) {
   }
   if (!AsksWhoCalls(config)) {
     return absl::InvalidArgumentError(absl::StrCat(
-        port, "everybody would be an operator; set admin-token-file or admin-tls-client-ca",
+        port, "every caller would be an operator; set admin-token-file or admin-tls-client-ca",
         otherwise));
   }
   return absl::OkStatus();
@@ -83,12 +83,12 @@ std::vector<std::string> AdminAccessWarnings(const Config& config) {
   if (!IsRemote(config)) return warnings;
   if (!HasTls(config)) {
     warnings.push_back(absl::StrCat("admin: no TLS on ", config.admin.ToString(),
-                                    ": who is on the way can read and change all calls",
+                                    ": anyone on the network path can read and change all calls",
                                     AsksWhoCalls(config) ? ", tokens included" : ""));
   }
   if (!AsksWhoCalls(config)) {
-    warnings.push_back(
-        absl::StrCat("admin: whoever reaches ", config.admin.ToString(), " is an operator"));
+    warnings.push_back(absl::StrCat("admin: any caller that reaches ", config.admin.ToString(),
+                                    " is an operator"));
   }
   return warnings;
 }

@@ -9,11 +9,11 @@
 
 namespace echogw::server {
 
-// Refuses keys that lack others, and an admin port that strangers reach without TLS or without
-// being asked who they are. The message is one line that says what to do.
+// Refuses incomplete combinations of keys, and an admin port that other machines reach without TLS
+// or authentication. The message is one line that says what to do.
 [[nodiscard]] absl::Status CheckAdminAccess(const Config& config);
 
-// What the operator should know of a configuration that was not refused; empty: nothing.
+// Warnings about a configuration that is valid; empty: none.
 [[nodiscard]] std::vector<std::string> AdminAccessWarnings(const Config& config);
 
 }  // namespace echogw::server

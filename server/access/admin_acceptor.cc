@@ -1,32 +1,30 @@
 #include "server/access/admin_acceptor.h"
 
 #include <grpcpp/security/server_credentials.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <optional>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "reactor/net/socket.h"
+#include "reactor/net/socket_setup.h"
+#include "reactor/net/unix_listener.h"
 
 namespace echogw::server {
 namespace {
 
-// Operators are few; a crowd of them waits.
 constexpr int kBacklog = 128;
-// Out of descriptors, memory or places: somebody has to give some back first.
+// The pause after running out of descriptors, memory or connections.
 constexpr int kAcceptPauseMs = 100;
 constexpr uid_t kUnknownUid = static_cast<uid_t>(-1);
 
@@ -39,52 +37,28 @@ absl::Status Failed(const std::string& what, const std::string& address) {
 // Unlike those of the reactors, this port is never shared.
 absl::StatusOr<UniqueFd> ListenTcp(const ListenAddress& address) {
   const std::string name = address.ToString();
-  addrinfo hints{};
-  hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE;
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* list = nullptr;
-  const std::string port = absl::StrCat(address.port);
-  if (::getaddrinfo(address.host.c_str(), port.c_str(), &hints, &list) != 0) {
-    return absl::InvalidArgumentError(absl::StrCat(name, " is not a numeric address"));
-  }
-  const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> info(list, &::freeaddrinfo);
-  UniqueFd fd(::socket(info->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  const auto to = ParseAddress(address);
+  if (!to.ok()) return to.status();
+  UniqueFd fd(::socket(to->family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd.valid()) return Failed("socket", name);
   const int on = 1;
   const int v6_only = address.dual_stack ? 0 : 1;
   if (::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
-      (info->ai_family == AF_INET6 &&
+      (to->family() == AF_INET6 &&
        ::setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &v6_only, sizeof(v6_only)) != 0)) {
     return Failed("setsockopt", name);
   }
-  if (::bind(fd.get(), info->ai_addr, info->ai_addrlen) != 0) return Failed("bind", name);
+  if (::bind(fd.get(), to->get(), to->length) != 0) return Failed("bind", name);
   if (::listen(fd.get(), kBacklog) != 0) return Failed("listen", name);
   return fd;
 }
 
-// Nobody connects before listen(), so the mode need not be right before that.
 absl::StatusOr<UniqueFd> ListenUnix(const std::string& path, unsigned mode) {
-  const std::string name = absl::StrCat("unix:", path);
-  UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!fd.valid()) return Failed("socket", name);
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof(address.sun_path)) {
-    return absl::InvalidArgumentError(absl::StrCat(name, ": the path is too long"));
-  }
-  std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
-  // Left by a process that died; the caller holds the lock and knows that nobody listens there.
+  auto fd = BindUnixListener(path, mode);
+  if (!fd.ok() || ::listen(fd->get(), kBacklog) == 0) return fd;
+  const absl::Status status = Failed("listen", absl::StrCat("unix:", path));
   ::unlink(path.c_str());
-  const void* to = &address;
-  if (::bind(fd.get(), static_cast<const sockaddr*>(to), sizeof(address)) != 0) {
-    return Failed("bind", name);
-  }
-  if (::chmod(path.c_str(), mode) != 0 || ::listen(fd.get(), kBacklog) != 0) {
-    auto status = Failed("listen", name);
-    ::unlink(path.c_str());
-    return status;
-  }
-  return fd;
+  return status;
 }
 
 std::optional<ino_t> InodeOf(int fd) {
@@ -160,11 +134,11 @@ void AdminAcceptor::AddOrigins(grpc::ServerBuilder& builder, AdminAccess& access
     slots_.push_back(std::move(slot));
   }
   if (where_.unix_path.empty()) {
-    slots_.back().origin->Set("an address beyond those that fit", std::nullopt);
+    slots_.back().origin->Set("one of too many addresses", std::nullopt);
     return;
   }
-  slots_.back().origin->Set("a user beyond those that fit", kUnknownUid);
-  // Whoever comes, these two have places.
+  slots_.back().origin->Set("one of too many users", kUnknownUid);
+  // Reserves slots for these two users.
   for (const uid_t uid : {uid_t{0}, ::geteuid()}) SlotOf(absl::StrCat("uid ", uid), uid);
 }
 
@@ -216,8 +190,8 @@ bool AdminAcceptor::IsFull() {
   const bool full = held_.size() >= connections_max_;
   if (full && !said_full_) {
     log_.Write(LogLevel::kWarning, absl::StrCat("admin: ", held_.size(),
-                                                " connections are open, the most there may be; "
-                                                "others wait until one of them ends"));
+                                                " connections are open, which is the maximum; "
+                                                "others wait until one of them closes"));
   }
   said_full_ = full;
   return full;
@@ -256,8 +230,8 @@ AdminAcceptor::Slot& AdminAcceptor::SlotOf(const std::string& key, std::optional
   if (!std::exchange(said_many_, true)) {
     log_.Write(LogLevel::kWarning,
                absl::StrCat("admin: connections from more than ", slots_.size() - 1,
-                            " origins; refusals of those from ", key,
-                            " and later ones are logged without where they came from"));
+                            " origins; refused calls from ", key,
+                            " and later origins are logged without their address"));
   }
   return slots_.back();
 }

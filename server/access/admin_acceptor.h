@@ -1,11 +1,11 @@
-// Accepts the connections of the admin port and hands them to gRPC, which by itself takes in any
-// number of them, stops for good when descriptors run out, and tells who is at the other end only
-// when a call has its handler. The admin server owns it. One thread of its own, from Start to Stop.
+// Accepts the connections of the admin port and passes them to gRPC, which by itself accepts any
+// number of them, stops for good when descriptors run out, and reveals the peer only once a call
+// has its handler. Owned by the admin server. One thread of its own, from Start to Stop.
 //
-// Where nobody is asked who he is, all connections are alike. Else a connection belongs to an
-// origin: its IP address, or the user of its process. gRPC fixes the number of origins at its
-// start, so those beyond share the last one, which has no name and, on a unix socket, no more
-// rights than any other user.
+// Without authentication all connections are alike. Otherwise a connection belongs to an origin:
+// its IP address, or the user of its process. gRPC fixes the number of origins when it starts;
+// further origins share the last slot, which has no name and, on a unix socket, no more rights than
+// any other user.
 #pragma once
 
 #include <grpcpp/server_builder.h>
@@ -34,9 +34,9 @@ class AdminAcceptor {
  public:
   static constexpr std::size_t kOrigins = 32;
 
-  // Listens, and adds its origins to `builder`. Holds up to `connections_max` at a time; more wait
-  // in the kernel's queue. Errors name the address. `access` and `log` outlive it, and it outlives
-  // the server.
+  // Listens, and adds its origins to `builder`. At most `connections_max` are open at a time;
+  // others wait in the kernel's queue. Errors name the address. `access` and `log` outlive it, and
+  // it outlives the server.
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<AdminAcceptor>> Listen(
       const AdminAddress& address, std::size_t connections_max, AdminAccess& access, LogSink& log,
       grpc::ServerBuilder& builder);
@@ -60,7 +60,7 @@ class AdminAcceptor {
   };
 
   enum class Accepted : std::uint8_t { kOne, kNone, kPause };
-  // A connection that gRPC has. It tells nobody when it closes one, but then the descriptor is
+  // A connection owned by gRPC. It does not report when it closes one, but then the descriptor is
   // another file or none.
   struct Held {
     int fd = -1;
@@ -74,9 +74,9 @@ class AdminAcceptor {
   void Run();
   Accepted AcceptOne();
   void HandOver(UniqueFd fd);
-  // Whether as many are open as there may be.
+  // Whether the maximum number of connections is open.
   bool IsFull();
-  // The slot of a key, which is a new one as long as there are any.
+  // The slot of a key: a new one, if any is left.
   Slot& SlotOf(const std::string& key, std::optional<uid_t> uid);
 
   const AdminAddress where_;

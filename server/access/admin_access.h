@@ -1,7 +1,7 @@
-// Who may call the admin port, and what: by token, client certificate or user id. The gateway owns
-// it; it outlives the admin server. Judge and NameOf may be called by any thread at the same time
-// and wait for nothing. A thread of its own looks for changed files once a second; what it cannot
-// use is logged, and the tokens or certificates from before stay.
+// Authentication and authorization of the admin port, by token, client certificate or user id.
+// Owned by the gateway; outlives the admin server. Judge and NameOf may be called from any thread
+// and do not block. Changed files are loaded within a second or two; if they are invalid, the
+// previous tokens or certificates stay in use.
 #pragma once
 
 #include <sys/types.h>
@@ -40,7 +40,7 @@ using RefusalCounts = std::array<std::uint64_t, kRefusalNames.size()>;
 
 class AdminAccess {
  public:
-  // What a call brings to show who makes it.
+  // The credentials of a call.
   struct Claims {
     // Every value of the header "authorization".
     std::vector<std::string> authorization;
@@ -58,21 +58,20 @@ class AdminAccess {
   AdminAccess(const AdminAccess&) = delete;
   AdminAccess& operator=(const AdminAccess&) = delete;
 
-  // Whether whoever reaches the port is an operator, and reaches it without encryption.
+  // Whether any caller is an operator, without encryption.
   [[nodiscard]] bool open() const { return !unix_ && !has_tls() && !has_tokens(); }
   [[nodiscard]] bool has_tls() const { return !options_.tls_cert.empty(); }
   [[nodiscard]] unsigned unix_mode() const { return options_.unix_mode; }
 
-  // OK, or the status to refuse the call with; then it is counted and logged. `path` and `peer` are
-  // those of the call.
+  // OK, or the status to refuse the call with, which is counted and logged.
   [[nodiscard]] absl::Status Judge(const Claims& claims, const std::string& path,
                                    const std::string& peer);
 
-  // Who makes a call that was let in: "token ci", "certificate ops.example", "uid 1000", or empty
-  // if nobody is asked.
+  // The caller of an admitted call: "token ci", "certificate ops.example", "uid 1000", or empty
+  // without authentication.
   [[nodiscard]] std::string NameOf(const grpc::ServerContextBase& context) const;
 
-  // The certificates in force, with a number that changes with them. Only with has_tls().
+  // The current certificates, with a number that changes with them. Only with has_tls().
   struct Tls {
     std::shared_ptr<const TlsMaterial> material;
     std::uint64_t version = 0;
@@ -85,7 +84,7 @@ class AdminAccess {
   struct Verdict {
     Role role = Role::kNone;
     std::string name;
-    // If nobody can be told: why.
+    // Set if the caller is unknown.
     std::optional<Refusal> refusal;
     std::string why;
   };

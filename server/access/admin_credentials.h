@@ -1,9 +1,9 @@
-// How gRPC meets the connections of one origin: with or without TLS, and each call judged by
-// AdminAccess before there is a handler. Made and registered on the main thread; gRPC then calls
-// the processor on threads of its own, which it never holds up.
+// Credentials of gRPC for the connections of one origin, with or without TLS; AdminAccess judges
+// each call before its handler. Created and registered on the main thread; gRPC then calls the
+// processor on its own threads, and it does not block.
 //
-// The C interface of gRPC, which is as public as the one for C++, has what that one lacks: judging
-// calls of connections without TLS, and certificates that change while the server runs.
+// Unlike the C++ interface of gRPC, its public C interface can judge calls on connections without
+// TLS, and change certificates while the server runs.
 #pragma once
 
 #include <grpc/grpc_security.h>
@@ -20,8 +20,7 @@
 
 namespace echogw::server {
 
-// Connections that have the same other end, as far as the system tells. Gets its address or user
-// once, before its first connection.
+// Connections of the same peer address or user, which is set once, before the first of them.
 class Origin {
  public:
   explicit Origin(AdminAccess& access) : access_(access) {}
@@ -32,7 +31,7 @@ class Origin {
   [[nodiscard]] absl::Status Judge(grpc_auth_context* connection, const grpc_metadata* metadata,
                                    std::size_t count);
 
-  // Certificates that gRPC has not got from here yet; null if there are none.
+  // Certificates that gRPC has not fetched yet; null if there are none.
   [[nodiscard]] std::shared_ptr<const TlsMaterial> NewTls();
 
   [[nodiscard]] AdminAccess& access() { return access_; }

@@ -37,7 +37,7 @@ std::vector<std::string> PropertyValues(const grpc::AuthContext& connection, con
   return values;
 }
 
-// The common name is for certificates that have no other (RFC 6125).
+// The common name counts only without a subject alternative name (RFC 6125).
 template <typename Connection>
 std::vector<std::string> CertificateNames(const Connection& connection) {
   auto names = PropertyValues(connection, GRPC_X509_SAN_PROPERTY_NAME);
@@ -76,8 +76,8 @@ AdminAccess::Claims ReadClaims(const grpc::ServerContextBase& context) {
 
 std::string AdminAccess::NameOf(const grpc::ServerContextBase& context) const {
   const Verdict verdict = Identify(ReadClaims(context));
-  // Its token was withdrawn since it was let in.
-  return verdict.refusal ? "somebody who is not known any more" : verdict.name;
+  // Its token was withdrawn after it was admitted.
+  return verdict.refusal ? "an unknown caller" : verdict.name;
 }
 
 }  // namespace echogw::server

@@ -1,4 +1,4 @@
-// What AdminAccess judges a call by, out of what gRPC knows of it. Any thread.
+// Reads the credentials of a call from gRPC. Any thread.
 #pragma once
 
 #include <grpc/grpc.h>
@@ -15,8 +15,8 @@ class ServerContextBase;
 
 namespace echogw::server {
 
-// The property of a connection that holds the user id at its other end. Set before its first call
-// is let in, never changed.
+// The property of a connection with the user id of its peer. Set before its first call is admitted,
+// never changed.
 inline constexpr char kUidProperty[] = "echogw_uid";
 
 // A call as its processor sees it, before there is a handler. Without the user id.
@@ -27,7 +27,7 @@ struct IncomingCall {
 [[nodiscard]] IncomingCall ReadCall(const grpc_auth_context* connection,
                                     const grpc_metadata* metadata, std::size_t count);
 
-// The claims of a call that was let in, for its handler.
+// The claims of an admitted call, for its handler.
 [[nodiscard]] AdminAccess::Claims ReadClaims(const grpc::ServerContextBase& context);
 
 }  // namespace echogw::server

@@ -1,4 +1,5 @@
-// What a caller of the admin port may do, and what a method asks for. Pure functions; any thread.
+// Roles of the callers of the admin port, and the role that a method requires. Pure functions; any
+// thread.
 #pragma once
 
 #include <array>
@@ -7,14 +8,13 @@
 
 namespace echogw::server {
 
-// Ordered: each may do all that the one before may.
+// Ordered: each includes the rights of the one before.
 enum class Role : std::uint8_t { kNone, kViewer, kOperator };
 inline constexpr auto kRoleNames = std::to_array<const char*>({"none", "viewer", "operator"});
 
-// The least role that may call a method, by its path "/package.Service/Method". Health is for
-// everybody, because a probe has no secrets. A viewer may call what reads, by the name of the
-// method: Get..., List... and Watch...; also reflection. Whatever else there is, known or not,
-// takes an operator.
+// The least role that may call a method, by its path "/package.Service/Method". Health needs none,
+// because a probe has no secrets. A viewer may call methods that read, named Get..., List... and
+// Watch..., and reflection. All other methods, known or not, require an operator.
 [[nodiscard]] Role RoleNeeded(const std::string& path);
 
 }  // namespace echogw::server

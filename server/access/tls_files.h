@@ -1,6 +1,5 @@
-// The certificate, the key and the client CA of the admin port, read from files and looked through
-// before gRPC gets them: it would take what does not fit together, and fail every handshake then.
-// Any thread; blocks.
+// Certificate, key and client CA, read from files and validated: gRPC would accept a pair that does
+// not match, and then fail every handshake. Any thread; blocks.
 #pragma once
 
 #include <string>
@@ -15,10 +14,10 @@ namespace echogw::server {
 struct TlsMaterial {
   std::string certificates;
   std::string key;
-  std::string client_ca;  // empty: no client is asked for a certificate
+  std::string client_ca;  // empty: no client certificates
   // "CN=gw.example, valid to 2027-01-01 00:00:00 UTC", for the log.
   std::string summary;
-  // What works and is worth a warning; empty: nothing.
+  // For the log; empty: none.
   std::string warning;
 };
 

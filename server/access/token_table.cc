@@ -59,7 +59,7 @@ absl::StatusOr<Hash> ReadToken(const std::string& text, std::size_t line) {
                             " characters, such as 'openssl rand -hex "
                             "32' prints"));
   }
-  // What RFC 6750 lets a bearer token have.
+  // The characters of a bearer token in RFC 6750.
   if (!OnlyOf(text, "-._~+/=")) {
     return Bad(line, "a token is made of letters, digits and -._~+/= only");
   }
@@ -81,7 +81,7 @@ absl::StatusOr<TokenTable> TokenTable::Parse(const std::string& text) {
     Entry entry;
     if (words[0] == "viewer") entry.role = Role::kViewer;
     if (words[0] == "operator") entry.role = Role::kOperator;
-    if (entry.role == Role::kNone) return Bad(number, "begins with neither viewer nor operator");
+    if (entry.role == Role::kNone) return Bad(number, "must begin with viewer or operator");
     entry.name = words[1];
     if (entry.name.size() > kNameMax || !OnlyOf(entry.name, "-._@")) {
       return Bad(number, "a name has at most 64 letters, digits and -._@");
@@ -92,7 +92,7 @@ absl::StatusOr<TokenTable> TokenTable::Parse(const std::string& text) {
     entry.hash = *hash;
     if (!hashed) table.has_plain_ = true;
     for (const Entry& other : table.entries_) {
-      if (other.hash == entry.hash) return Bad(number, "the token is there twice");
+      if (other.hash == entry.hash) return Bad(number, "duplicate token");
     }
     if (table.entries_.size() == kEntriesMax) return Bad(number, "more than 1000 tokens");
     table.entries_.push_back(std::move(entry));

@@ -20,7 +20,7 @@ namespace echogw::server {
 
 class TokenTable {
  public:
-  // Short tokens can be guessed; long ones do not fit into a header with the rest.
+  // Short tokens can be guessed; longer ones may not fit into a header.
   static constexpr std::size_t kTokenMin = 16;
   static constexpr std::size_t kTokenMax = 1024;
   static constexpr std::size_t kEntriesMax = 1000;
@@ -34,11 +34,11 @@ class TokenTable {
   // Errors begin with the number of the line.
   [[nodiscard]] static absl::StatusOr<TokenTable> Parse(const std::string& text);
 
-  // The entry of a token; null if there is none. Takes as long whichever entry it is, if any.
+  // The entry of a token; null if there is none. Takes the same time for every token.
   [[nodiscard]] const Entry* Find(std::string_view token) const;
 
   [[nodiscard]] std::size_t size() const { return entries_.size(); }
-  // Whether the file holds a token as it is, so that reading the file is enough to use it.
+  // Whether the file holds a token in plain text, which any reader of the file can use.
   [[nodiscard]] bool has_plain() const { return has_plain_; }
 
  private:

@@ -86,7 +86,7 @@ template <typename Request, typename Work>
 Unary* AdminService::Change(Context* context, const char* method,
                             const absl::StatusOr<Request>& request, const Work& work) {
   // Before what the change causes.
-  EventLog::Place place(to_.events);
+  EventLog::Reservation place(to_.events);
   ChangeResult outcome;
   if (stopping_.load()) {
     outcome.status = absl::UnavailableError("the gateway is stopping");

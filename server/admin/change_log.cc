@@ -20,7 +20,7 @@ std::string Verb(const std::string& method) {
 }  // namespace
 
 void ChangeLog::Record(const grpc::ServerContextBase& context, const std::string& method,
-                       const ChangeResult& outcome, EventLog::Place* place) {
+                       const ChangeResult& outcome, EventLog::Reservation* place) {
   if (outcome.dry_run) {
     if (place != nullptr) place->GiveUp();
     return;

@@ -29,7 +29,7 @@ class ChangeLog {
 
   // Records the outcome, in `place` if there is one.
   void Record(const grpc::ServerContextBase& context, const std::string& method,
-              const ChangeResult& outcome, EventLog::Place* place = nullptr);
+              const ChangeResult& outcome, EventLog::Reservation* place = nullptr);
 
  private:
   const AdminAccess& access_;

@@ -7,7 +7,7 @@ namespace echogw::server {
 
 struct BuildInfo {
   std::string version;
-  std::string revision;  // ECHOGW_REVISION of the build, else git's; empty if neither is known
+  std::string revision;  // ECHOGW_REVISION of the build, else that of git; empty if unknown
   std::string compiler;
   std::string build_type;
 };

@@ -20,8 +20,8 @@ absl::Status InUse(const std::string& path) {
   return absl::AlreadyExistsError(absl::StrCat("unix:", path, " is served by another process"));
 }
 
-// Whether the locked file is still the one at the path, and not one whose owner removed it between
-// our open and our lock.
+// Whether the locked file is still the one at the path: its owner may have removed it between our
+// open and our lock.
 bool IsCurrent(int fd, const std::string& path) {
   struct stat held {};
   struct stat named {};
@@ -29,8 +29,8 @@ bool IsCurrent(int fd, const std::string& path) {
          held.st_dev == named.st_dev && held.st_ino == named.st_ino;
 }
 
-// A server that takes no lock, of whatever kind, answers a connect.
-bool SomebodyListens(const std::string& path) {
+// Detects servers that do not use the lock.
+bool HasListener(const std::string& path) {
   const UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd.valid()) return false;
   sockaddr_un address{};
@@ -62,12 +62,10 @@ absl::StatusOr<std::unique_ptr<SocketLock>> SocketLock::Acquire(const std::strin
   struct stat info {};
   if (::lstat(path.c_str(), &info) == 0) {
     if (!S_ISSOCK(info.st_mode)) {
-      return absl::FailedPreconditionError(
-          absl::StrCat("unix:", path,
-                       ": a file that is not a socket is there; remove it or choose "
-                       "another path"));
+      return absl::FailedPreconditionError(absl::StrCat(
+          "unix:", path, " is a file that is not a socket; remove it or choose another path"));
     }
-    if (SomebodyListens(path)) return InUse(path);
+    if (HasListener(path)) return InUse(path);
   }
   return lock;
 }

@@ -1,5 +1,5 @@
-// The right to serve at the path of a unix socket. Without it a second server would silently take
-// the path from a live one. Owned by the admin server; any thread, one at a time.
+// The exclusive right to serve at the path of a unix socket, which a second server could otherwise
+// take over silently. Any thread, one at a time.
 #pragma once
 
 #include <memory>
@@ -11,17 +11,17 @@
 
 namespace echogw::server {
 
-// Holds an advisory lock on PATH.lock, which the kernel drops when the process dies in any way.
+// Holds an advisory lock on PATH.lock, which the kernel releases when the process ends.
 class SocketLock {
  public:
   // AlreadyExists if another process serves at `path`, FailedPrecondition if something that is not
-  // a socket is there, else the errno of the call that failed. A stale socket is fine: whoever
-  // binds replaces it.
+  // a socket is there, else the errno of the call that failed. A stale socket is replaced by the
+  // later bind.
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<SocketLock>> Acquire(const std::string& path);
 
   SocketLock(const SocketLock&) = delete;
   SocketLock& operator=(const SocketLock&) = delete;
-  // Removes the lock file, then lets the lock go.
+  // Removes the lock file, then releases the lock.
   ~SocketLock();
 
  private:

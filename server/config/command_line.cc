@@ -18,29 +18,36 @@
 namespace echogw::server {
 namespace {
 
-constexpr const char* kDescription =
-    "echogw returns every byte that a TCP client sends, from reactors of its own, one a CPU.";
+constexpr const char* kDescription = "echogw is a TCP echo gateway with one event loop per CPU.";
 
 constexpr const char* kFooter = R"(
-A setting is taken from the first that has it: flag, environment, file, default.
-  Environment   ECHOGW_ and the key in capitals: ECHOGW_LOG_LEVEL for --log-level, ECHOGW_CONFIG
-                for --config. An empty variable counts as not set; lists are split at commas.
-  File          TOML, keys as the flags without dashes: log-level = "debug". --print-config
-                prints one. Unknown keys are errors.
-  SIZE          bytes, or with KiB, MiB, GiB.   TIME  such as 500ms, 30s, 1m30s.
+Each setting comes from the first of flag, environment, file, default that has it.
+  Environment  ECHOGW_ and the key in capitals: ECHOGW_LOG_LEVEL for --log-level,
+               ECHOGW_CONFIG for --config. An empty variable counts as not set.
+               Lists are separated by commas.
+  File         TOML; the keys are the flags without dashes: log-level = "debug".
+               --print-config prints one. Unknown keys are errors.
+  SIZE         Bytes, or with KiB, MiB, GiB
+  TIME         Such as 500ms, 30s, 1m30s
 
 Signals:
-  SIGTERM, SIGINT   drain as set above, then exit 0; a second one exits at once (128 + its number)
-  SIGHUP            ignored; log files rotate by size
+  SIGTERM, SIGINT  Drain as configured, then exit 0; a second one exits at once
+                   with 128 + its number
+  SIGHUP           Ignored; log files rotate by size
 
-Service managers: NOTIFY_SOCKET and WATCHDOG_USEC are served, and sockets of LISTEN_FDS listened on,
-in place of the default address.
+Service managers: NOTIFY_SOCKET and WATCHDOG_USEC are supported. Sockets passed in
+LISTEN_FDS replace the default address.
 
-Exit codes: 0 drained after a signal, 1 failed to start or run, 2 wrong usage or configuration
+Exit codes:
+  0  drained after a signal
+  1  failed to start or run
+  2  invalid usage or configuration
 
 Examples:
-  echogw                                          echo on port 7000, admin on 7001, metrics on 7002
-  echogw --listen 127.0.0.1:0 --reactors 2        two reactors on a port the kernel chooses
+  echogw
+      echo on port 7000, admin on 7001, metrics on 7002
+  echogw --listen 127.0.0.1:0 --reactors 2
+      two reactors on a port that the kernel chooses
   echogw --cpus 2-3 --admin unix:/run/echogw.sock
   ECHOGW_REACTORS=4 echogw --config /etc/echogw.toml --print-config
 )";
@@ -52,7 +59,7 @@ struct Parsed {
   bool fault_close_listeners = false;
 };
 
-// Arguments are quoted in errors, and may hold anything; an error is one line.
+// Errors quote arguments, which may contain anything, and are one line.
 std::string OneLine(const std::string& text) {
   std::string out;
   for (const char c : text) {
@@ -79,9 +86,9 @@ CommandLine Print(std::string text) {
   return result;
 }
 
-// CLI11 indents lines but does not break them; the help is meant for 100 columns.
-constexpr std::size_t kHelpColumn = 38;
-constexpr std::size_t kHelpWidth = 62;
+// CLI11 indents lines but does not break them; the help is 80 columns wide.
+constexpr std::size_t kHelpColumn = 30;
+constexpr std::size_t kHelpWidth = 50;
 
 std::string Wrap(const std::string& text) {
   std::string out;
@@ -118,7 +125,7 @@ CLI::Option* AddKey(CLI::App& app, const ConfigKey& key, std::vector<std::string
     // A bare switch means on.
     option->expected(key.kind == ConfigKey::Kind::kSwitch ? 0 : 1, 1);
   }
-  // One value an occurrence: what follows it is an argument of its own, and faulted as such.
+  // One value per occurrence: the next word is an argument of its own.
   option->allow_extra_args(false);
   return option;
 }
@@ -149,17 +156,17 @@ CommandLine ParseCommandLine(int argc, const char* const* argv, const Environmen
   app.allow_extras(true);
   Parsed parsed;
   app.add_option("--config", parsed.config_path, "Read settings from this file")->type_name("FILE");
-  app.add_flag("--print-config", parsed.print_config,
-               Wrap("Print the settings in force as a file for --config, with their sources, and "
-                    "exit"));
-  // Hidden: shows tests that a gateway which loses connections is found out.
+  app.add_flag(
+      "--print-config", parsed.print_config,
+      Wrap("Print the settings in use and their sources as a file for --config, and exit"));
+  // Hidden: lets tests show that they detect a gateway that loses connections.
   app.add_flag("--fault-close-listeners", parsed.fault_close_listeners)->group("");
   std::map<std::string, std::vector<std::string>> values;
   std::map<std::string, CLI::Option*> options;
   for (const ConfigKey& key : ConfigKeys()) {
     options[key.name] = AddKey(app, key, values[key.name]);
   }
-  // CLI11 reports by exceptions; this is where they end.
+  // CLI11 reports by exceptions, which end here.
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {

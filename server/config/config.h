@@ -26,27 +26,27 @@ struct AdminAddress {
   [[nodiscard]] std::string ToString() const;
 };
 
-// Who may call the admin port; see access/admin_access.h.
+// Access to the admin port; see access/admin_access.h.
 struct AdminAccessOptions {
   // PEM files; empty: no TLS, and no certificates from clients.
   std::string tls_cert;
   std::string tls_key;
   std::string tls_client_ca;
-  // Names in client certificates. If both are empty, each certificate of the CA is an operator's.
+  // Names in client certificates. If both are empty, every certificate of the CA is an operator.
   std::vector<std::string> tls_operators;
   std::vector<std::string> tls_viewers;
   std::string token_file;  // empty: no tokens
-  // Of the unix socket, and the role of users who are neither root nor the gateway's own.
+  // File mode of the unix socket, and the role of users other than root and the gateway's own.
   unsigned unix_mode = 0600;
   Role unix_others = Role::kViewer;
-  // Off loopback without TLS, or without asking who calls.
+  // Allows a port beyond loopback without TLS or authentication.
   bool allow_insecure = false;
 };
 
 struct Config {
   std::vector<ListenAddress> listen;
   ListenOptions listen_options;
-  // PEM files of the addresses with TLS; empty: there is none.
+  // PEM files for the addresses with TLS; empty: none.
   std::string tls_cert;
   std::string tls_key;
   std::vector<ListenAddress> listen_udp;  // empty: off
@@ -64,21 +64,21 @@ struct Config {
 
   LogOptions log;
 
-  // A fault for tests: see PoolOptions. No key of the table, so that nobody sets it by mistake.
+  // A fault for tests, see PoolOptions. Not a configuration key, so that it is not set by mistake.
   bool fault_close_listeners = false;
 
   // How SIGTERM and SIGINT drain the gateway; `refuse` is also the default of the Drain RPC.
   DrainRequest drain;
 };
 
-// A key with the value in force as text, and where it came from.
+// A key with its value in use as text, and the source of it.
 struct Setting {
   std::string key;
   // One value, or any number for a key that is a list.
   std::vector<std::string> values;
   // "default", "/etc/echogw.toml:3", "ECHOGW_LISTEN" or "--listen".
   std::string source;
-  // What "auto" stands for here, where that depends on the machine; else empty.
+  // What "auto" resolves to on this machine; else empty.
   std::string meaning = "";
 };
 

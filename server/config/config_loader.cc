@@ -30,16 +30,11 @@ constexpr auto kCtlVariables = std::to_array<const char*>(
     {"ECHOGW_TARGET", "ECHOGW_TLS", "ECHOGW_CA_CERT", "ECHOGW_CLIENT_CERT", "ECHOGW_CLIENT_KEY",
      "ECHOGW_SERVER_NAME", "ECHOGW_TOKEN", "ECHOGW_TOKEN_FILE"});
 
-// A list may be written with commas as well; an empty part is left to the parser to refuse.
-std::vector<std::string> SplitList(const std::vector<std::string>& values) {
-  std::vector<std::string> out;
-  for (const std::string& value : values) {
-    const std::vector<std::string> parts = absl::StrSplit(value, ',');
-    for (const std::string& part : parts) {
-      out.emplace_back(absl::StripAsciiWhitespace(part));
-    }
-  }
-  return out;
+// A variable holds a list separated by commas; the parser refuses empty elements.
+std::vector<std::string> SplitList(const std::string& value) {
+  std::vector<std::string> parts = absl::StrSplit(value, ',');
+  for (std::string& part : parts) absl::StripAsciiWhitespace(&part);
+  return parts;
 }
 
 struct Sources {
@@ -57,13 +52,13 @@ Setting Choose(const ConfigKey& key, const Sources& from) {
     setting.source = absl::StrCat("--", key.name);
   } else if (const auto set = from.environment.find(variable);
              set != from.environment.end() && !set->second.empty()) {
-    setting.values = {set->second};
+    const bool list = key.kind == ConfigKey::Kind::kList;
+    setting.values = list ? SplitList(set->second) : std::vector<std::string>{set->second};
     setting.source = variable;
   } else if (const auto line = from.file.find(key.name); line != from.file.end()) {
     setting.values = line->second.values;
     setting.source = line->second.source;
   }
-  if (key.kind == ConfigKey::Kind::kList) setting.values = SplitList(setting.values);
   // A list that is left empty has no values, not an empty one.
   if (key.default_text.empty() && setting.values == std::vector<std::string>{""} &&
       key.kind == ConfigKey::Kind::kList) {
@@ -72,8 +67,8 @@ Setting Choose(const ConfigKey& key, const Sources& from) {
   return setting;
 }
 
-// Kubernetes sets ECHOGW_PORT and others for a service of that name, so a variable that is not
-// known cannot be an error; one that is nearly a key is worth a warning.
+// Kubernetes sets ECHOGW_PORT and others for a service of that name, so an unknown variable is not
+// an error; one that is almost a key is worth a warning.
 std::vector<std::string> NearMisses(const Environment& environment) {
   std::vector<std::string> known(kCtlVariables.begin(), kCtlVariables.end());
   known.emplace_back(kConfigVariable);

@@ -1,5 +1,5 @@
-// From flags, environment and file to one validated configuration. A key is taken from the first of
-// flags, environment, file and defaults that has it; a list is taken as a whole. Any thread.
+// Merges flags, environment and file into one validated configuration. A key comes from the first
+// of flags, environment, file and defaults that has it; lists are not merged. Any thread.
 #pragma once
 
 #include <map>
@@ -22,7 +22,7 @@ struct LoadedConfig {
   Config config;
   // Every key, in the order of the table.
   std::vector<Setting> settings;
-  // To be logged once there is a log: what looks like a mistake and is not an error.
+  // Probable mistakes that are not errors, to be logged.
   std::vector<std::string> warnings;
 };
 

@@ -1,5 +1,5 @@
-// Text to value, for every kind of value that a configuration key has. Pure functions; any thread.
-// Errors are InvalidArgument and say what is allowed; the caller adds the key and where it stood.
+// Parsers for the values of configuration keys. Pure functions; any thread. Errors are
+// InvalidArgument and say what is allowed; the caller adds the key and the source.
 #pragma once
 
 #include <chrono>
@@ -18,8 +18,8 @@
 
 namespace echogw::server {
 
-// Whether a value can stand in a message, in a file and in the admin API: UTF-8 without control
-// characters.
+// Whether `text` is UTF-8 without control characters, so that messages, files and the admin API can
+// contain it.
 [[nodiscard]] bool IsPlainText(std::string_view text);
 
 // "HOST:PORT", "[HOST]:PORT" or ":PORT"; HOST is numeric or "localhost" (127.0.0.1). An empty HOST
@@ -65,7 +65,7 @@ namespace echogw::server {
 // The value of a limit, such as "1000", "1m30s" or "reset".
 [[nodiscard]] std::string LimitText(const LimitField& field, const Limits& limits);
 
-// The word of `candidates` that `word` was probably meant to be; empty if none is close.
+// The word of `candidates` that `word` is probably a typo of; empty if none is close.
 [[nodiscard]] std::string ClosestWord(const std::string& word,
                                       const std::vector<std::string>& candidates);
 

@@ -11,12 +11,12 @@
 namespace echogw::server {
 namespace {
 
-// Standard streams, log file, gRPC's and the exporter's own: about 16 in a gateway that nobody
-// asks anything, counted in /proc/PID/fd.
+// Standard streams, log file, those of gRPC and the exporter: about 16 in an idle gateway, counted
+// in /proc/PID/fd.
 constexpr std::uint64_t kProcess = 24;
-// Mailbox and poller, and the one connection that takes a reactor over the ceiling.
+// Mailbox, poller, and the one connection by which a reactor exceeds the ceiling.
 constexpr std::uint64_t kPerReactor = 3;
-// Left to operators: connections to the admin port and the exporter, more reactors.
+// Reserved for operators: connections to the admin port and the exporter, more reactors.
 constexpr std::uint64_t kReserveMin = 16;
 constexpr std::uint64_t kReserveMax = 128;
 constexpr std::uint64_t kReserveShare = 8;

@@ -1,6 +1,5 @@
-// Open files, the one resource that data clients and operators compete for. Connections get all but
-// a reserve, so that an operator reaches a gateway that has no room for another client. No thread,
-// no state.
+// The limit of open files, for which data clients and operators compete. Connections get all but a
+// reserve, so that operators can reach a gateway that is full. Pure functions.
 #pragma once
 
 #include <cstddef>
@@ -10,7 +9,7 @@
 
 namespace echogw::server {
 
-// What the reactors need that the gateway starts with.
+// What the gateway starts with.
 struct DescriptorNeed {
   std::uint32_t reactors = 1;
   std::uint32_t listen_addresses = 1;
@@ -19,18 +18,17 @@ struct DescriptorNeed {
 struct DescriptorBudget {
   // PoolOptions::descriptor_ceiling.
   int ceiling = 0;
-  // The most connections to the admin port: half of the reserve, so that the exporter and another
-  // reactor find something, too.
+  // Maximum connections to the admin port: half of the reserve; the rest is for the exporter and
+  // more reactors.
   std::size_t admin_connections = 0;
 };
 
-// Under a limit of `limit` open files. ResourceExhausted with what to do when the gateway could not
-// even start.
+// For a limit of `limit` open files. ResourceExhausted, with what to do, if it is too low to start.
 [[nodiscard]] absl::StatusOr<DescriptorBudget> SplitDescriptors(std::uint64_t limit,
                                                                 const DescriptorNeed& need);
 
-// The same for this process, whose soft limit it raises to the hard one first: the customary 1024
-// exists for programs that use select() on any descriptor.
+// For this process, after raising its soft limit to the hard one: the usual soft limit of 1024 is
+// for programs that use select().
 [[nodiscard]] absl::StatusOr<DescriptorBudget> BudgetDescriptors(const DescriptorNeed& need);
 
 }  // namespace echogw::server

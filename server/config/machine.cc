@@ -72,8 +72,8 @@ std::optional<double> Smaller(std::optional<double> a, std::optional<double> b) 
   return std::min(*a, *b);
 }
 
-// From the group up to the root. In a container the path may be one of the host that does not
-// exist here; then only the levels that exist, at least the root, say something.
+// From the group up to the root. In a container the path may be one of the host; levels that do not
+// exist here are ignored.
 template <typename ReadQuota>
 std::optional<double> SmallestUpwards(const std::string& mount, std::string group,
                                       ReadQuota read_quota) {

@@ -1,6 +1,5 @@
-// What the machine, the container and the caller of this process grant it: CPUs and protocols. Read
-// once at start-up, before any thread is pinned, and handed to the configuration as a value. Any
-// thread. What cannot be read counts as not limited.
+// CPUs and protocols that the machine and the container grant this process. Read once at start,
+// before any thread is pinned. Any thread. What cannot be read counts as unlimited.
 #pragma once
 
 #include <cstdint>
@@ -13,12 +12,12 @@ namespace echogw::server {
 struct Machine {
   // The CPUs of the affinity mask, ascending; empty if it cannot be read.
   std::vector<int> affinity = {};
-  // CPU seconds per second that the control group grants; unset when there is no limit.
+  // CPU seconds per second granted by the control group; unset if unlimited.
   std::optional<double> cpu_quota = std::nullopt;
   bool has_ipv6 = true;
 };
 
-// Where the control group file systems are; parameters, so that tests bring their own.
+// Mount points of the control group file systems; tests pass their own.
 struct CgroupPaths {
   std::string self = "/proc/self/cgroup";
   std::string root = "/sys/fs/cgroup";

@@ -25,7 +25,7 @@ EventLog::Entry& EventLog::Append() {
   added.event.id = ++last_id_;
   added.event.time = std::chrono::system_clock::now();
   if (entries_.size() > kKept) {
-    forgotten_ = entries_.front().event.id;
+    dropped_ = entries_.front().event.id;
     entries_.pop_front();
   }
   return added;
@@ -41,12 +41,12 @@ void EventLog::Entry::Take(Event from) {
 std::deque<EventLog::Entry>::iterator EventLog::Find(std::uint64_t id) {
   const auto at = std::partition_point(entries_.begin(), entries_.end(),
                                        [id](const Entry& e) { return e.event.id < id; });
-  // One that was held for a thousand events is forgotten.
+  // A reservation that is a thousand events old is gone.
   return at != entries_.end() && at->event.id == id ? at : entries_.end();
 }
 
 void EventLog::Add(Event event) {
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   Append().Take(std::move(event));
 }
 
@@ -61,30 +61,30 @@ void EventLog::AddOperation(const Operation& operation) {
 }
 
 std::uint64_t EventLog::Reserve() {
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   Entry& added = Append();
   added.open = true;
   return added.event.id;
 }
 
 void EventLog::Fill(std::uint64_t id, Event event) {
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   if (const auto at = Find(id); at != entries_.end()) at->Take(std::move(event));
 }
 
 void EventLog::GiveUp(std::uint64_t id) {
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   const auto at = Find(id);
   if (at == entries_.end()) return;
   entries_.erase(at);
-  // Nobody has seen it.
+  // It was not visible to readers.
   if (id == last_id_) --last_id_;
 }
 
 EventLog::Batch EventLog::After(std::uint64_t after, std::size_t limit) const {
-  const std::scoped_lock lock(mutex_);
+  const MutexLock lock(mutex_);
   Batch batch;
-  if (after < forgotten_) batch.dropped = forgotten_ - after;
+  if (after < dropped_) batch.dropped = dropped_ - after;
   auto begin = std::partition_point(entries_.begin(), entries_.end(),
                                     [after](const Entry& e) { return e.event.id <= after; });
   const auto end = std::find_if(begin, entries_.end(), [](const Entry& e) { return e.open; });

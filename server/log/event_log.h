@@ -1,16 +1,16 @@
-// What operators asked for and the gateway did, for people who come later: the newest thousand, in
-// memory. Any thread; its lock is held for copies only.
+// Changes by operators and events of the gateway: the newest thousand, in memory. Any thread; its
+// lock is held for copies only.
 #pragma once
 
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
-#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "reactor/base/mutex.h"
 #include "server/pool/control.h"
 
 namespace echogw::server {
@@ -21,9 +21,8 @@ struct Event {
   std::uint64_t id = 0;  // counts up from 1, with gaps
   std::chrono::system_clock::time_point time;
   EventSeverity severity = EventSeverity::kInfo;
-  // What an operator would call it. Of changes, the verb of echogwctl: "resize", "move",
-  // "rebalance", "steer", "drain", "undrain", "close", "log-level". Else "state" (of the gateway),
-  // "reactor" (a warning of one) or "stop".
+  // For changes the verb of echogwctl: "resize", "move", "rebalance", "steer", "drain", "undrain",
+  // "close", "log-level"; else "state" (of the gateway), "reactor" (its warnings) or "stop".
   std::string kind;
   std::string actor;  // the peer of an admin call, "signal" or "gateway"
   std::string message;
@@ -42,15 +41,15 @@ class EventLog {
   // The end of an operation; a dry run is no event.
   void AddOperation(const Operation& operation);
 
-  // Holds the place of an event whose outcome is not known yet, so that what it causes comes after
-  // it. Readers see nothing from there on until it is filled or given up, so it is held briefly.
-  class Place {
+  // Reserves the id of an event whose outcome is not known yet, so that events that it causes come
+  // after it. Readers see no later event until it is filled or given up, so keep it short.
+  class Reservation {
    public:
-    explicit Place(EventLog& log) : log_(log), id_(log.Reserve()) {}
-    Place(const Place&) = delete;
-    Place& operator=(const Place&) = delete;
-    ~Place() { GiveUp(); }
-    // Harmless once it is filled.
+    explicit Reservation(EventLog& log) : log_(log), id_(log.Reserve()) {}
+    Reservation(const Reservation&) = delete;
+    Reservation& operator=(const Reservation&) = delete;
+    ~Reservation() { GiveUp(); }
+    // No effect once it is filled.
     void GiveUp() {
       if (id_ != 0) log_.GiveUp(std::exchange(id_, 0));
     }
@@ -63,7 +62,7 @@ class EventLog {
 
   struct Batch {
     std::vector<Event> events;
-    std::uint64_t dropped = 0;  // forgotten before they could be read
+    std::uint64_t dropped = 0;  // overwritten before they were read
   };
   // Events with an id above `after`, oldest first; of more than `limit` the newest. Events left out
   // for the limit do not count as dropped.
@@ -72,7 +71,7 @@ class EventLog {
  private:
   struct Entry {
     Event event;
-    bool open = false;  // a place that is held
+    bool open = false;  // a reservation
     // Keeps the id and the time.
     void Take(Event from);
   };
@@ -80,14 +79,13 @@ class EventLog {
   std::uint64_t Reserve();
   void Fill(std::uint64_t id, Event event);
   void GiveUp(std::uint64_t id);
-  // All require mutex_.
-  Entry& Append();
-  std::deque<Entry>::iterator Find(std::uint64_t id);
+  Entry& Append() ECHOGW_REQUIRES(mutex_);
+  std::deque<Entry>::iterator Find(std::uint64_t id) ECHOGW_REQUIRES(mutex_);
 
-  mutable std::mutex mutex_;
-  std::deque<Entry> entries_;    // under mutex_, by id
-  std::uint64_t last_id_ = 0;    // under mutex_
-  std::uint64_t forgotten_ = 0;  // under mutex_; the last id that was
+  mutable Mutex mutex_;
+  std::deque<Entry> entries_ ECHOGW_GUARDED_BY(mutex_);  // by id
+  std::uint64_t last_id_ ECHOGW_GUARDED_BY(mutex_) = 0;
+  std::uint64_t dropped_ ECHOGW_GUARDED_BY(mutex_) = 0;  // the last id that was overwritten
 };
 
 }  // namespace echogw::server

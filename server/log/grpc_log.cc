@@ -2,18 +2,18 @@
 
 #include <grpc/support/log.h>
 
-#include <mutex>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "reactor/base/mutex.h"
 
 namespace echogw::server {
 namespace {
 
-// gRPC takes a plain function, so its targets are global; the last one gets the lines. The mutex
-// makes the end safe: gRPC keeps threads that may log after every server is gone.
-std::mutex targets_mutex;
+// gRPC takes a plain function, so the targets are global; the last one gets the lines. The mutex
+// protects destruction: threads of gRPC may log after every server is gone.
+Mutex targets_mutex;
 std::vector<LogSink*>& Targets() {
   static auto* const targets = new std::vector<LogSink*>();
   return *targets;
@@ -32,7 +32,7 @@ LogLevel Level(gpr_log_severity severity) {
 }
 
 void WriteLine(gpr_log_func_args* args) {
-  const std::lock_guard lock(targets_mutex);
+  const MutexLock lock(targets_mutex);
   const LogLevel level = Level(args->severity);
   if (Targets().empty() || !Targets().back()->Enabled(level)) return;
   Targets().back()->Write(level, absl::StrCat("grpc: ", args->message));
@@ -41,13 +41,13 @@ void WriteLine(gpr_log_func_args* args) {
 }  // namespace
 
 GrpcLogRedirect::GrpcLogRedirect(LogSink& sink) : sink_(sink) {
-  const std::lock_guard lock(targets_mutex);
+  const MutexLock lock(targets_mutex);
   Targets().push_back(&sink_);
   gpr_set_log_function(WriteLine);
 }
 
 GrpcLogRedirect::~GrpcLogRedirect() {
-  const std::lock_guard lock(targets_mutex);
+  const MutexLock lock(targets_mutex);
   std::erase(Targets(), &sink_);
   if (Targets().empty()) gpr_set_log_function(nullptr);
 }

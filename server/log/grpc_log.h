@@ -1,13 +1,13 @@
-// gRPC's own log lines, in ours. The gateway owns it and keeps it while any server lives. gRPC logs
-// from any thread.
+// Redirects gRPC's log lines to the log. Owned by the gateway for as long as a gRPC server lives.
+// gRPC logs from any thread.
 #pragma once
 
 #include "reactor/base/log_sink.h"
 
 namespace echogw::server {
 
-// From construction to destruction gRPC logs to `sink`, with its errors as warnings: each concerns
-// one call or connection. Of several objects the newest gets the lines.
+// From construction to destruction gRPC logs to `sink`; its errors become warnings, because each
+// concerns one call or connection. The newest of several objects gets the lines.
 class GrpcLogRedirect {
  public:
   explicit GrpcLogRedirect(LogSink& sink);

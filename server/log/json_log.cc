@@ -4,41 +4,13 @@
 #include <spdlog/details/log_msg.h>
 #include <spdlog/pattern_formatter.h>
 
-#include <cstddef>
 #include <utility>
 
 #include "absl/strings/str_format.h"
+#include "server/base/utf8.h"
 
 namespace echogw::server {
 namespace {
-
-// The length of the UTF-8 character that `text` begins with; 0 if there is none.
-std::size_t CharacterLength(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char first = byte(0);
-  if (first < 0x80) return 1;
-  // No overlong forms, no surrogates, nothing above U+10FFFF: they show in the second byte.
-  std::size_t length = 0;
-  unsigned char second_min = 0x80;
-  unsigned char second_max = 0xBF;
-  if (first >= 0xC2 && first <= 0xDF) {
-    length = 2;
-  } else if (first >= 0xE0 && first <= 0xEF) {
-    length = 3;
-    if (first == 0xE0) second_min = 0xA0;
-    if (first == 0xED) second_max = 0x9F;
-  } else if (first >= 0xF0 && first <= 0xF4) {
-    length = 4;
-    if (first == 0xF0) second_min = 0x90;
-    if (first == 0xF4) second_max = 0x8F;
-  }
-  if (length == 0 || text.size() < length) return 0;
-  if (byte(1) < second_min || byte(1) > second_max) return 0;
-  for (std::size_t i = 2; i < length; ++i) {
-    if (byte(i) < 0x80 || byte(i) > 0xBF) return 0;
-  }
-  return length;
-}
 
 class JsonFormatter final : public spdlog::formatter {
  public:
@@ -74,7 +46,7 @@ class JsonFormatter final : public spdlog::formatter {
 void AppendJsonString(std::string_view text, std::string& to) {
   to += '"';
   while (!text.empty()) {
-    const std::size_t length = CharacterLength(text);
+    const std::size_t length = Utf8Length(text);
     const char c = text[0];
     if (length == 0) {
       to += "\xEF\xBF\xBD";

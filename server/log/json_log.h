@@ -1,5 +1,5 @@
-// Log lines as JSON, one object a line: {"time": ..., "level": ..., "message": ...}. Used by the
-// logging thread alone.
+// Log lines as JSON, one object per line: {"time": ..., "level": ..., "message": ...}. Used by the
+// logging thread only.
 #pragma once
 
 #include <spdlog/formatter.h>
@@ -10,8 +10,7 @@
 
 namespace echogw::server {
 
-// Appends `text` as a JSON string with its quotes. Bytes that are no UTF-8 become U+FFFD, so that a
-// reader that insists on it does not lose the line.
+// Appends `text` as a JSON string with its quotes. Bytes that are not UTF-8 become U+FFFD.
 void AppendJsonString(std::string_view text, std::string& to);
 
 // `time_pattern` is spdlog's.

@@ -1,8 +1,7 @@
-// The log of the process: standard error and, if asked for, a rotating file, each at its own
-// level, written by one thread of its own. The gateway owns it and makes it first, destroys it
-// last. Writers are any thread and never wait: when the queue is full the oldest lines are dropped
-// and counted. A file that cannot be opened is an error of Create; a disk that fills up later is
-// counted and costs lines, nothing else.
+// The log of the process: standard error and optionally a rotating file, each at its own level,
+// written by one thread. Owned by the gateway: created first, destroyed last. Any thread may write
+// and never blocks: when the queue is full, the oldest lines are dropped and counted. A file that
+// cannot be opened is an error of Create; later write errors are counted.
 #pragma once
 
 #include <array>
@@ -24,12 +23,12 @@ class sink;
 
 namespace echogw::server {
 
-// The least severe lines that a destination takes.
+// The minimum level of the lines that a destination takes.
 enum class LogThreshold : std::uint8_t { kTrace, kDebug, kInfo, kWarning, kError, kOff };
 inline constexpr auto kLogThresholdNames =
     std::to_array<const char*>({"trace", "debug", "info", "warn", "error", "off"});
 
-// How a line looks, on the console and in the file.
+// The format of lines, on the console and in the file.
 enum class LogFormat : std::uint8_t {
   kText,  // 2024-05-06T07:08:09.123+00:00 info what happened
   kJson,  // {"time":"2024-05-06T07:08:09.123+00:00","level":"info","message":"what happened"}
@@ -47,16 +46,16 @@ struct LogOptions {
 
 class Logging final : public LogSink, public LogControl {
  public:
-  // Lines that wait for the disk or the terminal; about 0.4 MB, as a line has 250 bytes at hand.
+  // Lines queued for the disk or the terminal; about 0.4 MB.
   static constexpr std::size_t kQueueLines = 1024;
 
   // Starts the thread. Fails if the file cannot be opened, before the thread starts.
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<Logging>> Create(const LogOptions& options);
 
-  // With destinations of the caller's own; for tests.
+  // With other destinations, for tests.
   Logging(const std::vector<std::shared_ptr<spdlog::sinks::sink>>& sinks, std::size_t queue_lines,
           LogFormat format = LogFormat::kText);
-  // Writes what is queued, without a limit of time; Close() has one.
+  // Flushes the queue, without a time limit; Close() has one.
   ~Logging() override;
 
   [[nodiscard]] bool Enabled(LogLevel level) const noexcept override;
@@ -67,9 +66,9 @@ class Logging final : public LogSink, public LogControl {
   [[nodiscard]] LogLevels levels() const override;
   [[nodiscard]] absl::Status SetLevels(bool console, bool file, const std::string& level) override;
 
-  // Writes what is queued and ends the thread. False if that took longer than `limit`: a
-  // destination is stuck, and the process should end without waiting for it. No other thread may
-  // use the log any more; lines written afterwards are lost.
+  // Flushes the queue and ends the thread. False if that takes longer than `limit`: a destination
+  // blocks, and the process should end without waiting for it. No other thread may use the log from
+  // here on; later lines are lost.
   [[nodiscard]] bool Close(std::chrono::milliseconds limit);
 
  private:

@@ -1,4 +1,4 @@
-// What the service manager says in the environment (sd_listen_fds(3), sd_notify(3)).
+// Environment variables of the service manager (sd_listen_fds(3), sd_notify(3)).
 #pragma once
 
 #include <cstdlib>
@@ -6,7 +6,7 @@
 
 namespace echogw::server {
 
-// Empty if it is not there.
+// Empty if it is not set.
 inline std::string ManagerVariable(const char* name) {
   const char* value = std::getenv(name);
   return value == nullptr ? "" : value;

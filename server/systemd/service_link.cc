@@ -14,7 +14,7 @@ ServiceLink::ServiceLink(const NotifyVariables& variables, const Control& contro
     notifier_ = *std::move(notifier);
     return;
   }
-  log_.Write(LogLevel::kWarning, absl::StrCat("the service manager is told nothing: ",
+  log_.Write(LogLevel::kWarning, absl::StrCat("the service manager is not notified: ",
                                               std::string(notifier.status().message())));
 }
 
@@ -42,7 +42,7 @@ void ServiceLink::Beat() {
     one.page_size = 1;
     const auto answer = connections_.ListConnections(one);
     if (answer.ok()) continue;
-    log_.Write(LogLevel::kError, absl::StrCat("the service manager hears nothing of us, because ",
+    log_.Write(LogLevel::kError, absl::StrCat("no heartbeat is sent to the service manager: ",
                                               std::string(answer.status().message())));
     return;
   }
@@ -53,7 +53,7 @@ void ServiceLink::Sent(const absl::Status& sent) {
   const bool failed = !sent.ok();
   if (failing_.exchange(failed) == failed || !failed) return;
   log_.Write(LogLevel::kWarning,
-             absl::StrCat("the service manager cannot be told: ", std::string(sent.message())));
+             absl::StrCat("cannot notify the service manager: ", std::string(sent.message())));
 }
 
 }  // namespace echogw::server

@@ -1,4 +1,4 @@
-// What the service manager is told of the gateway, and when. Owned by the gateway. Any thread.
+// Reports the state of the gateway to the service manager. Owned by the gateway. Any thread.
 #pragma once
 
 #include <atomic>
@@ -15,20 +15,19 @@ namespace echogw::server {
 
 class ServiceLink {
  public:
-  // A manager that cannot be told is a warning in the log, and then nobody is: the gateway serves
-  // its clients in any case.
+  // If the manager cannot be notified, a warning is logged and the gateway serves without it.
   ServiceLink(const NotifyVariables& variables, const Control& control,
               ConnectionControl& connections, TimerThread& timers, LogSink& log);
   ServiceLink(const ServiceLink&) = delete;
   ServiceLink& operator=(const ServiceLink&) = delete;
   ~ServiceLink() { EndBeats(); }
 
-  // From here on the manager hears, if it wants to, that every reactor answers; it hears nothing
-  // when one does not, and restarts the process. Once, by the thread that calls EndBeats.
+  // Starts the heartbeats that a watchdog requires. They are sent while every reactor responds;
+  // without them the manager restarts the process. Once, by the thread that calls EndBeats.
   void Ready(const std::string& status);
-  // No reactor is asked any more.
+  // On return reactors are no longer queried.
   void EndBeats() { timers_.Cancel(heartbeat_); }
-  // Before Ready it does nothing.
+  // No effect before Ready.
   void Status(const std::string& status);
   void Stopping(const std::string& status, std::chrono::nanoseconds limit);
 
@@ -41,9 +40,9 @@ class ServiceLink {
   TimerThread& timers_;
   LogSink& log_;
   ServiceNotifier notifier_;
-  // Writer: Ready. Readers only decide by it whether anybody waits for their word.
+  // Writer: Ready. Readers: Status; nothing else depends on it.
   std::atomic<bool> ready_{false};
-  // Whether the last datagram failed, so that a lasting fault is one line. Any thread.
+  // Whether the last datagram failed, so that a persistent fault is logged once. Any thread.
   std::atomic<bool> failing_{false};
   std::uint64_t heartbeat_ = 0;  // of timers_; 0: none
 };

@@ -16,7 +16,7 @@
 namespace echogw::server {
 namespace {
 
-// Two beats in the time that the manager waits, so that one may be late.
+// Two beats per watchdog interval, so that one may be late.
 constexpr std::uint64_t kBeats = 2;
 
 absl::StatusOr<std::optional<std::chrono::microseconds>> Interval(
@@ -31,7 +31,7 @@ absl::StatusOr<std::optional<std::chrono::microseconds>> Interval(
   std::uint64_t limit = 0;
   if (!absl::SimpleAtoi(variables.watchdog_usec, &limit) || limit < kBeats) {
     return absl::InvalidArgumentError(
-        absl::StrCat("WATCHDOG_USEC: '", variables.watchdog_usec, "' is no time"));
+        absl::StrCat("WATCHDOG_USEC: '", variables.watchdog_usec, "' is not a valid time"));
   }
   return std::optional(std::chrono::microseconds(limit / kBeats));
 }
@@ -76,7 +76,7 @@ absl::Status ServiceNotifier::Stopping(const std::string& status,
 
 absl::Status ServiceNotifier::Alive() const { return Send("WATCHDOG=1"); }
 
-// Connects nothing, so that a manager that starts anew finds us talking to its new socket.
+// Not connected, so that datagrams reach the new socket of a manager that has restarted.
 absl::Status ServiceNotifier::Send(const std::string& message) const {
   if (!fd_.valid()) return absl::OkStatus();
   sockaddr_un to{};
@@ -84,7 +84,7 @@ absl::Status ServiceNotifier::Send(const std::string& message) const {
   std::memcpy(static_cast<char*>(to.sun_path), address_.data(), address_.size());
   if (to.sun_path[0] == '@') to.sun_path[0] = '\0';
   const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + address_.size());
-  // A manager that does not read must not stop us.
+  // A manager that does not read must not block us.
   if (::sendto(fd_.get(), message.data(), message.size(), MSG_NOSIGNAL | MSG_DONTWAIT,
                static_cast<const sockaddr*>(static_cast<const void*>(&to)), length) >= 0) {
     return absl::OkStatus();

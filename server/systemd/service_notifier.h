@@ -1,5 +1,5 @@
-// Tells the service manager how the gateway is, as sd_notify(3) has it: datagrams to the socket
-// that NOTIFY_SOCKET names. Without that variable every call does nothing.
+// Notifies the service manager with datagrams to the socket in NOTIFY_SOCKET, see sd_notify(3).
+// Without that variable calls have no effect.
 #pragma once
 
 #include <chrono>
@@ -16,7 +16,7 @@ namespace echogw::server {
 // The variables of that name; empty: not set.
 struct NotifyVariables {
   std::string socket;         // NOTIFY_SOCKET: a path, or '@' and an abstract name
-  std::string watchdog_usec;  // WATCHDOG_USEC: silence that the manager takes for death
+  std::string watchdog_usec;  // WATCHDOG_USEC: the time without heartbeats that it tolerates
   std::string watchdog_pid;   // WATCHDOG_PID: whose; empty: ours
 };
 
@@ -25,21 +25,21 @@ struct NotifyVariables {
 // Any thread.
 class ServiceNotifier {
  public:
-  // Tells nobody.
+  // Notifies nobody.
   ServiceNotifier() = default;
-  // InvalidArgument for an address or a number that makes no sense.
+  // InvalidArgument for an invalid address or number.
   [[nodiscard]] static absl::StatusOr<ServiceNotifier> Create(const NotifyVariables& variables);
 
   // The process serves.
   [[nodiscard]] absl::Status Ready(const std::string& status) const;
   // One line for people.
   [[nodiscard]] absl::Status Status(const std::string& status) const;
-  // The process is about to end, which takes at most `limit`, whatever the manager's own limit.
+  // The process is ending, which takes at most `limit`; overrides the limit of the manager.
   [[nodiscard]] absl::Status Stopping(const std::string& status,
                                       std::chrono::microseconds limit) const;
   [[nodiscard]] absl::Status Alive() const;
 
-  // How often to call Alive: twice in the time that the manager waits. Unset: it does not wait.
+  // The interval of Alive: half of what the manager tolerates. Unset: no watchdog.
   [[nodiscard]] std::optional<std::chrono::microseconds> watchdog_interval() const {
     return watchdog_interval_;
   }
@@ -47,7 +47,7 @@ class ServiceNotifier {
  private:
   [[nodiscard]] absl::Status Send(const std::string& message) const;
 
-  UniqueFd fd_;  // invalid: nobody wants to know
+  UniqueFd fd_;  // invalid: no manager
   std::string address_;
   std::optional<std::chrono::microseconds> watchdog_interval_;
 };

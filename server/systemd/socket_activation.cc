@@ -22,7 +22,7 @@ absl::StatusOr<std::vector<InheritedListener>> PassedListeners(const ListenVaria
                                                                pid_t self, int first) {
   std::vector<InheritedListener> out;
   std::int64_t pid = 0;
-  // Left over from whoever started us, which is no fault of ours.
+  // Inherited from a parent process: not for us, and not an error.
   if (!absl::SimpleAtoi(variables.pid, &pid) || pid != self) return out;
   std::uint32_t count = 0;
   if (!absl::SimpleAtoi(variables.fds, &count) || count > kReactorsMax) {
@@ -39,7 +39,7 @@ absl::StatusOr<std::vector<InheritedListener>> PassedListeners(const ListenVaria
       return absl::InvalidArgumentError(absl::StrCat("the passed descriptor ", fd, name, " ",
                                                      std::string(listener.status().message())));
     }
-    // Failure means that a child would have it, and there are no children.
+    // On failure a child process would inherit it, and there are none.
     static_cast<void>(::fcntl(fd, F_SETFD, FD_CLOEXEC));
     out.push_back(*std::move(listener));
   }

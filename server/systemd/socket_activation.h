@@ -1,5 +1,5 @@
-// Listening sockets that the service manager passed, as sd_listen_fds(3) has it. Read once by main,
-// before any thread starts.
+// Listening sockets passed by the service manager, see sd_listen_fds(3). Read once by main, before
+// any thread starts.
 #pragma once
 
 #include <sys/types.h>
@@ -23,8 +23,8 @@ struct ListenVariables {
 
 inline constexpr int kFirstPassedDescriptor = 3;
 
-// None if the variables are not set or meant for another process than `self`. Every socket that is
-// passed must be one to echo on: an error names the one that is not.
+// Empty if the variables are not set, or are for another process than `self`. Every socket must be
+// a TCP or unix listener: an error names the one that is not.
 [[nodiscard]] absl::StatusOr<std::vector<InheritedListener>> PassedListeners(
     const ListenVariables& variables, pid_t self, int first = kFirstPassedDescriptor);
 

@@ -1,5 +1,5 @@
-// Goal: the first signal asks for a stop, the second ends the process with its code, and others do
-// nothing. Method: child processes that are sent signals, because a signal is the whole process's.
+// Goal: the first signal requests a stop, the second ends the process with its code, and others do
+// nothing. Method: signals are sent to child processes, because a signal concerns a whole process.
 #include "server/signals.h"
 
 #include <signal.h>
@@ -87,12 +87,13 @@ TEST(Signals, SigintAsksForAStopToo) {
   EXPECT_EQ(child.Next(), 'i');
 }
 
-TEST(Signals, HupAndPipeDoNothing) {
+TEST(Signals, OthersDoNothing) {
   Child child(NeverStops);
   ASSERT_EQ(child.Next(), 'r');
-  child.Signal(SIGHUP);
-  child.Signal(SIGPIPE);
-  child.Signal(SIGHUP);
+  for (const int number : {SIGHUP, SIGPIPE, SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGIO,
+                           SIGPWR, SIGSTKFLT, SIGRTMIN, SIGHUP}) {
+    child.Signal(number);
+  }
   child.Signal(SIGTERM);
   EXPECT_EQ(child.Next(), 't');
 }

@@ -48,7 +48,7 @@ TEST(AccessConfig, DefaultsLetTheOwnerIn) {
 
 TEST(AccessConfig, EveryKeyIsRead) {
   const auto loaded = LoadConfig(With(kTls, {{"admin-tls-client-ca", {"ca.pem"}},
-                                             {"admin-tls-operators", {"a", "b, spiffe://x/c"}},
+                                             {"admin-tls-operators", {"a", "b", "spiffe://x/c"}},
                                              {"admin-tls-viewers", {"d"}},
                                              {"admin-unix-mode", {"660"}},
                                              {"admin-unix-others", {"none"}},
@@ -90,7 +90,7 @@ TEST(AccessConfig, StrangersNeedTlsAndANameUnlessAllowed) {
     EXPECT_THAT(AccessErrorOf(at), HasSubstr("would have no TLS; set admin-tls-cert")) << admin;
     EXPECT_THAT(AccessErrorOf(With(at, {{"admin-token-file", {"t"}}})), HasSubstr("no TLS"))
         << admin;
-    EXPECT_THAT(AccessErrorOf(With(at, kTls)), HasSubstr("everybody would be an operator; set"))
+    EXPECT_THAT(AccessErrorOf(With(at, kTls)), HasSubstr("every caller would be an operator; set"))
         << admin;
     for (const KeyValues& who :
          {KeyValues{{"admin-token-file", {"t"}}}, KeyValues{{"admin-tls-client-ca", {"a"}}},
@@ -104,10 +104,11 @@ TEST(AccessConfig, StrangersNeedTlsAndANameUnlessAllowed) {
 
 TEST(AccessConfig, WhatWasAllowedIsWarnedOf) {
   KeyValues flags = {{"admin", {"10.0.0.1:1"}}, {"admin-allow-insecure", {"on"}}};
-  EXPECT_THAT(LoadConfig(flags, {}, "", kMachine)->warnings,
-              ElementsAre("admin: no TLS on 10.0.0.1:1: who is on the way can read and change all "
-                          "calls",
-                          "admin: whoever reaches 10.0.0.1:1 is an operator"));
+  EXPECT_THAT(
+      LoadConfig(flags, {}, "", kMachine)->warnings,
+      ElementsAre("admin: no TLS on 10.0.0.1:1: anyone on the network path can read and change all "
+                  "calls",
+                  "admin: any caller that reaches 10.0.0.1:1 is an operator"));
   flags["admin-token-file"] = {"t"};
   EXPECT_THAT(LoadConfig(flags, {}, "", kMachine)->warnings,
               ElementsAre(HasSubstr("tokens included")));
@@ -123,7 +124,7 @@ TEST(AccessConfig, KeysThatLackOthersAreRefused) {
       {With(kTls, {{"admin-tls-client-ca", {"a"}},
                    {"admin-tls-operators", {"x", "y"}},
                    {"admin-tls-viewers", {"y"}}}),
-       "admin-tls-viewers: 'y' is one of admin-tls-operators, too"},
+       "admin-tls-viewers: 'y' is also in admin-tls-operators"},
       {{{"admin-unix-mode", {"888"}}}, "--admin-unix-mode: '888' is not a file mode"},
       {{{"admin-unix-mode", {"01777"}}}, "--admin-unix-mode: '01777' is not a file mode"},
       {{{"admin-unix-mode", {"1777"}}}, "--admin-unix-mode: '1777' is not a file mode"},

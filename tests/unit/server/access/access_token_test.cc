@@ -65,8 +65,8 @@ TEST(TokenTable, RefusesWhatIsNotAToken) {
       {absl::StrCat("\n", secret), "line 2: needs three words"},
       {absl::StrCat("operator ", secret), "line 1: needs three words"},
       {absl::StrCat("operator a ", secret, " x"), "line 1: needs three words"},
-      {absl::StrCat(secret, " operator a"), "line 1: begins with neither viewer nor operator"},
-      {absl::StrCat("Operator a ", secret), "line 1: begins with neither viewer nor operator"},
+      {absl::StrCat(secret, " operator a"), "line 1: must begin with viewer or operator"},
+      {absl::StrCat("Operator a ", secret), "line 1: must begin with viewer or operator"},
       {absl::StrCat("viewer a/b ", secret), "line 1: a name has"},
       {absl::StrCat("viewer ", std::string(65, 'a'), " ", secret), "line 1: a name has"},
       {"viewer a 123456789012345", "line 1: a token has 16 to 1024 characters"},
@@ -76,9 +76,8 @@ TEST(TokenTable, RefusesWhatIsNotAToken) {
       {absl::StrCat("viewer a ", secret, "\xff"), "line 1: a token is made of letters"},
       {"viewer a sha256:abc", "line 1: sha256: is not followed by 64 hexadecimal digits"},
       {absl::StrCat("viewer a sha256:", std::string(64, 'g')), "line 1: sha256: is not followed"},
-      {absl::StrCat("viewer a ", secret, "\nviewer b ", secret),
-       "line 2: the token is there twice"},
-      {absl::StrCat("viewer a ", kHash, "\nviewer b ", kToken), "line 2: the token is there twice"},
+      {absl::StrCat("viewer a ", secret, "\nviewer b ", secret), "line 2: duplicate token"},
+      {absl::StrCat("viewer a ", kHash, "\nviewer b ", kToken), "line 2: duplicate token"},
   };
   for (const auto& [text, error] : cases) {
     EXPECT_THAT(ErrorOf(text), StartsWith(error));

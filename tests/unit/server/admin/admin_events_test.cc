@@ -123,7 +123,7 @@ TEST(EventPlace, ComesBeforeWhatItCaused) {
   EventLog log;
   log.Add({.message = "earlier"});
   {
-    EventLog::Place place(log);
+    EventLog::Reservation place(log);
     log.Add({.message = "its effect"});
     EXPECT_EQ(log.After(0, 10).events.size(), 1U) << "nothing is seen beyond an open place";
     place.Fill({.message = "the cause"});
@@ -139,12 +139,12 @@ TEST(EventPlace, ComesBeforeWhatItCaused) {
 
 TEST(EventPlace, LeavesNothingWhenItIsGivenUp) {
   EventLog log;
-  { const EventLog::Place place(log); }
+  { const EventLog::Reservation place(log); }
   log.Add({.message = "one"});
   ASSERT_EQ(log.After(0, 10).events.size(), 1U);
   EXPECT_EQ(log.After(0, 10).events[0].id, 1U);
   {
-    const EventLog::Place place(log);
+    const EventLog::Reservation place(log);
     log.Add({.message = "three"});
   }
   const auto batch = log.After(1, 10);
@@ -155,7 +155,7 @@ TEST(EventPlace, LeavesNothingWhenItIsGivenUp) {
 
 TEST(EventPlace, MayBeForgottenBeforeItIsFilled) {
   EventLog log;
-  EventLog::Place place(log);
+  EventLog::Reservation place(log);
   for (std::size_t i = 0; i < EventLog::kKept + 3; ++i) log.Add({.message = "flood"});
   place.Fill({.message = "late"});
   const auto batch = log.After(0, 5000);

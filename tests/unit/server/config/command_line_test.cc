@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_split.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/config/config_keys.h"
@@ -61,6 +62,9 @@ TEST(CommandLine, HelpNamesEveryKeyAndThePrecedence) {
   EXPECT_THAT(result.out, HasSubstr("flag, environment, file, default"));
   EXPECT_THAT(result.out, HasSubstr("Examples:"));
   EXPECT_EQ(Parse({"-h"}).out, result.out);
+  for (const absl::string_view line : absl::StrSplit(result.out, '\n')) {
+    EXPECT_LE(line.size(), 84U) << line;
+  }
 }
 
 TEST(CommandLine, Version) {

@@ -104,6 +104,22 @@ TEST(ConfigLoader, AListIsReplacedAsAWhole) {
             1U);
 }
 
+TEST(ConfigLoader, OnlyVariablesAreSplitAtCommas) {
+  const TempDir dir;
+  const std::string path = dir.Write("e.toml",
+                                     "listen = [\"unix:/run/a,b.sock\"]\n"
+                                     "admin-tls-operators = [\"Doe, Jane\"]\n");
+  const KeyValues tls = {{"admin-tls-cert", {"c"}},
+                         {"admin-tls-key", {"k"}},
+                         {"admin-tls-client-ca", {"ca"}},
+                         {"admin-tls-viewers", {"Roe, Rick"}}};
+  const Config config = Load(tls, {}, path).config;
+  EXPECT_THAT(config.admin_access.tls_operators, ElementsAre("Doe, Jane"));
+  EXPECT_THAT(config.admin_access.tls_viewers, ElementsAre("Roe, Rick"));
+  ASSERT_EQ(config.listen.size(), 1U);
+  EXPECT_EQ(config.listen[0].unix_path, "/run/a,b.sock");
+}
+
 TEST(ConfigLoader, TheFileMayComeFromTheEnvironment) {
   const TempDir dir;
   const std::string a = dir.Write("a.toml", "reactors = 1\n");
@@ -178,8 +194,9 @@ TEST(ConfigLoader, ListenAddresses) {
   EXPECT_THAT(ErrorOf({{"listen", {":1", ":1"}}}), HasSubstr("same address"));
   EXPECT_THAT(ErrorOf({{"listen", {":1", "0.0.0.0:1"}}}), HasSubstr("same address"));
   EXPECT_THAT(ErrorOf({{"listen", {"127.0.0.1:1", "localhost:1"}}}), HasSubstr("same address"));
-  EXPECT_THAT(ErrorOf({{"listen", {":1,,:2"}}}), HasSubstr("--listen: "));
-  const auto udp = Load({{"listen-udp", {":7000", "127.0.0.1:0,127.0.0.1:0"}}}).config.listen_udp;
+  EXPECT_THAT(ErrorOf({}, {{"ECHOGW_LISTEN", ":1,,:2"}}), HasSubstr("ECHOGW_LISTEN: "));
+  const auto udp =
+      Load({{"listen-udp", {":7000", "127.0.0.1:0", "127.0.0.1:0"}}}).config.listen_udp;
   ASSERT_EQ(udp.size(), 3U);
   EXPECT_TRUE(udp[0].dual_stack);
   EXPECT_TRUE(Load({{"listen-udp", {""}}}).config.listen_udp.empty());
