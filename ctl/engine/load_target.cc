@@ -32,26 +32,25 @@ std::uint16_t PortOf(const sockaddr_storage& address) {
   return 0;
 }
 
-// 0, or the errno of a connect that is made and closed again.
-int TryConnect(const LoadTarget& endpoint, std::chrono::nanoseconds timeout) {
-  const int fd = socket(endpoint.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
-  if (fd < 0) return errno;
-  int error = 0;
-  if (connect(fd, endpoint.get(), endpoint.length) != 0) error = errno;
-  if (error == EINPROGRESS) {
-    pollfd poll_fd{.fd = fd, .events = POLLOUT, .revents = 0};
-    const auto milliseconds = std::chrono::ceil<std::chrono::milliseconds>(timeout).count();
-    const int ready =
-        poll(&poll_fd, 1, static_cast<int>(std::min<std::int64_t>(milliseconds, 60'000)));
-    socklen_t length = sizeof error;
-    if (ready == 0) {
-      error = ETIMEDOUT;
-    } else if (ready < 0 || getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) != 0) {
-      error = errno;
-    }
+// How long an address has before the next one is tried beside it (RFC 8305).
+constexpr std::chrono::milliseconds kNextAddressAfter{250};
+
+// Starts a connect or, for datagrams, sends one that an echo endpoint answers. fd is -1 if that
+// fails at once.
+pollfd StartTry(const LoadTarget& target, int type) {
+  const bool datagram = type == SOCK_DGRAM;
+  pollfd attempt{.fd = socket(target.family(), type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0),
+                 .events = static_cast<short>(datagram ? POLLIN : POLLOUT),
+                 .revents = 0};
+  if (attempt.fd < 0) return attempt;
+  constexpr std::uint64_t kProbe = 0;
+  bool started = connect(attempt.fd, target.get(), target.length) == 0 || errno == EINPROGRESS;
+  if (started && datagram) started = send(attempt.fd, &kProbe, sizeof kProbe, 0) > 0;
+  if (!started) {
+    close(attempt.fd);
+    attempt.fd = -1;
   }
-  close(fd);
-  return error;
+  return attempt;
 }
 
 bool AllDigits(std::string_view text) {
@@ -134,20 +133,56 @@ absl::StatusOr<LoadTarget> ResolveEndpoint(const HostPort& where,
   auto found = LookUp(where, SOCK_STREAM);
   if (!found.ok()) return found.status();
   if (found->size() == 1) return found->front();
-  int error = 0;
-  for (const LoadTarget& endpoint : *found) {
-    error = TryConnect(endpoint, timeout);
-    if (error == 0) return endpoint;
-  }
-  return absl::UnavailableError(absl::StrCat("no address of '", where.host, "' answers on port ",
-                                             where.port,
-                                             ", the last one with: ", std::strerror(error)));
+  if (auto first = FirstToAnswer(*found, SOCK_STREAM, timeout); first.ok()) return first;
+  return absl::UnavailableError(
+      absl::StrCat("no address of '", where.host, "' answers on port ", where.port));
 }
 
-absl::StatusOr<LoadTarget> ResolveUdpEndpoint(const HostPort& where) {
+absl::StatusOr<LoadTarget> ResolveUdpEndpoint(const HostPort& where,
+                                              std::chrono::nanoseconds timeout) {
   auto found = LookUp(where, SOCK_DGRAM);
   if (!found.ok()) return found.status();
-  return found->front();
+  if (found->size() == 1) return found->front();
+  auto first = FirstToAnswer(*found, SOCK_DGRAM, timeout);
+  return first.ok() ? first : found->front();
+}
+
+absl::StatusOr<LoadTarget> FirstToAnswer(const std::vector<LoadTarget>& targets, int type,
+                                         std::chrono::nanoseconds timeout) {
+  using Clock = std::chrono::steady_clock;
+  const auto began = Clock::now();
+  std::vector<pollfd> tries;
+  const auto answered = [](pollfd& attempt) {
+    if (attempt.fd < 0 || attempt.revents == 0) return false;
+    int error = 0;
+    socklen_t length = sizeof error;
+    getsockopt(attempt.fd, SOL_SOCKET, SO_ERROR, &error, &length);
+    if (error == 0) return true;
+    close(attempt.fd);
+    attempt.fd = -1;
+    return false;
+  };
+  const auto is_pending = [](const pollfd& attempt) { return attempt.fd >= 0; };
+  auto winner = tries.end();
+  for (bool more = true; more && winner == tries.end();) {
+    if (tries.size() < targets.size()) tries.push_back(StartTry(targets[tries.size()], type));
+    const bool last = tries.size() == targets.size();
+    const std::chrono::nanoseconds left = timeout - (Clock::now() - began);
+    const auto wait = last ? std::clamp<std::chrono::nanoseconds>(left, {}, std::chrono::minutes(1))
+                           : std::chrono::nanoseconds(kNextAddressAfter);
+    if (std::any_of(tries.begin(), tries.end(), is_pending)) {
+      poll(tries.data(), tries.size(),
+           static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(wait).count()));
+    }
+    winner = std::find_if(tries.begin(), tries.end(), answered);
+    more = !last || (left.count() > 0 && std::any_of(tries.begin(), tries.end(), is_pending));
+  }
+  const auto index = static_cast<std::size_t>(winner - tries.begin());
+  for (const pollfd& attempt : tries) {
+    if (attempt.fd >= 0) close(attempt.fd);
+  }
+  if (index < tries.size()) return targets[index];
+  return absl::UnavailableError("no address answers");
 }
 
 absl::StatusOr<std::vector<sockaddr_in>> SourceAddresses(const LoadTarget& target,

@@ -37,14 +37,20 @@ struct HostPort {
 // Takes HOST:PORT, [IPV6]:PORT and unix:PATH; INVALID_ARGUMENT for the rest, with what to type.
 [[nodiscard]] absl::StatusOr<HostPort> ParseHostPort(std::string_view text);
 
-// Looks the name up. A name with several addresses ("localhost") is tried in the resolver's order,
-// with one connection to each that is closed at once, and the first that answers within `timeout`
-// is taken; a single address is not tried. UNAVAILABLE when nothing is found or none answers.
+// Looks the name up. Of several addresses ("localhost") the first that accepts a connection, which
+// is closed at once, is taken; a single address is not tried. UNAVAILABLE when nothing is found or
+// none answers within `timeout`.
 [[nodiscard]] absl::StatusOr<LoadTarget> ResolveEndpoint(const HostPort& where,
                                                          std::chrono::nanoseconds timeout);
 
-// The same for datagrams, with the first address: there is no connection to try.
-[[nodiscard]] absl::StatusOr<LoadTarget> ResolveUdpEndpoint(const HostPort& where);
+// The same for datagrams: the first address that answers one, or the first of all.
+[[nodiscard]] absl::StatusOr<LoadTarget> ResolveUdpEndpoint(const HostPort& where,
+                                                            std::chrono::nanoseconds timeout);
+
+// Tries the targets in order, each as soon as the one before failed or is silent for 250 ms. `type`
+// is SOCK_STREAM or SOCK_DGRAM. UNAVAILABLE when none answers.
+[[nodiscard]] absl::StatusOr<LoadTarget> FirstToAnswer(const std::vector<LoadTarget>& targets,
+                                                       int type, std::chrono::nanoseconds timeout);
 
 // `count` source addresses for connections to `target`: 127.0.0.1, 127.0.0.2 and on. Empty for a
 // count of 1, which leaves the choice to the kernel. INVALID_ARGUMENT for more when the target is

@@ -95,7 +95,7 @@ absl::Status CommonLoadOptions::Prepare(UdpLoadOptions* load) const {
   if (!where_.unix_path.empty()) {
     return absl::InvalidArgumentError("--udp: a unix socket has no datagrams; write HOST:PORT");
   }
-  return PrepareBasics([this] { return ResolveUdpEndpoint(where_); }, load);
+  return PrepareBasics([this] { return ResolveUdpEndpoint(where_, connect_timeout_); }, load);
 }
 
 absl::Status CommonLoadOptions::PrepareBasics(

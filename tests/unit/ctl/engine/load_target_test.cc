@@ -3,9 +3,13 @@
 
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "tests/unit/ctl/engine/load_echo_server.h"
 
@@ -79,6 +83,76 @@ TEST(LoadEndpointTest, FileLimitIsRaisedAndNamedWhenTooSmall) {
   rlimit after{};
   ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &after), 0);
   EXPECT_EQ(after.rlim_cur, limit.rlim_max);
+}
+
+// A bound socket on loopback.
+struct Bound {
+  explicit Bound(int type) : fd(socket(AF_INET, type | SOCK_CLOEXEC, 0)) {
+    auto* address = reinterpret_cast<sockaddr_in*>(&target.address);
+    address->sin_family = AF_INET;
+    address->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    target.length = sizeof(sockaddr_in);
+    auto* generic = reinterpret_cast<sockaddr*>(&target.address);
+    EXPECT_EQ(bind(fd, generic, target.length), 0);
+    EXPECT_EQ(getsockname(fd, generic, &target.length), 0);
+  }
+  ~Bound() { close(fd); }
+  LoadTarget target;
+  int fd;
+};
+
+TEST(LoadEndpointTest, ASilentAddressDelaysTheNextOneShortly) {
+  // A full accept queue: further SYNs are not answered.
+  Bound silent(SOCK_STREAM);
+  ASSERT_EQ(listen(silent.fd, 0), 0);
+  std::vector<int> fillers;
+  for (int i = 0; i < 4; ++i) {
+    fillers.push_back(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    connect(fillers.back(), silent.target.get(), silent.target.length);
+  }
+  Bound live(SOCK_STREAM);
+  ASSERT_EQ(listen(live.fd, 8), 0);
+  const auto began = std::chrono::steady_clock::now();
+  const auto found =
+      FirstToAnswer({silent.target, live.target}, SOCK_STREAM, std::chrono::seconds(20));
+  ASSERT_TRUE(found.ok()) << found.status();
+  EXPECT_EQ(found->ToString(), live.target.ToString());
+  EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(5));
+  for (const int fd : fillers) close(fd);
+}
+
+TEST(LoadEndpointTest, ARefusedAddressIsPassedOver) {
+  for (const int type : {SOCK_STREAM, SOCK_DGRAM}) {
+    LoadTarget closed;
+    {
+      const Bound gone(type);
+      closed = gone.target;
+    }
+    Bound live(type);
+    std::thread echo;
+    if (type == SOCK_STREAM) {
+      ASSERT_EQ(listen(live.fd, 8), 0);
+    } else {
+      echo = std::thread([&live] {
+        char bytes[64];
+        sockaddr_storage peer;
+        socklen_t length = sizeof peer;
+        auto* from = reinterpret_cast<sockaddr*>(&peer);
+        const ssize_t size = recvfrom(live.fd, bytes, sizeof bytes, 0, from, &length);
+        if (size > 0) sendto(live.fd, bytes, static_cast<std::size_t>(size), 0, from, length);
+      });
+    }
+    const auto found = FirstToAnswer({closed, live.target}, type, std::chrono::seconds(20));
+    EXPECT_TRUE(found.ok()) << found.status();
+    if (found.ok()) {
+      EXPECT_EQ(found->ToString(), live.target.ToString());
+    }
+    if (echo.joinable()) {
+      if (!found.ok()) shutdown(live.fd, SHUT_RDWR);
+      echo.join();
+    }
+    EXPECT_FALSE(FirstToAnswer({closed}, type, std::chrono::seconds(20)).ok());
+  }
 }
 
 }  // namespace
