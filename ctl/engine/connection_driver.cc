@@ -23,20 +23,10 @@ ErrorKind KindOfIoError(int error) {
 }
 
 ErrorKind KindOfConnectError(int error) {
-  switch (error) {
-    case EADDRNOTAVAIL:
-    case EADDRINUSE:
-    case EAGAIN:
-    case EMFILE:
-    case ENFILE:
-    case ENOBUFS:
-    case ENOMEM:
-      return ErrorKind::kClientLimit;
-    case ETIMEDOUT:
-      return ErrorKind::kConnectTimeout;
-    default:
-      return ErrorKind::kConnect;
+  for (const int limit : {EADDRNOTAVAIL, EADDRINUSE, EAGAIN, EMFILE, ENFILE, ENOBUFS, ENOMEM}) {
+    if (error == limit) return ErrorKind::kClientLimit;
   }
+  return error == ETIMEDOUT ? ErrorKind::kConnectTimeout : ErrorKind::kConnect;
 }
 
 }  // namespace

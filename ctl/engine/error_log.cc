@@ -1,6 +1,7 @@
 #include "ctl/engine/error_log.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
@@ -8,27 +9,11 @@
 namespace echogw::ctl::load {
 
 std::string_view ErrorKindName(ErrorKind kind) {
-  switch (kind) {
-    case ErrorKind::kConnect:
-      return "connect";
-    case ErrorKind::kConnectTimeout:
-      return "connect-timeout";
-    case ErrorKind::kClientLimit:
-      return "client-limit";
-    case ErrorKind::kReset:
-      return "reset";
-    case ErrorKind::kEarlyEof:
-      return "early-eof";
-    case ErrorKind::kWrongBytes:
-      return "wrong-bytes";
-    case ErrorKind::kSurplusBytes:
-      return "surplus-bytes";
-    case ErrorKind::kTimeout:
-      return "timeout";
-    case ErrorKind::kIo:
-      return "io";
-  }
-  return "unknown";
+  // By the values of ErrorKind.
+  static constexpr std::array<std::string_view, 9> kNames = {
+      "connect",     "connect-timeout", "client-limit", "reset", "early-eof",
+      "wrong-bytes", "surplus-bytes",   "timeout",      "io"};
+  return kNames.at(static_cast<std::size_t>(kind));
 }
 
 std::string ErrnoName(int error) {

@@ -18,10 +18,16 @@ namespace {
 using admin::v1::Operation;
 using Tone = ActionNews::Tone;
 
-template <typename Request>
-constexpr bool kIsList = std::is_same_v<Request, admin::v1::ListConnectionsRequest> ||
-                         std::is_same_v<Request, admin::v1::GetConnectionRequest> ||
-                         std::is_same_v<Request, admin::v1::ListEventsRequest>;
+bool IsList(const TopRequest& request) {
+  return std::holds_alternative<admin::v1::ListConnectionsRequest>(request) ||
+         std::holds_alternative<admin::v1::GetConnectionRequest>(request) ||
+         std::holds_alternative<admin::v1::ListEventsRequest>(request);
+}
+
+template <typename... Functions>
+struct Overloaded : Functions... {
+  using Functions::operator()...;
+};
 
 }  // namespace
 
@@ -29,20 +35,13 @@ AdminCaller::AdminCaller(Client& client, TopInbox& inbox)
     : client_(client), admin_(client.admin()), inbox_(inbox) {}
 
 void AdminCaller::Send(TopRequest request) {
-  std::visit(
-      [this](auto& it) {
-        using Request = std::decay_t<decltype(it)>;
-        CallLane& lane = kIsList<Request> ? lists_ : actions_;
-        const bool taken = lane.Add([this, it = std::move(it)](grpc::ClientContext& call) {
-          client_.SetDeadline(call);
-          Call(call, it);
-        });
-        if (!taken) {
-          inbox_.Post(
-              ActionNews{Tone::kFailed, "not sent: the gateway has not answered earlier requests"});
-        }
-      },
-      request);
+  CallLane& lane = IsList(request) ? lists_ : actions_;
+  const bool taken = lane.Add([this, request = std::move(request)](grpc::ClientContext& call) {
+    client_.SetDeadline(call);
+    Make(call, request);
+  });
+  if (taken) return;
+  inbox_.Post(ActionNews{Tone::kFailed, "not sent: the gateway has not answered earlier requests"});
 }
 
 template <auto kMethod>
@@ -76,19 +75,26 @@ void AdminCaller::List(grpc::ClientContext& call, const RequestOf<kMethod>& requ
   inbox_.Post(std::move(page));
 }
 
-void AdminCaller::Call(grpc::ClientContext& call, const admin::v1::DrainRequest& request) {
-  Begin<&Admin::Drain>(call, "drain", request);
+void AdminCaller::Make(grpc::ClientContext& call, const TopRequest& request) {
+  using namespace admin::v1;  // NOLINT: names of requests only
+  std::visit(
+      Overloaded{
+          [&](const DrainRequest& it) { Begin<&Admin::Drain>(call, "drain", it); },
+          [&](const ResizeRequest& it) { Begin<&Admin::Resize>(call, "resize", it); },
+          [&](const RebalanceRequest& it) { Begin<&Admin::Rebalance>(call, "rebalance", it); },
+          [&](const UndrainRequest& it) { Undrain(call, it); },
+          [&](const CloseConnectionsRequest& it) { Close(call, it); },
+          [&](const ListConnectionsRequest& it) {
+            List<&Admin::ListConnections>(call, it, ConnectionsPage{it, "", {}});
+          },
+          [&](const GetConnectionRequest& it) {
+            List<&Admin::GetConnection>(call, it, DetailPage{it.id(), "", {}});
+          },
+          [&](const ListEventsRequest& it) { List<&Admin::ListEvents>(call, it, EventsPage{}); }},
+      request);
 }
 
-void AdminCaller::Call(grpc::ClientContext& call, const admin::v1::ResizeRequest& request) {
-  Begin<&Admin::Resize>(call, "resize", request);
-}
-
-void AdminCaller::Call(grpc::ClientContext& call, const admin::v1::RebalanceRequest& request) {
-  Begin<&Admin::Rebalance>(call, "rebalance", request);
-}
-
-void AdminCaller::Call(grpc::ClientContext& call, const admin::v1::UndrainRequest& request) {
+void AdminCaller::Undrain(grpc::ClientContext& call, const admin::v1::UndrainRequest& request) {
   const auto response = Ask<&Admin::Undrain>(call, "undrain", request);
   if (!response) return;
   Done(absl::StrCat(request.has_reactor()
@@ -97,8 +103,8 @@ void AdminCaller::Call(grpc::ClientContext& call, const admin::v1::UndrainReques
                     "the gateway is ", EnumText(response->state())));
 }
 
-void AdminCaller::Call(grpc::ClientContext& call,
-                       const admin::v1::CloseConnectionsRequest& request) {
+void AdminCaller::Close(grpc::ClientContext& call,
+                        const admin::v1::CloseConnectionsRequest& request) {
   const auto response = Ask<&Admin::CloseConnections>(call, "close", request);
   if (!response) return;
   const bool reset = request.mode() == admin::v1::CLOSE_MODE_RST;
@@ -106,19 +112,6 @@ void AdminCaller::Call(grpc::ClientContext& call,
       request.ids_size() == 1 ? absl::StrCat("connection ", request.ids(0)) : "connections",
       response->closed() == 0 ? " is already closed"
                               : (reset ? " was reset" : " is being closed")));
-}
-
-void AdminCaller::Call(grpc::ClientContext& call,
-                       const admin::v1::ListConnectionsRequest& request) {
-  List<&Admin::ListConnections>(call, request, ConnectionsPage{request, "", {}});
-}
-
-void AdminCaller::Call(grpc::ClientContext& call, const admin::v1::GetConnectionRequest& request) {
-  List<&Admin::GetConnection>(call, request, DetailPage{request.id(), "", {}});
-}
-
-void AdminCaller::Call(grpc::ClientContext& call, const admin::v1::ListEventsRequest& request) {
-  List<&Admin::ListEvents>(call, request, EventsPage{});
 }
 
 void AdminCaller::Begun(const Operation& operation) {

@@ -23,16 +23,10 @@ class AdminCaller {
   void Send(TopRequest request);
 
  private:
-  // On the lanes. Each makes its call and posts the outcome.
-  void Call(grpc::ClientContext& call, const admin::v1::DrainRequest& request);
-  void Call(grpc::ClientContext& call, const admin::v1::UndrainRequest& request);
-  void Call(grpc::ClientContext& call, const admin::v1::ResizeRequest& request);
-  void Call(grpc::ClientContext& call, const admin::v1::RebalanceRequest& request);
-  void Call(grpc::ClientContext& call, const admin::v1::CloseConnectionsRequest& request);
-  void Call(grpc::ClientContext& call, const admin::v1::ListConnectionsRequest& request);
-  void Call(grpc::ClientContext& call, const admin::v1::GetConnectionRequest& request);
-  void Call(grpc::ClientContext& call, const admin::v1::ListEventsRequest& request);
-
+  // On the lanes, with the rest: makes the call and posts the outcome.
+  void Make(grpc::ClientContext& call, const TopRequest& request);
+  void Undrain(grpc::ClientContext& call, const admin::v1::UndrainRequest& request);
+  void Close(grpc::ClientContext& call, const admin::v1::CloseConnectionsRequest& request);
   // Posts a refusal and returns nothing, or the response.
   template <auto kMethod>
   std::optional<ResponseOf<kMethod>> Ask(grpc::ClientContext& call, const char* what,

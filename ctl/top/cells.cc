@@ -109,25 +109,10 @@ char AsciiFor(char32_t glyph) {
   // The broken end of a bar, widest first.
   constexpr std::string_view kPartial = "===----";
   if (glyph >= U'▉' && glyph <= U'▏') return kPartial[glyph - U'▉'];
-  switch (glyph) {
-    case U'µ':
-      return 'u';
-    case U'…':
-      return '~';
-    case U'▲':
-    case U'↑':
-      return '^';
-    case U'▼':
-    case U'↓':
-      return 'v';
-    case U'─':
-    case U'–':
-      return '-';
-    case U'·':
-      return '.';
-    default:
-      return '?';
-  }
+  constexpr std::u32string_view kGlyphs = U"µ…▲↑▼↓─–·";
+  constexpr std::string_view kAscii = "u~^^vv--.";
+  const std::size_t at = kGlyphs.find(glyph);
+  return at < kAscii.size() ? kAscii[at] : '?';
 }
 
 void AppendUtf8(std::string& text, char32_t glyph) {
