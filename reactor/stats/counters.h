@@ -42,49 +42,49 @@ inline constexpr std::size_t kLifetimeBuckets = 33;
   NUMBER(reads, kTotal, "echogw_reads_total", "Reads that returned payload.")                     \
   NUMBER(writes, kTotal, "echogw_writes_total", "Writes to clients.")                             \
   NUMBER(ready_events, kTotal, "echogw_ready_events_total",                                       \
-         "Ready events that the poller reported.")                                                \
-  NUMBER(wakeups, kTotal, "echogw_wakeups_total", "Returns from the wait of the poller.")         \
+         "Ready events reported by the poller.")                                                  \
+  NUMBER(wakeups, kTotal, "echogw_wakeups_total", "Returns from waiting for events.")             \
   NUMBER(loop_busy_ns, kSeconds, "echogw_loop_busy_seconds_total",                                \
-         "Time that the event loop worked, in the kernel for its sockets included.")              \
+         "Time that the event loop spent working, including system calls.")                       \
   NUMBER(loop_wait_ns, kSeconds, "echogw_loop_wait_seconds_total",                                \
-         "Time that the event loop waited for events.")                                           \
+         "Time that the event loop spent waiting for events.")                                    \
   HISTOGRAM(turn_ns, kDurationBuckets)                                                            \
   HISTOGRAM(wakeup_events, kBatchBuckets)                                                         \
   HISTOGRAM(echo_ns, kDurationBuckets)                                                            \
   HISTOGRAM(read_bytes, kSizeBuckets)                                                             \
   NUMBER(connections_active, kGauge, "echogw_connections_active",                                 \
-         "Connections that the reactor holds.")                                                   \
+         "Open connections of the reactor.")                                                      \
   NUMBER(connections_accepted, kTotal, "echogw_connections_accepted_total",                       \
          "Connections accepted.")                                                                 \
   NUMBER(connections_moved_in, kTotal, "echogw_connections_moved_in_total",                       \
-         "Connections taken over from another reactor.")                                          \
+         "Connections received from another reactor.")                                            \
   NUMBER(connections_moved_out, kTotal, "echogw_connections_moved_out_total",                     \
-         "Connections handed to another reactor.")                                                \
+         "Connections moved to another reactor.")                                                 \
   NUMBER(accepted_from_adopted, kTotal, "echogw_connections_accepted_from_adopted_total",         \
          "Connections accepted from the listener of a parked reactor.")                           \
   NUMBER(accept_rate_waits, kTotal, "echogw_accept_rate_waits_total",                             \
-         "Times that accepting waited because of the accept rate.")                               \
-  NUMBER(tls_handshakes, kTotal, "echogw_tls_handshakes_total", "TLS handshakes that succeeded.") \
+         "Times that accepting paused because of the accept rate limit.")                         \
+  NUMBER(tls_handshakes, kTotal, "echogw_tls_handshakes_total", "Successful TLS handshakes.")     \
   NUMBER(partial_writes, kTotal, "echogw_partial_writes_total",                                   \
-         "Writes of which the kernel took only a part, because the client reads slowly.")         \
+         "Writes that the kernel accepted only in part, because the client reads slowly.")        \
   NUMBER(loop_spin_ns, kSeconds, "echogw_loop_spin_seconds_total",                                \
-         "Time of that wait in which the event loop polled without blocking (--spin-us).")        \
+         "The part of the waiting time spent polling without blocking (--spin-us).")              \
   NUMBER(loop_stalls, kTotal, "echogw_loop_stalls_total",                                         \
          "Turns of the event loop longer than the stall threshold.")                              \
   NUMBER(loop_longest_ns, kPeakSeconds, "echogw_loop_longest_seconds",                            \
-         "The longest turn of the event loop yet.")                                               \
+         "The longest turn of the event loop since the start.")                                   \
   NUMBER(pending_bytes, kGauge, "echogw_pending_bytes",                                           \
-         "Bytes held for clients that do not read.")                                              \
+         "Bytes buffered for clients that do not read.")                                          \
   COUNTS(connections_closed, kCloseReasonNames, "reason", "echogw_connections_closed_total",      \
-         "Connections that ended, by reason.")                                                    \
+         "Closed connections, by reason.")                                                        \
   COUNTS(connections_rejected, kRejectReasonNames, "reason", "echogw_connections_rejected_total", \
-         "Connections turned away after the kernel had accepted them, by reason.")                \
+         "Connections rejected after the kernel had accepted them, by reason.")                   \
   COUNTS(accept_errors, kAcceptErrorNames, "error", "echogw_accept_errors_total",                 \
-         "Failed accepts, by kind of error.")                                                     \
+         "Failed accept calls, by error.")                                                        \
   COUNTS(proxy_headers, kProxyOutcomeNames, "result", "echogw_proxy_headers_total",               \
-         "Connections at addresses that want a PROXY header, by what became of it.")              \
+         "Connections on listeners with PROXY protocol, by result of the header.")                \
   COUNTS(tls_failures, kTlsFailureNames, "reason", "echogw_tls_failures_total",                   \
-         "Connections whose TLS failed, by reason.")                                              \
+         "TLS failures, by reason.")                                                              \
   HISTOGRAM(accept_batch, kBatchBuckets)                                                          \
   HISTOGRAM(lifetime_ms, kLifetimeBuckets)
 

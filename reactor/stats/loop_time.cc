@@ -9,9 +9,9 @@ void LoopTime::Begin(Nanos now) noexcept {
   if (works_in_wait_) sampled_ = clock_.Use();
 }
 
-// What the thread ran for and neither handled nor spun away, it worked inside its waits. When it is
-// preempted while it handles events it seems to handle for longer than it ran: then this is too
-// little, never too much.
+// The CPU time that was neither handling nor spinning is work inside the waits. Preemption while
+// handling events makes the handling look longer than the CPU time: the result is then too small,
+// never too large.
 void LoopTime::Sample(Nanos now) noexcept {
   const ThreadUse use = clock_.Use();
   const Nanos most = std::max<Nanos>(waited_ - spun_, 0);

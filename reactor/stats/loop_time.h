@@ -1,11 +1,11 @@
-// LoopTime: how a reactor's time divides into work and waiting, for its counters.
+// LoopTime: divides a reactor's time into work and waiting, for its counters.
 //
-// With a mechanism that only waits, all but the waits is work, and two readings of the clock a turn
-// tell it. An engine that moves bytes inside its wait hides that work from the clock: there what
-// the kernel knows of the thread tells it, read once a millisecond because that is a system call.
-// Until then the waits are in no counter, so that none ever goes back. A thread that never slept
-// was busy all the time, whether or not it had its CPU for itself; of one that did, the time that
-// it waited for a CPU inside its waits counts as waiting.
+// With a poller that only waits, everything outside the wait is work, and two clock readings per
+// turn suffice. An engine that moves bytes inside its wait hides that work from the clock: there
+// the kernel's statistics of the thread are used, sampled once per millisecond because that is a
+// system call. Until a sample the waits are in no counter, so that no counter decreases. A thread
+// that never slept was busy all the time, even if it was preempted; for one that slept, the time
+// spent waiting for a CPU inside its waits counts as waiting.
 //
 // Belongs to its reactor's thread. Nothing here fails.
 #pragma once
@@ -23,10 +23,10 @@ class LoopTime {
   LoopTime(Counters& counters, Clock& clock, bool works_in_wait)
       : counters_(counters), clock_(clock), works_in_wait_(works_in_wait) {}
 
-  // On the thread that is counted, before anything else.
+  // First, on the thread to be measured.
   void Begin(Nanos now) noexcept;
 
-  // A wait ended `now`. Of its time, `spun` was spent polling without blocking.
+  // A wait ended at `now`; `spun` of it was spent polling without blocking.
   void Waited(Nanos waited, Nanos spun, Nanos now) noexcept {
     if (!works_in_wait_) [[likely]] {
       counters_.loop_wait_ns.Add(static_cast<std::uint64_t>(waited));
@@ -39,7 +39,7 @@ class LoopTime {
     if (now - sampled_at_ >= kSampleEvery) Sample(now);
   }
 
-  // A turn took so long outside of its wait.
+  // A turn spent `took` outside its wait.
   void Handled(Nanos took) noexcept {
     counters_.loop_busy_ns.Add(static_cast<std::uint64_t>(took));
     handled_ += took;

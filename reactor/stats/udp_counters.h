@@ -14,15 +14,16 @@
   NUMBER(received_datagrams, kTotal, "echogw_udp_received_datagrams_total", "Datagrams received.") \
   NUMBER(sent_datagrams, kTotal, "echogw_udp_sent_datagrams_total", "Datagrams sent back.")        \
   NUMBER(received_bytes, kTotal, "echogw_udp_received_bytes_total",                                \
-         "Payload of datagrams received.")                                                         \
-  NUMBER(sent_bytes, kTotal, "echogw_udp_sent_bytes_total", "Payload of datagrams sent back.")     \
+         "Payload bytes received in datagrams.")                                                   \
+  NUMBER(sent_bytes, kTotal, "echogw_udp_sent_bytes_total",                                        \
+         "Payload bytes sent back in datagrams.")                                                  \
   NUMBER(receives, kTotal, "echogw_udp_receives_total",                                            \
          "System calls that received a batch of datagrams.")                                       \
   NUMBER(sends, kTotal, "echogw_udp_sends_total", "System calls that sent a batch of datagrams.")  \
   NUMBER(receive_errors, kTotal, "echogw_udp_receive_errors_total",                                \
-         "System calls to receive datagrams that failed.")                                         \
+         "Failed system calls to receive datagrams.")                                              \
   COUNTS(dropped, kUdpDropNames, "reason", "echogw_udp_dropped_datagrams_total",                   \
-         "Datagrams that were received and not sent back, by reason.")
+         "Datagrams received and not sent back, by reason.")
 
 namespace echogw {
 

@@ -26,7 +26,7 @@ std::string CodeName(std::size_t code) {
 
 }  // namespace
 
-// One a call, made and deleted by gRPC.
+// One per call, created and deleted by gRPC.
 class AdminCalls::Interceptor final : public grpc::experimental::Interceptor {
  public:
   Interceptor(AdminCalls& calls, grpc::experimental::ServerRpcInfo& call)
@@ -69,7 +69,7 @@ AdminCalls::AdminCalls(const AdminAccess& access, LogSink& log) : access_(access
   };
   add(*admin::v1::GetStatsRequest::descriptor()->file()->service(0));
   add(*grpc::health::v1::HealthCheckRequest::descriptor()->file()->service(0));
-  // Debian's reflection library has its messages inside.
+  // Debian's reflection library does not export its descriptors.
   AddMethod("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
             "ServerReflection/ServerReflectionInfo");
   AddMethod("", "other");

@@ -31,7 +31,7 @@ class AdminCalls final : public AdminCallCounts {
  public:
   AdminCalls(const AdminAccess& access, LogSink& log);
 
-  // To be given to the builder of the server.
+  // For the server builder.
   [[nodiscard]] std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>
   MakeInterceptors();
 
@@ -42,11 +42,11 @@ class AdminCalls final : public AdminCallCounts {
  private:
   class Interceptor;
   class Factory;
-  // As many as gRPC has, from OK to UNAUTHENTICATED.
+  // The status codes of gRPC, from OK to UNAUTHENTICATED.
   static constexpr std::size_t kCodes = 17;
   struct Method {
     std::string name;
-    // Writers: any call. Readers: threads of the exporter; nothing depends on their order.
+    // Writers: any call. Readers: threads of the exporter; no order is needed.
     std::array<std::atomic<std::uint64_t>, kCodes> ended{};
   };
 
@@ -56,7 +56,7 @@ class AdminCalls final : public AdminCallCounts {
 
   const AdminAccess& access_;
   LogSink& log_;
-  // Both constant after construction, but for the counts. The last method is "other".
+  // Constant after construction except for the counts. The last method is "other".
   std::vector<std::unique_ptr<Method>> methods_;
   std::unordered_map<std::string, Method*> by_path_;
 };

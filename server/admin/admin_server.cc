@@ -24,16 +24,16 @@
 namespace echogw::server {
 namespace {
 
-// The largest request, SetSteering for every reactor, has 2 KiB.
+// The largest request, SetSteering for every reactor, takes 2 KiB.
 constexpr int kRequestBytesMax = 64 * 1024;
-// Reflection takes a thread of its own per open stream; the rest of the service takes none.
+// Reflection occupies a thread per open stream; the other services do not.
 constexpr int kThreadsMax = 16;
 constexpr int kStreamsPerConnectionMax = 128;
-// gRPC would let a stranger who says nothing hold a connection for two minutes.
+// By default gRPC lets a silent client hold a connection for two minutes.
 constexpr int kHandshakeLimitMs = 10'000;
 constexpr std::chrono::milliseconds kStopLimit(500);
 
-// gRPC ends the process where it gets none of these, so we ask first.
+// gRPC aborts the process if one of these fails, so try them first.
 absl::Status CheckEvents() {
   const auto failed = [](const char* call) {
     return absl::ErrnoToStatus(errno, absl::StrCat("cannot start gRPC: ", call));
@@ -49,7 +49,7 @@ absl::Status CheckEvents() {
   return absl::OkStatus();
 }
 
-// Process-wide settings of gRPC, once. The health messages are named so that the linker takes
+// Process-wide settings of gRPC, once. The reference to the health messages makes the linker keep
 // them: reflection describes the health service from them (grpc#36665).
 void PrepareGrpc() {
   static const bool done = [] {
@@ -113,7 +113,7 @@ AdminServer::~AdminServer() { Stop(kStopLimit); }
 const std::string& AdminServer::address() const { return acceptor_->address(); }
 
 void AdminServer::SetServing(bool serving) {
-  // Watchers are told of changes only.
+  // Watchers are notified of changes only.
   if (serving_ == serving) return;
   serving_ = serving;
   grpc::HealthCheckServiceInterface* health = server_->GetHealthCheckService();

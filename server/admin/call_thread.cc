@@ -8,33 +8,34 @@ CallThread::CallThread() : thread_(&CallThread::Run, this) {}
 
 CallThread::~CallThread() {
   {
-    const std::scoped_lock lock(mutex_);
+    const MutexLock lock(mutex_);
     ending_ = true;
   }
-  changed_.notify_one();
+  changed_.NotifyOne();
   thread_.join();
 }
 
 bool CallThread::Submit(std::function<void()> call) {
   {
-    const std::scoped_lock lock(mutex_);
+    const MutexLock lock(mutex_);
     if (calls_.size() >= kWaitingMax) return false;
     calls_.push_back(std::move(call));
   }
-  changed_.notify_one();
+  changed_.NotifyOne();
   return true;
 }
 
 void CallThread::Run() {
-  std::unique_lock lock(mutex_);
   for (;;) {
-    changed_.wait(lock, [this] { return ending_ || !calls_.empty(); });
-    if (calls_.empty()) return;
-    const std::function<void()> call = std::move(calls_.front());
-    calls_.pop_front();
-    lock.unlock();
+    std::function<void()> call;
+    {
+      const MutexLock lock(mutex_);
+      while (!ending_ && calls_.empty()) changed_.Wait(mutex_);
+      if (calls_.empty()) return;
+      call = std::move(calls_.front());
+      calls_.pop_front();
+    }
     call();
-    lock.lock();
   }
 }
 

@@ -1,19 +1,19 @@
-// Runs calls that wait for something on a thread of their own, so that gRPC's threads never do. The
+// Runs calls that wait for reactors on a thread of its own, so that gRPC's threads never wait. The
 // admin service owns it. Any thread may submit.
 #pragma once
 
-#include <condition_variable>
 #include <cstddef>
 #include <deque>
 #include <functional>
-#include <mutex>
 #include <thread>
+
+#include "reactor/base/mutex.h"
 
 namespace echogw::server {
 
 class CallThread {
  public:
-  // Calls that may wait for their turn; an operator's patience ends long before.
+  // Calls that may be queued.
   static constexpr std::size_t kWaitingMax = 64;
 
   CallThread();
@@ -22,16 +22,16 @@ class CallThread {
   // Runs what was submitted, then ends.
   ~CallThread();
 
-  // False when too many wait.
+  // False when the queue is full.
   [[nodiscard]] bool Submit(std::function<void()> call);
 
  private:
   void Run();
 
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::deque<std::function<void()>> calls_;  // under mutex_
-  bool ending_ = false;                      // under mutex_
+  Mutex mutex_;
+  CondVar changed_;
+  std::deque<std::function<void()>> calls_ ECHOGW_GUARDED_BY(mutex_);
+  bool ending_ ECHOGW_GUARDED_BY(mutex_) = false;
   std::thread thread_;
 };
 

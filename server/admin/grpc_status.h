@@ -1,4 +1,4 @@
-// The one mapping from absl::Status to grpc::Status. Any thread.
+// Maps absl::Status to grpc::Status. Any thread.
 #pragma once
 
 #include <grpcpp/support/status.h>
@@ -7,7 +7,7 @@
 
 namespace echogw::server {
 
-// The codes of both are the same numbers.
+// Both use the same numbers for codes.
 [[nodiscard]] grpc::Status ToGrpcStatus(const absl::Status& status);
 
 }  // namespace echogw::server

@@ -1,5 +1,5 @@
-// The streams that watch something, so that their number is bounded and the server can end them,
-// and the thread that gives them their beat. Owned by the admin service. Any thread.
+// The watch streams, so that their number is bounded and the server can end them, and the timers
+// that drive them. The admin service owns it. Any thread.
 #pragma once
 
 #include <grpcpp/support/status.h>
@@ -7,9 +7,9 @@
 #include <cstddef>
 #include <map>
 #include <memory>
-#include <mutex>
 
 #include "absl/status/status.h"
+#include "reactor/base/mutex.h"
 #include "server/base/timer_thread.h"
 
 namespace echogw::server {
@@ -22,7 +22,7 @@ class Watch {
   Watch& operator=(const Watch&) = delete;
   virtual ~Watch() = default;
 
-  // The stream ends soon with `status`, unless it ends for another reason first.
+  // Ends the stream with `status`, unless it ends for another reason first.
   virtual void End(const grpc::Status& status) = 0;
 };
 
@@ -32,7 +32,7 @@ class WatchRegistry {
 
   // ResourceExhausted when there are too many, Unavailable after EndAll.
   [[nodiscard]] absl::Status Add(const std::shared_ptr<Watch>& watch);
-  // Harmless for one that was not added.
+  // No effect for a stream that was not added.
   void Remove(const Watch* watch);
   // Ends every stream, and refuses new ones from then on.
   void EndAll();
@@ -43,10 +43,10 @@ class WatchRegistry {
 
  private:
   const std::size_t watches_max_;
-  mutable std::mutex mutex_;
-  bool closed_ = false;
+  mutable Mutex mutex_;
+  bool closed_ ECHOGW_GUARDED_BY(mutex_) = false;
   // Not owned: a stream owns itself until gRPC is done with it.
-  std::map<const Watch*, std::weak_ptr<Watch>> watches_;
+  std::map<const Watch*, std::weak_ptr<Watch>> watches_ ECHOGW_GUARDED_BY(mutex_);
   TimerThread timers_;
 };
 

@@ -1,14 +1,13 @@
 // A server stream that asks a source for its next message once per interval.
 //
-// It owns itself from Start() until gRPC reports that the call is done. Its life is one chain, of
-// which exactly one link is under way at any time, on whatever thread gRPC runs it, or on that of
-// the timers:
+// It owns itself from Start() until gRPC reports that the call is done. It is a chain of steps, one
+// at a time, on threads of gRPC or of the timers:
 //
 //   Turn -> write -> OnWriteDone -> timer -> Turn -> ... -> Finish -> OnDone
 //
-// A cancelled call and End() only leave a status behind, which the next link finds, and cut the
-// wait for the timer short. So Finish happens once, and never beside a write. A stream that is
-// ended while its last message is due still sends it.
+// A cancelled call and End() only store a status, which the next step finds, and fire the timer. So
+// Finish is called once, and never during a write. A stream that is ended when its last message is
+// due still sends it.
 #pragma once
 
 #include <grpcpp/support/server_callback.h>
@@ -18,20 +17,20 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <utility>
 
 #include "absl/status/status.h"
+#include "reactor/base/mutex.h"
 #include "server/admin/grpc_status.h"
 #include "server/admin/watch_registry.h"
 
 namespace echogw::server {
 
-// What a source wants to happen.
+// What to do with the message of a source.
 enum class WatchStep {
   kSkip,      // nothing changed
-  kSend,      // send the message, go on
+  kSend,      // send the message and continue
   kSendLast,  // send the message and end
   kEnd,       // end without a message
 };
@@ -39,39 +38,34 @@ enum class WatchStep {
 template <typename Response>
 class WatchStream final : public grpc::ServerWriteReactor<Response>, public Watch {
  public:
-  // Fills the message and says what to do with it. One call at a time, on any thread.
+  // Fills the message. One call at a time, on any thread.
   using Source = std::function<WatchStep(Response& message)>;
 
   // The stream, for gRPC. If the registry refuses it, it ends at once with that status.
   static grpc::ServerWriteReactor<Response>* Start(WatchRegistry& registry,
                                                    std::chrono::nanoseconds interval,
                                                    Source source) {
-    auto stream =
-        std::shared_ptr<WatchStream>(new WatchStream(registry, interval, std::move(source)));
-    stream->self_ = stream;
-    const absl::Status added = registry.Add(stream);
-    if (added.ok()) {
-      stream->Turn();
-    } else {
+    WatchStream* stream = Make(registry, interval, std::move(source));
+    if (const absl::Status added = registry.Add(stream->self_); !added.ok()) {
       stream->Finish(ToGrpcStatus(added));
+    } else {
+      stream->Turn();
     }
-    return stream.get();
+    return stream;
   }
 
-  // A stream that only ends, with a status that is not OK.
+  // A stream that ends at once with an error.
   static grpc::ServerWriteReactor<Response>* Refuse(WatchRegistry& registry,
                                                     const absl::Status& status) {
-    auto stream = std::shared_ptr<WatchStream>(
-        new WatchStream(registry, std::chrono::nanoseconds(0), nullptr));
-    stream->self_ = stream;
+    WatchStream* stream = Make(registry, std::chrono::nanoseconds(0), nullptr);
     stream->Finish(ToGrpcStatus(status));
-    return stream.get();
+    return stream;
   }
 
   void End(const grpc::Status& status) override {
     std::uint64_t timer = 0;
     {
-      const std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       if (!end_) end_ = status;
       timer = timer_;
     }
@@ -82,7 +76,7 @@ class WatchStream final : public grpc::ServerWriteReactor<Response>, public Watc
 
   void OnWriteDone(bool ok) override {
     if (!ok) {
-      // The call is broken; nobody sees the status.
+      // The call is broken; the client does not see the status.
       this->Finish(grpc::Status::CANCELLED);
     } else if (last_) {
       this->Finish(grpc::Status::OK);
@@ -103,7 +97,14 @@ class WatchStream final : public grpc::ServerWriteReactor<Response>, public Watc
         next_(std::chrono::steady_clock::now()),
         source_(std::move(source)) {}
 
-  // The calls below end with the start of the next link, after which `this` may be gone.
+  static WatchStream* Make(WatchRegistry& registry, std::chrono::nanoseconds interval,
+                           Source source) {
+    std::shared_ptr<WatchStream> stream(new WatchStream(registry, interval, std::move(source)));
+    stream->self_ = stream;
+    return stream.get();
+  }
+
+  // The calls below end by starting the next step, after which `this` may be gone.
   void Turn() {
     response_.Clear();
     const WatchStep step = source_(response_);
@@ -120,7 +121,7 @@ class WatchStream final : public grpc::ServerWriteReactor<Response>, public Watc
   void Wait() {
     std::optional<grpc::Status> end;
     {
-      const std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       end = end_;
       if (!end) SetTimer();
     }
@@ -137,8 +138,8 @@ class WatchStream final : public grpc::ServerWriteReactor<Response>, public Watc
     }
   }
 
-  // A steady beat; a beat that was missed, because the peer is slow, is left out.
-  void SetTimer() {
+  // At a steady rate; a turn that was missed because the client is slow is skipped.
+  void SetTimer() ECHOGW_REQUIRES(mutex_) {
     next_ = std::max(next_ + interval_, std::chrono::steady_clock::now());
     timer_ = registry_.timers().At(next_, [this] { OnTimer(); });
   }
@@ -146,7 +147,7 @@ class WatchStream final : public grpc::ServerWriteReactor<Response>, public Watc
   void OnTimer() {
     std::optional<grpc::Status> end;
     {
-      const std::lock_guard lock(mutex_);
+      const MutexLock lock(mutex_);
       end = end_;
       timer_ = 0;
     }
@@ -165,10 +166,10 @@ class WatchStream final : public grpc::ServerWriteReactor<Response>, public Watc
   bool last_ = false;
   std::shared_ptr<WatchStream> self_;
 
-  // Guards what End() touches beside the chain.
-  std::mutex mutex_;
-  std::optional<grpc::Status> end_;
-  std::uint64_t timer_ = 0;
+  // Guards what End() shares with the chain.
+  Mutex mutex_;
+  std::optional<grpc::Status> end_ ECHOGW_GUARDED_BY(mutex_);
+  std::uint64_t timer_ ECHOGW_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace echogw::server

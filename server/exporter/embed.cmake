@@ -1,5 +1,4 @@
-# Writes a header that holds files as string constants, so that what a browser gets is kept and edited
-# as what it is. status.css becomes kStatusCss.
+# Writes a header with files as string constants. status.css becomes kStatusCss.
 # Usage: cmake -DOUT=<header> "-DFILES=<file>;..." -P embed.cmake
 cmake_minimum_required(VERSION 3.25)
 

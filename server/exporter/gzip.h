@@ -6,7 +6,7 @@
 
 namespace echogw::server {
 
-// `text` in gzip's format; nothing if zlib has no memory.
+// `text` in gzip format; unset if zlib fails.
 [[nodiscard]] std::optional<std::string> Gzip(const std::string& text);
 
 }  // namespace echogw::server

@@ -1,4 +1,4 @@
-// What the exporter answers to one request.
+// The reply to one request.
 #pragma once
 
 #include <string>
@@ -12,7 +12,7 @@ struct HttpReply {
   const char* reason = "OK";
   const char* type = kPlainType;
   std::string body;
-  // Further header lines, each with its line end.
+  // Further header lines, each with its line break.
   std::string headers;
 };
 

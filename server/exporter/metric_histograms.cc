@@ -15,8 +15,8 @@ namespace {
 
 using prometheus::ClientMetric;
 
-// Reactors keep one bucket a bit; the exporter shows those of which a person wants to know. Values
-// up to 2^bits - 1, times `unit`, are in a bucket.
+// Reactors keep one bucket per bit; the exporter shows a useful choice of them. A bucket holds
+// values up to (2^bits - 1) * unit.
 struct View {
   const char* name;
   const char* help;
@@ -65,18 +65,18 @@ constexpr double kMillisecond = 1e-3;
 void AddHistograms(const GatewayStats& stats, std::vector<prometheus::MetricFamily>& to) {
   Add(stats,
       {"echogw_loop_turn_duration_seconds",
-       "How long a turn of the loop handled its events.",
+       "Time to handle the events of one turn of the event loop.",
        kNanosecond,
        {10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30}},
       &CounterSnapshot::turn_ns, to);
   Add(stats,
       {"echogw_echo_delay_seconds",
-       "From the wake-up to the written echo; one event of each turn is timed.",
+       "Time from wake-up to the written echo; one event per turn is timed.",
        kNanosecond,
        {10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30}},
       &CounterSnapshot::echo_ns, to);
   Add(stats,
-      {"echogw_wakeup_events", "Ready events of one wake-up.", 1, {0, 1, 2, 3, 4, 5, 6, 7, 8, 9}},
+      {"echogw_wakeup_events", "Ready events per wake-up.", 1, {0, 1, 2, 3, 4, 5, 6, 7, 8, 9}},
       &CounterSnapshot::wakeup_events, to);
   Add(stats,
       {"echogw_accept_batch_connections",
@@ -86,13 +86,13 @@ void AddHistograms(const GatewayStats& stats, std::vector<prometheus::MetricFami
       &CounterSnapshot::accept_batch, to);
   Add(stats,
       {"echogw_read_size_bytes",
-       "Payload of one read.",
+       "Payload bytes per read.",
        1,
        {1, 4, 6, 7, 8, 10, 12, 14, 15, 16, 17}},
       &CounterSnapshot::read_bytes, to);
   Add(stats,
       {"echogw_connection_lifetime_seconds",
-       "Life of connections that ended, to 10 ms.",
+       "Lifetime of closed connections, with a resolution of 10 ms.",
        kMillisecond,
        {4, 7, 10, 12, 14, 16, 18, 20, 22, 25, 28}},
       &CounterSnapshot::lifetime_ms, to);

@@ -9,7 +9,7 @@
 
 namespace echogw::server {
 
-// At most 12 buckets each, so that the series of a reactor stay below a hundred.
+// At most 12 buckets each, so that a reactor has fewer than a hundred series.
 void AddHistograms(const GatewayStats& stats, std::vector<prometheus::MetricFamily>& to);
 
 }  // namespace echogw::server

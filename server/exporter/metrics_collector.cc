@@ -46,11 +46,13 @@ void AddSingle(Families& to, const char* name, const char* help, MetricType type
 }
 
 void AddGateway(const GatewayStats& stats, const BuildInfo& build, Families& to) {
-  AddValue(
-      AddFamily(to, "echogw_build_info", "What the gateway was built from.", MetricType::Gauge),
-      {{"version", build.version}, {"revision", build.revision}, {"compiler", build.compiler}}, 1);
-  MetricFamily& state = AddFamily(
-      to, "echogw_state", "1 for the state of the gateway, 0 for all others.", MetricType::Gauge);
+  AddValue(AddFamily(to, "echogw_build_info", "Version, revision and compiler of the gateway.",
+                     MetricType::Gauge),
+           {{"version", build.version}, {"revision", build.revision}, {"compiler", build.compiler}},
+           1);
+  MetricFamily& state =
+      AddFamily(to, "echogw_state", "1 for the current state of the gateway, 0 for the others.",
+                MetricType::Gauge);
   for (const char* name : kGatewayStateNames) {
     AddValue(state, {{"state", name}}, name == Name(stats.state) ? 1 : 0);
   }
@@ -60,7 +62,7 @@ void AddGateway(const GatewayStats& stats, const BuildInfo& build, Families& to)
   AddSingle(to, "echogw_reactors", "Reactors that are not parked.", MetricType::Gauge,
             static_cast<double>(running));
   AddSingle(to, "echogw_steering_active",
-            "1 if the kernel runs the steering program, 0 if its hash picks the reactor.",
+            "1 if the kernel runs the steering program, 0 if its hash selects the reactor.",
             MetricType::Gauge, stats.steering_active ? 1 : 0);
 }
 
@@ -99,8 +101,8 @@ void AddCounts(const GatewayStats& stats, std::span<const CountsRow<Values>> row
 }
 
 void AddReactors(const GatewayStats& stats, Families& to) {
-  MetricFamily& info = AddFamily(to, "echogw_reactor_info", "The CPU and the state of a reactor.",
-                                 MetricType::Gauge);
+  MetricFamily& info =
+      AddFamily(to, "echogw_reactor_info", "CPU and state of a reactor.", MetricType::Gauge);
   for (const ReactorStats& reactor : stats.reactors) {
     Labels labels = ReactorLabel(reactor);
     labels.push_back({"cpu", reactor.cpu < 0 ? "none" : absl::StrCat(reactor.cpu)});
@@ -112,7 +114,7 @@ void AddReactors(const GatewayStats& stats, Families& to) {
   AddCounts(stats, CounterCounts(), all, to);
   MetricFamily& weight =
       AddFamily(to, "echogw_steering_weight",
-                "The share of new connections of a reactor, out of the sum of all weights.",
+                "Share of new connections of a reactor, relative to the sum of all weights.",
                 MetricType::Gauge);
   for (const ReactorStats& reactor : stats.reactors) {
     AddValue(weight, ReactorLabel(reactor), reactor.steering_weight);
@@ -124,8 +126,8 @@ template <typename Socket, typename Value>
 void AddSockets(const GatewayStats& stats, std::vector<Socket> ReactorStats::*sockets,
                 const char* name, const char* help, MetricType type, Value value, Families& to) {
   MetricFamily& family = AddFamily(to, name, help, type);
-  // One that changes hands during the snapshot may be seen with both owners; a series that comes
-  // twice would cost the whole scrape.
+  // A socket that moves during the snapshot may be listed under both owners; Prometheus rejects a
+  // scrape with a duplicate series.
   std::set<std::pair<std::string, std::uint32_t>> seen;
   for (const ReactorStats& reactor : stats.reactors) {
     for (const Socket& socket : reactor.*sockets) {
@@ -140,18 +142,18 @@ void AddListeners(const GatewayStats& stats, Families& to) {
   const auto add = [&](const char* name, const char* help, MetricType type, auto value) {
     AddSockets(stats, &ReactorStats::listeners, name, help, type, value, to);
   };
-  add("echogw_listener_accept_queue_depth", "Connections that wait to be accepted.",
+  add("echogw_listener_accept_queue_depth", "Connections waiting to be accepted.",
       MetricType::Gauge, [](const ListenerStats& l) { return l.accept_queue; });
-  add("echogw_listener_accept_queue_limit", "Most connections that may wait to be accepted.",
+  add("echogw_listener_accept_queue_limit", "Maximum number of connections waiting to be accepted.",
       MetricType::Gauge, [](const ListenerStats& l) { return l.accept_queue_limit; });
   add("echogw_listener_drops_total",
-      "Handshakes and connections that the kernel dropped at the listener.", MetricType::Counter,
+      "Handshakes and connections dropped by the kernel at the listener.", MetricType::Counter,
       [](const ListenerStats& l) { return l.drops; });
 }
 
 void AddLimits(const Limits& limits, Families& to) {
   MetricFamily& family =
-      AddFamily(to, "echogw_limit", "The limits in force; 0 is none.", MetricType::Gauge);
+      AddFamily(to, "echogw_limit", "Limits in force; 0 is unlimited.", MetricType::Gauge);
   for (const LimitField& field : LimitFields()) {
     if (field.unit == LimitField::Unit::kAcceptExcess) continue;
     const bool time = field.unit == LimitField::Unit::kNanoseconds;
@@ -170,27 +172,26 @@ void AddUdp(const GatewayStats& stats, Families& to) {
   const auto add = [&](const char* name, const char* help, MetricType type, auto value) {
     AddSockets(stats, &ReactorStats::udp_sockets, name, help, type, value, to);
   };
-  add("echogw_udp_socket_queue_bytes", "Memory of the datagrams that wait to be read.",
+  add("echogw_udp_socket_queue_bytes", "Memory of the datagrams waiting to be read.",
       MetricType::Gauge, [](const UdpSocketStats& s) { return s.queue_bytes; });
-  add("echogw_udp_socket_queue_limit_bytes", "Most memory of datagrams that may wait to be read.",
+  add("echogw_udp_socket_queue_limit_bytes", "Maximum memory of the datagrams waiting to be read.",
       MetricType::Gauge, [](const UdpSocketStats& s) { return s.queue_limit_bytes; });
-  add("echogw_udp_socket_drops_total", "Datagrams that the kernel dropped at the socket.",
+  add("echogw_udp_socket_drops_total", "Datagrams dropped by the kernel at the socket.",
       MetricType::Counter, [](const UdpSocketStats& s) { return s.drops; });
 }
 
 void AddLog(const LogControl& log, Families& to) {
-  AddSingle(to, "echogw_log_lines_dropped_total",
-            "Log lines lost because the log could not keep up.", MetricType::Counter,
-            static_cast<double>(log.lines_dropped()));
+  AddSingle(to, "echogw_log_lines_dropped_total", "Log lines lost because the log queue was full.",
+            MetricType::Counter, static_cast<double>(log.lines_dropped()));
   AddSingle(to, "echogw_log_write_errors_total",
-            "Log lines that the console or the log file failed to take.", MetricType::Counter,
-            static_cast<double>(log.write_errors()));
+            "Log lines that could not be written to the console or the log file.",
+            MetricType::Counter, static_cast<double>(log.write_errors()));
 }
 
 void AddRefused(const RefusalCounts& counts, Families& to) {
-  MetricFamily& family = AddFamily(to, "echogw_admin_refused_total",
-                                   "Admin calls turned away before they did anything, by reason.",
-                                   MetricType::Counter);
+  MetricFamily& family =
+      AddFamily(to, "echogw_admin_refused_total",
+                "Admin calls refused by access control, by reason.", MetricType::Counter);
   for (std::size_t i = 0; i < counts.size(); ++i) {
     AddValue(family, {{"reason", kRefusalNames[i]}}, static_cast<double>(counts[i]));
   }
@@ -199,7 +200,7 @@ void AddRefused(const RefusalCounts& counts, Families& to) {
 void AddAdminCalls(const std::vector<AdminCallCount>& counts, Families& to) {
   MetricFamily& family =
       AddFamily(to, "echogw_admin_requests_total",
-                "Admin calls that ended, by method and code of the result.", MetricType::Counter);
+                "Finished admin calls, by method and status code.", MetricType::Counter);
   for (const AdminCallCount& call : counts) {
     AddValue(family, {{"method", call.method}, {"code", call.code}},
              static_cast<double>(call.count));
@@ -213,15 +214,17 @@ void AddProcess(Families& to) {
             MetricType::Counter, number(process.usage.cpu_nanoseconds) / 1e9);
   AddSingle(to, "process_open_fds", "Open file descriptors.", MetricType::Gauge,
             number(process.open_fds));
-  AddSingle(to, "process_max_fds", "Most file descriptors that may be open.", MetricType::Gauge,
+  AddSingle(to, "process_max_fds", "Maximum number of open file descriptors.", MetricType::Gauge,
             number(process.max_fds));
-  AddSingle(to, "process_resident_memory_bytes", "Resident memory.", MetricType::Gauge,
+  AddSingle(to, "process_resident_memory_bytes", "Resident memory in bytes.", MetricType::Gauge,
             number(process.usage.resident_bytes));
-  AddSingle(to, "process_virtual_memory_bytes", "Virtual memory.", MetricType::Gauge,
+  AddSingle(to, "process_virtual_memory_bytes", "Virtual memory in bytes.", MetricType::Gauge,
             number(process.virtual_bytes));
-  AddSingle(to, "process_threads", "Threads.", MetricType::Gauge, number(process.threads));
-  AddSingle(to, "process_start_time_seconds", "Start of the process, seconds since the epoch.",
-            MetricType::Gauge, process.start_time_seconds);
+  AddSingle(to, "process_threads", "Number of threads.", MetricType::Gauge,
+            number(process.threads));
+  AddSingle(to, "process_start_time_seconds",
+            "Start time of the process in seconds since the epoch.", MetricType::Gauge,
+            process.start_time_seconds);
 }
 
 }  // namespace

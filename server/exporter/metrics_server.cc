@@ -25,9 +25,9 @@
 namespace echogw::server {
 namespace {
 
-// A connection that sends no request occupies a thread until the time limit, and browsers open some
-// ahead of need. So there are more threads than idle connections to be expected, and the limit
-// stays well under the 10 s that Prometheus allows a scrape.
+// A connection that sends no request occupies a thread until the timeout, and browsers open spare
+// connections. So there are more threads than expected idle connections, and the timeout is well
+// below the scrape timeout of Prometheus, 10 s.
 constexpr const char* kThreads = "10";
 constexpr const char* kRequestLimitMs = "2000";
 
@@ -35,7 +35,7 @@ constexpr const char* kRequestLimitMs = "2000";
 constexpr const char* kMetricsType = "text/plain; version=0.0.4; charset=utf-8";
 
 constexpr int kNotFound = 404;
-// Less than a packet is not worth it.
+// A reply that fits into one packet is not compressed.
 constexpr std::size_t kGzipFrom = 1200;
 
 constexpr std::chrono::milliseconds kKnockInterval(5);
@@ -51,12 +51,12 @@ void Send(mg_connection* connection, const HttpReply& reply, bool with_body) {
       "\r\nContent-Length: ", reply.body.size(), "\r\n", reply.headers,
       "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n\r\n");
   if (with_body) out += reply.body;
-  // A peer that is gone is no concern of ours.
+  // The peer may be gone.
   static_cast<void>(mg_write(connection, out.data(), out.size()));
 }
 
 // Civetweb's accepting thread notices a stop only after a wait of up to 2 s, which any connection
-// ends. One that fails, because the port is closed by now, is as good.
+// ends. The connection fails if the port is closed already.
 void Knock(const ListenAddress& address) {
   sockaddr_in to{};
   to.sin_family = AF_INET;
@@ -71,16 +71,16 @@ void Knock(const ListenAddress& address) {
 
 }  // namespace
 
-// Answers every request itself: what is left to civetweb it would look for among files.
+// Answers every request: civetweb would look for the others among files.
 class MetricsServer::Handler {
  public:
   Handler(std::unique_ptr<MetricsCollector> collector, const std::atomic<GatewayState>& state,
           std::unique_ptr<StatusPage> page)
       : collector_(std::move(collector)), state_(state), page_(std::move(page)) {}
 
-  // The code that was answered. An exception would end the process; it costs the answer only.
+  // Returns the status code. An exception would end the process, so it becomes an error reply.
   int Answer(mg_connection* connection) const {
-    HttpReply reply{.code = 500, .reason = "Internal Server Error", .body = "out of memory?\n"};
+    HttpReply reply{.code = 500, .reason = "Internal Server Error", .body = "internal error\n"};
     const mg_request_info& request = *mg_get_request_info(connection);
     const std::string_view method = request.request_method;
     try {
@@ -139,14 +139,14 @@ class MetricsServer::Handler {
 absl::StatusOr<std::unique_ptr<MetricsServer>> MetricsServer::Start(
     const ListenAddress& address, std::unique_ptr<MetricsCollector> collector,
     const std::atomic<GatewayState>& state, std::unique_ptr<StatusPage> page) {
-  // Civetweb does not say why it cannot bind, so we ask first.
+  // Civetweb does not report why it cannot bind, so check first.
   if (auto free = CheckPortIsFree(address); !free.ok()) return free;
   const std::vector<std::string> options = {
       "listening_ports", address.ToString(),   "num_threads",
       kThreads,          "request_timeout_ms", kRequestLimitMs,
   };
   auto handler = std::make_unique<Handler>(std::move(collector), state, std::move(page));
-  // Civetweb reports by exceptions; this is where they end.
+  // Civetweb reports errors by exceptions.
   try {
     CivetCallbacks callbacks;
     callbacks.begin_request = [](mg_connection* connection) {

@@ -1,4 +1,4 @@
-// The HTTP server of the exporter: /metrics, /-/healthy (the process lives), /-/ready (200 while
+// The HTTP server of the exporter: /metrics, /-/healthy (the process is alive), /-/ready (200 while
 // the gateway serves, else 503 with its state) and the status page. GET and HEAD only. The gateway
 // owns it, starts and stops it on the main thread; requests run on threads of its own.
 // prometheus-cpp's own exposer answers every path below /metrics and cannot serve others.
@@ -29,7 +29,7 @@ class MetricsServer {
 
   MetricsServer(const MetricsServer&) = delete;
   MetricsServer& operator=(const MetricsServer&) = delete;
-  // Returns when the requests under way are done; each has a time limit.
+  // Returns when the requests in progress are done; each has a timeout.
   ~MetricsServer();
 
   // "127.0.0.1:7002", with the real port.

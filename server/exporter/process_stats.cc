@@ -19,7 +19,7 @@ std::uint64_t PageBytes() {
   return bytes > 0 ? static_cast<std::uint64_t>(bytes) : 4096;
 }
 
-// The numbered fields of /proc/self/stat that are needed here (proc(5)).
+// Fields of /proc/self/stat by number (proc(5)).
 struct StatFields {
   std::uint64_t threads = 0;        // 20
   std::uint64_t start_ticks = 0;    // 22, since boot
@@ -31,7 +31,7 @@ StatFields ReadStat() {
   std::string line;
   std::getline(in, line);
   StatFields out;
-  // Field 2 is the name in parentheses and may hold anything; field 3 follows the last one.
+  // Field 2 is the name in parentheses and may contain any character.
   const auto name_end = line.rfind(')');
   if (name_end == std::string::npos) return out;
   std::istringstream fields(line.substr(name_end + 1));
@@ -51,7 +51,7 @@ double BootTimeSeconds() {
 }
 
 std::uint64_t CountOpenFds() {
-  // Since Linux 6.2 the size of the directory is the count; before, it is 0 and costs a walk.
+  // Since Linux 6.2 the size of the directory is the count; before that it is 0.
   struct stat info {};
   if (::stat("/proc/self/fd", &info) == 0 && info.st_size > 0) {
     return static_cast<std::uint64_t>(info.st_size);
@@ -62,7 +62,7 @@ std::uint64_t CountOpenFds() {
        at.increment(error)) {
     ++count;
   }
-  // The walk itself holds one.
+  // The iterator itself uses one.
   return count == 0 ? 0 : count - 1;
 }
 

@@ -1,4 +1,4 @@
-// What this process uses, from the kernel. Any thread. A value that cannot be read is 0.
+// Resource usage of this process. Any thread. A value that cannot be read is 0.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +19,7 @@ struct ProcessStats {
   double start_time_seconds = 0;  // since the epoch
 };
 
-// Cheap enough for a stream of snapshots.
+// Cheap enough for frequent snapshots.
 [[nodiscard]] ProcessUsage ReadProcessUsage();
 
 [[nodiscard]] ProcessStats ReadProcessStats();

@@ -27,7 +27,7 @@ constexpr const char* kScriptType = "text/javascript; charset=utf-8";
 constexpr const char* kSvgType = "image/svg+xml";
 constexpr const char* kJsonType = "application/json";
 
-// Nothing but what this server itself gives; nothing inline; in nobody's frame.
+// Only resources of this server, nothing inline, no embedding in frames.
 constexpr const char* kPagePolicy =
     "Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; "
     "img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; "
@@ -95,7 +95,9 @@ HttpReply StatusPage::Json() const {
   const MutexLock lock(mutex_);
   Refresh();
   if (json_.empty()) {
-    return {.code = 500, .reason = "Internal Server Error", .body = "the status has no JSON\n"};
+    return {.code = 500,
+            .reason = "Internal Server Error",
+            .body = "cannot encode the status as JSON\n"};
   }
   return Part(kJsonType, json_);
 }
@@ -107,7 +109,7 @@ HttpReply StatusPage::Html() const {
   const auto running = std::count_if(
       stats.reactors().begin(), stats.reactors().end(),
       [](const auto& reactor) { return reactor.state() != admin::v1::REACTOR_STATE_PARKED; });
-  // For people: whole seconds.
+  // Whole seconds are easier to read.
   google::protobuf::Timestamp time = stats.time();
   time.clear_nanos();
   const std::int64_t uptime = stats.uptime().seconds();

@@ -1,6 +1,6 @@
-// The status page of the exporter and its live data, status.json. Read only. Any thread: a snapshot
-// is taken for at most one reader at a time and given to all that ask soon after, so that no number
-// of readers costs the gateway more than a few snapshots a second. No reactor is asked or delayed.
+// The status page of the exporter and its live data, status.json. Read only. Any thread. A snapshot
+// is shared by all requests that arrive shortly after it, so that any number of readers costs the
+// gateway only a few snapshots per second. No reactor is asked or delayed.
 #pragma once
 
 #include <chrono>
@@ -25,7 +25,7 @@ namespace echogw::server {
 struct StatusPageOptions {
   BuildInfo build;
   std::chrono::system_clock::time_point start_time = std::chrono::system_clock::now();
-  // For how long a snapshot is given out. The page asks once a second.
+  // How long a snapshot is reused. The page asks once per second.
   std::chrono::milliseconds fresh_for = std::chrono::milliseconds(200);
 };
 
@@ -38,11 +38,11 @@ class StatusPage {
   StatusPage& operator=(const StatusPage&) = delete;
   ~StatusPage();
 
-  // The answer to a GET of `path`; none if it is no path of the page.
+  // The reply to a GET of `path`; unset if the page has no such path.
   [[nodiscard]] std::optional<HttpReply> Get(std::string_view path) const;
 
  private:
-  // Takes a new snapshot unless the last one is fresh.
+  // Takes a new snapshot unless the last one is recent enough.
   void Refresh() const ECHOGW_REQUIRES(mutex_);
   [[nodiscard]] HttpReply Json() const;
   [[nodiscard]] HttpReply Html() const;

@@ -243,7 +243,7 @@ class Lost(PageCase):
 
         gateway.signal(signal.SIGSTOP)
         try:
-            self.seen(lambda s: s["state"] == "lost" and "no answer within 3 s" in s["lost"],
+            self.seen(lambda s: s["state"] == "lost" and "no response within 3 s" in s["lost"],
                       "the page is stopped")
         finally:
             gateway.signal(signal.SIGCONT)
@@ -251,8 +251,8 @@ class Lost(PageCase):
 
         gateway.signal(signal.SIGKILL)
         gateway.wait()
-        lost = self.seen(lambda s: s["state"] == "lost" and "cannot be reached" in s["lost"]
-                         and re.search(r"is [1-9]\d* s old: the gateway was serving then",
+        lost = self.seen(lambda s: s["state"] == "lost" and "unreachable" in s["lost"]
+                         and re.search(r"is [1-9]\d* s old; the gateway was serving",
                                        s["lost"]), "it is gone")
         self.assertEqual((lost["title"], len(lost["reactors"])), ("lost - echogw", 2))
         self.shot("lost")

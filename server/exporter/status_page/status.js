@@ -1,21 +1,21 @@
-// Keeps the status page current from status.json. Texts only ever become text nodes, so no string
-// of a client can become markup. Counters are 64 bits wide and come as strings, hence BigInt.
+// Updates the status page from status.json. Strings only become text nodes, never markup. Counters
+// are 64-bit and transferred as strings, hence BigInt.
 "use strict";
 
 const POLL_MS = 1000;
-const ANSWER_MS = 3000;
+const TIMEOUT_MS = 3000;
 const EVENTS_SHOWN = 20;
 const NONE = "–";
 
 const MEANING = {
-  starting: "does not accept yet",
+  starting: "not accepting connections yet",
   serving: "",
-  unhealthy: "health says NOT_SERVING; connections are still accepted and served",
-  quiet: "draining: waits until no new connection comes",
+  unhealthy: "health is NOT_SERVING; connections are still accepted and served",
+  quiet: "draining: waiting until no new connections arrive",
   refusing: "draining: new connections are refused",
   closing: "draining: connections are being closed",
-  drained: "no connection is left",
-  stopped: "the process is about to end",
+  drained: "no connections are left",
+  stopped: "the process is stopping",
 };
 
 const byId = (id) => document.getElementById(id);
@@ -24,7 +24,7 @@ function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
-// ---- numbers for people, as echogwctl writes them ----
+// ---- numbers, formatted as by echogwctl ----
 
 function threeDigits(value) {
   if (value < 9.995) return value.toFixed(2);
@@ -67,7 +67,7 @@ function duration(seconds) {
   return `${Math.floor(s / 86400)}d${two(Math.floor(s / 3600) % 24)}h`;
 }
 
-// Of the reader's clock; with the date unless it is today's.
+// Local time; with the date unless it is today.
 function when(time) {
   const clock = time.toLocaleTimeString(undefined, { hour12: false });
   const today = time.toDateString() === new Date().toDateString();
@@ -84,7 +84,7 @@ function ranges(ids) {
   return parts.map(([from, to]) => (from === to ? `${from}` : `${from}-${to}`)).join(", ");
 }
 
-// ---- what came ----
+// ---- samples ----
 
 const word = (name, prefix) => name.slice(prefix.length).toLowerCase().replaceAll("_", " ");
 const number = (text) => BigInt(text ?? 0);
@@ -125,7 +125,7 @@ function understand(status) {
   return sample;
 }
 
-// The change of a counter per second; null when it cannot be told.
+// The rate of a counter; null if unknown.
 function perSecond(key, now, before, seconds) {
   if (!before || !(seconds > 0)) return null;
   return Math.max(Number(now[key] - before[key]) / seconds, 0);
@@ -135,7 +135,6 @@ function busyShare(now, before) {
   if (!before) return NONE;
   const busy = Number(now.busy - before.busy);
   const all = busy + Number(now.wait - before.wait);
-  // One that never woke counted neither.
   return all > 0 ? `${Math.min(Math.max((100 * busy) / all, 0), 100).toFixed(0)} %` : "0 %";
 }
 
@@ -146,10 +145,15 @@ function setState(node, state) {
   if (node.dataset.state !== state) node.dataset.state = state;
 }
 
-function cell(row, label, tag = "td") {
-  const made = document.createElement(tag);
+function add(parent, tag, properties = {}) {
+  const made = Object.assign(document.createElement(tag), properties);
+  parent.append(made);
+  return made;
+}
+
+function cell(row, label, text = "") {
+  const made = add(row, "td", { textContent: text });
   if (label) made.dataset.label = label;
-  row.append(made);
   return made;
 }
 
@@ -158,25 +162,23 @@ const reactorRows = new Map();
 function makeReactorRow(id) {
   const row = document.createElement("tr");
   row.dataset.reactor = String(id);
-  const parts = { row };
-  const heading = cell(row, "Reactor", "th");
-  heading.scope = "row";
-  heading.textContent = String(id);
-  parts.cpu = cell(row, "CPU");
-  parts.state = document.createElement("span");
-  parts.state.className = "state";
-  cell(row).append(parts.state);
-  parts.weight = cell(row, "Weight");
-  const load = cell(row);
-  load.className = "load";
-  parts.bar = document.createElement("i");
-  parts.connections = document.createElement("span");
-  load.append(parts.bar, parts.connections);
-  parts.accepts = cell(row, "Accepts/s");
-  parts.messages = cell(row, "Messages/s");
-  parts.busy = cell(row, "Busy");
-  parts.queue = cell(row, "Queue");
-  return parts;
+  add(row, "th", { scope: "row", textContent: String(id) }).dataset.label = "Reactor";
+  const cpu = cell(row, "CPU");
+  const state = add(cell(row), "span", { className: "state" });
+  const weight = cell(row, "Weight");
+  const load = add(row, "td", { className: "load" });
+  return {
+    row,
+    cpu,
+    state,
+    weight,
+    bar: add(load, "i"),
+    connections: add(load, "span"),
+    accepts: cell(row, "Accepts/s"),
+    messages: cell(row, "Messages/s"),
+    busy: cell(row, "Busy"),
+    queue: cell(row, "Queue"),
+  };
 }
 
 function drawReactor(parts, now, before, seconds, most) {
@@ -194,21 +196,17 @@ function drawReactor(parts, now, before, seconds, most) {
 function drawReactors(sample, before, seconds) {
   const body = byId("reactors").tBodies[0];
   const all = [...sample.reactors.values()];
-  const shown = all.filter((reactor) => reactor.state !== "parked");
-  const parked = all.filter((reactor) => reactor.state === "parked").map((r) => r.id);
+  const shown = all.filter((r) => r.state !== "parked");
+  const parked = all.filter((r) => r.state === "parked").map((r) => r.id);
   const most = shown.reduce((max, r) => (r.connections > max ? r.connections : max), 0n);
-  const wanted = new Set(shown.map((reactor) => reactor.id));
   for (const [id, parts] of reactorRows) {
-    if (wanted.has(id)) continue;
+    if (shown.some((r) => r.id === id)) continue;
     parts.row.remove();
     reactorRows.delete(id);
   }
   shown.forEach((reactor, i) => {
-    let parts = reactorRows.get(reactor.id);
-    if (!parts) {
-      parts = makeReactorRow(reactor.id);
-      reactorRows.set(reactor.id, parts);
-    }
+    const parts = reactorRows.get(reactor.id) ?? makeReactorRow(reactor.id);
+    reactorRows.set(reactor.id, parts);
     if (body.rows[i] !== parts.row) body.insertBefore(parts.row, body.rows[i] ?? null);
     drawReactor(parts, reactor, before?.reactors.get(reactor.id), seconds, most);
   });
@@ -216,7 +214,7 @@ function drawReactors(sample, before, seconds) {
   setText(byId("reactors-note"), `${shown.length} running${note}`);
 }
 
-// gRPC's name of a peer, without the family, which can be seen.
+// A peer as gRPC writes it, without the address family.
 function who(actor) {
   return actor.replace(/(^| at )ipv[46]:/, "$1").replaceAll("%5B", "[").replaceAll("%5D", "]");
 }
@@ -230,22 +228,15 @@ function drawEvents(events, life) {
   eventsDrawn = drawn;
   const rows = newest.map((event) => {
     const row = document.createElement("tr");
-    const time = document.createElement("time");
-    time.dateTime = event.time;
-    time.title = event.time;
-    time.textContent = when(new Date(event.time));
-    cell(row).append(time);
-    const kind = cell(row);
-    kind.textContent = event.kind;
-    cell(row, "by").textContent = who(event.actor);
+    const { time } = event;
+    add(cell(row), "time", { dateTime: time, title: time, textContent: when(new Date(time)) });
+    cell(row, "", event.kind);
+    cell(row, "by", who(event.actor));
     const result = cell(row);
     const severity = word(event.severity, "EVENT_SEVERITY_");
     if (severity !== "info") {
-      const badge = document.createElement("span");
-      badge.className = "state";
-      badge.dataset.state = severity;
-      badge.textContent = severity;
-      result.append(badge, " ");
+      setState(add(result, "span", { className: "state" }), severity);
+      result.append(" ");
     }
     result.append(event.message);
     return row;
@@ -272,18 +263,17 @@ function draw(sample, before) {
   document.title = `${sample.state} - echogw`;
 }
 
-// ---- asking, and what if there is no answer ----
+// ---- polling, and lost connections ----
 
 let last = null;
 let lastAt = performance.now();
 let lost = false;
 
 function showAge() {
-  if (!lost) return setText(byId("age"), "");
   const age = duration((performance.now() - lastAt) / 1000);
-  return setText(byId("age"), last === null
-    ? `Nothing came for ${age}; still trying.`
-    : `What is below is ${age} old: the gateway was ${last.state} then. Still trying.`);
+  setText(byId("age"), !lost ? "" : last === null
+    ? `No data for ${age}. Retrying.`
+    : `The data below is ${age} old; the gateway was ${last.state}. Retrying.`);
 }
 
 function setLost(why) {
@@ -299,27 +289,27 @@ function setLost(why) {
   showAge();
 }
 
-class Unanswered extends Error {}
+class NoReply extends Error {}
 
 async function ask() {
   let response;
   try {
     response = await fetch("status.json", {
       cache: "no-store",
-      signal: AbortSignal.timeout(ANSWER_MS),
+      signal: AbortSignal.timeout(TIMEOUT_MS),
     });
     if (response.ok) return await response.text();
   } catch (error) {
-    throw new Unanswered(error.name === "TimeoutError"
-      ? `no answer within ${ANSWER_MS / 1000} s` : "it cannot be reached");
+    throw new NoReply(error.name === "TimeoutError"
+      ? `no response within ${TIMEOUT_MS / 1000} s` : "it is unreachable");
   }
-  throw new Unanswered(`it answered with HTTP ${response.status}`);
+  throw new NoReply(`it responded with HTTP ${response.status}`);
 }
 
 async function poll() {
   try {
     const sample = understand(JSON.parse(await ask()));
-    const before = last?.life === sample.life ? last : null;  // another life counts anew
+    const before = last?.life === sample.life ? last : null;  // a restart resets the counters
     if (sample.uptime !== before?.uptime || lost) draw(sample, before);
     last = sample;
     lastAt = performance.now();
@@ -327,8 +317,8 @@ async function poll() {
     setText(byId("updated"), when(sample.time));
     setLost("");
   } catch (error) {
-    if (!(error instanceof Unanswered)) console.error(error);
-    setLost(error instanceof Unanswered ? error.message : "its answer is not understood");
+    if (!(error instanceof NoReply)) console.error(error);
+    setLost(error instanceof NoReply ? error.message : "its response is invalid");
   }
   setTimeout(poll, POLL_MS);
 }
