@@ -8,7 +8,8 @@ namespace {
 
 constexpr std::string_view kAdmin = "/echogw.admin.v1.Admin/";
 constexpr std::string_view kHealth = "/grpc.health.v1.Health/";
-constexpr std::string_view kReflection = "/grpc.reflection.v1alpha.ServerReflection/";
+// v1alpha is served. Clients ask for v1 first and need UNIMPLEMENTED to try the other.
+constexpr std::string_view kReflection = "/grpc.reflection.v1";
 
 // "GetInfo" for "Get", but not "Getaway".
 bool BeginsWithWord(std::string_view method, std::string_view word) {

@@ -116,6 +116,8 @@ TEST(RoleNeeded, IsTheHighestForWhatIsNotKnown) {
   EXPECT_EQ(RoleNeeded("/grpc.health.v1.Health/Watch"), Role::kNone);
   EXPECT_EQ(RoleNeeded("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo"),
             Role::kViewer);
+  EXPECT_EQ(RoleNeeded("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"), Role::kViewer)
+      << "clients need UNIMPLEMENTED to try v1alpha";
   for (const char* path :
        {"", "/", "//", "GetInfo", "/GetInfo", "/echogw.admin.v1.Admin", "/echogw.admin.v1.Admin/",
         "/echogw.admin.v1.Admin/Get", "/echogw.admin.v1.Admin/Getaway",
