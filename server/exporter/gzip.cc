@@ -6,6 +6,13 @@
 
 #include <cstddef>
 #include <limits>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/string_view.h"
 
 namespace echogw::server {
 namespace {
@@ -35,6 +42,19 @@ std::optional<std::string> Gzip(const std::string& text) {
   ::deflateEnd(&stream);
   if (result != Z_STREAM_END) return std::nullopt;
   return out;
+}
+
+bool NamesGzip(const std::string& accept_encoding) {
+  for (const absl::string_view entry : absl::StrSplit(accept_encoding, ',')) {
+    const std::pair<absl::string_view, absl::string_view> parts =
+        absl::StrSplit(entry, absl::MaxSplits(';', 1));
+    if (!absl::EqualsIgnoreCase(absl::StripAsciiWhitespace(parts.first), "gzip")) continue;
+    const std::pair<absl::string_view, absl::string_view> quality =
+        absl::StrSplit(parts.second, absl::MaxSplits('=', 1));
+    double q = 1;
+    return !absl::SimpleAtod(absl::StripAsciiWhitespace(quality.second), &q) || q > 0;
+  }
+  return false;
 }
 
 }  // namespace echogw::server

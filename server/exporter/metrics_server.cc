@@ -42,7 +42,7 @@ constexpr std::chrono::milliseconds kKnockInterval(5);
 
 bool AcceptsGzip(mg_connection* connection) {
   const char* accepted = mg_get_header(connection, "Accept-Encoding");
-  return accepted != nullptr && std::string_view(accepted).find("gzip") != std::string_view::npos;
+  return accepted != nullptr && NamesGzip(accepted);
 }
 
 void Send(mg_connection* connection, const HttpReply& reply, bool with_body) {

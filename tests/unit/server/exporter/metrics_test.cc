@@ -230,6 +230,15 @@ std::string Gunzip(const std::string& packed) {
   return out;
 }
 
+TEST(NamesGzip, ByNameAndUnlessItsQualityIsZero) {
+  for (const char* accepted : {"gzip", "deflate, gzip;q=0.5", "GZIP ; q=1", "br;q=0, gzip"}) {
+    EXPECT_TRUE(NamesGzip(accepted)) << accepted;
+  }
+  for (const char* refused : {"", "identity", "gzip;q=0", "gzip; q=0.000, br", "x-gzipped"}) {
+    EXPECT_FALSE(NamesGzip(refused)) << refused;
+  }
+}
+
 TEST_F(MetricsTest, CompressedOnRequest) {
   const std::string reply =
       Http(server_->address(), "GET", "/metrics", "Accept-Encoding: gzip\r\n");
