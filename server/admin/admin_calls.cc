@@ -12,6 +12,7 @@
 #include "absl/strings/str_format.h"
 #include "echogw/admin/v1/admin.pb.h"
 #include "grpc/health/v1/health.pb.h"
+#include "server/admin/change_log.h"
 
 namespace echogw::server {
 namespace {
@@ -94,11 +95,9 @@ void AdminCalls::Record(grpc::experimental::ServerRpcInfo& call, const grpc::Sta
   const auto code = std::min(static_cast<std::size_t>(status.error_code()), kCodes - 1);
   method.ended[code].fetch_add(1, std::memory_order_relaxed);
   if (!log_.Enabled(LogLevel::kDebug)) return;
-  const grpc::ServerContextBase& context = *call.server_context();
-  const std::string name = access_.NameOf(context);
   log_.Write(LogLevel::kDebug,
-             absl::StrFormat("admin: call %s from %s%s%s: %s in %.3f ms", method.name, name,
-                             name.empty() ? "" : " at ", context.peer(), CodeName(code),
+             absl::StrFormat("admin: call %s from %s: %s in %.3f ms", method.name,
+                             CallerOf(access_, *call.server_context()), CodeName(code),
                              std::chrono::duration<double, std::milli>(took).count()));
 }
 

@@ -31,6 +31,9 @@ constexpr int kThreadsMax = 16;
 constexpr int kStreamsPerConnectionMax = 128;
 // By default gRPC lets a silent client hold a connection for two minutes.
 constexpr int kHandshakeLimitMs = 10'000;
+// Clients may send keep-alive pings this often; gRPC would end the connection of one that sends
+// more than one in five minutes. The usual interval is 10 s.
+constexpr int kPingIntervalMinMs = 5'000;
 constexpr std::chrono::milliseconds kStopLimit(500);
 
 // gRPC aborts the process if one of these fails, so try them first.
@@ -82,6 +85,9 @@ absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(
   if (!acceptor.ok()) return acceptor.status();
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kStreamsPerConnectionMax);
   builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeLimitMs);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
+                             kPingIntervalMinMs);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
   builder.SetMaxReceiveMessageSize(kRequestBytesMax);
   builder.SetResourceQuota(grpc::ResourceQuota("echogw-admin").SetMaxThreads(kThreadsMax));
   builder.SetSyncServerOption(grpc::ServerBuilder::NUM_CQS, 1);

@@ -212,12 +212,13 @@ Unary* AdminService::Drain(Context* context, const pb::DrainRequest* request,
 
 Unary* AdminService::Undrain(Context* context, const pb::UndrainRequest* request,
                              pb::UndrainResponse* response) {
-  return Change(context, "Undrain", FromProto(*request),
-                [&](const std::optional<std::uint32_t>& reactor) {
-                  const auto state = to_.control.Undrain(reactor);
-                  if (state.ok()) response->set_state(ToProto(*state));
-                  return ChangeResult{.status = state.status(), .text = "back in service"};
-                });
+  // It may wait for reactors.
+  return ChangeLater(context, "Undrain", FromProto(*request),
+                     [this, response](const std::optional<std::uint32_t>& reactor) {
+                       const auto state = to_.control.Undrain(reactor);
+                       if (state.ok()) response->set_state(ToProto(*state));
+                       return ChangeResult{.status = state.status(), .text = "back in service"};
+                     });
 }
 
 Unary* AdminService::GetOperation(Context* context, const pb::GetOperationRequest* request,

@@ -1,9 +1,12 @@
 #include "server/admin/change_log.h"
 
+#include <grpcpp/server_context.h>
+
 #include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 
 namespace echogw::server {
 namespace {
@@ -19,15 +22,21 @@ std::string Verb(const std::string& method) {
 
 }  // namespace
 
+std::string CallerOf(const AdminAccess& access, const grpc::ServerContextBase& context) {
+  const std::string name = access.NameOf(context);
+  // gRPC encodes a peer as a URI: ipv6:%5B::1%5D:4711.
+  return absl::StrCat(
+      name, name.empty() ? "" : " at ",
+      absl::StrReplaceAll(context.peer(), {{"%5B", "["}, {"%5D", "]"}, {"%25", "%"}}));
+}
+
 void ChangeLog::Record(const grpc::ServerContextBase& context, const std::string& method,
                        const ChangeResult& outcome, EventLog::Reservation* place) {
   if (outcome.dry_run) {
     if (place != nullptr) place->GiveUp();
     return;
   }
-  // "token ci at ipv4:127.0.0.1:4711", or the address alone.
-  const std::string name = access_.NameOf(context);
-  const std::string caller = absl::StrCat(name, name.empty() ? "" : " at ", context.peer());
+  const std::string caller = CallerOf(access_, context);
   const bool ok = outcome.status.ok();
   const std::string result = ok ? outcome.text : outcome.status.ToString();
   const LogLevel level = ok ? LogLevel::kInfo : LogLevel::kWarning;

@@ -14,6 +14,10 @@
 
 namespace echogw::server {
 
+// "token ci at ipv4:127.0.0.1:4711", or the address alone.
+[[nodiscard]] std::string CallerOf(const AdminAccess& access,
+                                   const grpc::ServerContextBase& context);
+
 // What became of a change.
 struct ChangeResult {
   absl::Status status;

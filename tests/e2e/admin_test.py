@@ -117,6 +117,14 @@ class Reading(AdminCase):
             for _ in watch:
                 pass
 
+    def test_a_quiet_watch_survives_keep_alive_pings(self):
+        options = [("grpc.keepalive_time_ms", 10000), ("grpc.http2.max_pings_without_data", 0)]
+        with grpc.insecure_channel(self.server.admin, options) as channel:
+            stub = type(self.admin.stub)(channel)
+            with code_of(self, grpc.StatusCode.DEADLINE_EXCEEDED):
+                for _ in stub.WatchEvents(pb.WatchEventsRequest(), timeout=36):
+                    pass
+
     def test_unknown_method_and_oversized_request(self):
         nonsense = self.admin.channel.unary_unary("/echogw.admin.v1.Admin/Nonsense")
         with code_of(self, grpc.StatusCode.UNIMPLEMENTED):

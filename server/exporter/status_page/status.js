@@ -214,11 +214,6 @@ function drawReactors(sample, before, seconds) {
   setText(byId("reactors-note"), `${shown.length} running${note}`);
 }
 
-// A peer as gRPC writes it, without the address family.
-function who(actor) {
-  return actor.replace(/(^| at )ipv[46]:/, "$1").replaceAll("%5B", "[").replaceAll("%5D", "]");
-}
-
 let eventsDrawn = "";
 
 function drawEvents(events, life) {
@@ -231,7 +226,7 @@ function drawEvents(events, life) {
     const { time } = event;
     add(cell(row), "time", { dateTime: time, title: time, textContent: when(new Date(time)) });
     cell(row, "", event.kind);
-    cell(row, "by", who(event.actor));
+    cell(row, "by", event.actor.replace(/(^| at )ipv[46]:/, "$1"));
     const result = cell(row);
     const severity = word(event.severity, "EVENT_SEVERITY_");
     if (severity !== "info") {

@@ -100,6 +100,23 @@ TEST_F(AdminEventsTest, RefusalsAreWarnings) {
   EXPECT_THAT(events[0].message, StartsWith("INVALID_ARGUMENT: target: "));
 }
 
+TEST_F(AdminEventsTest, AnUndrainThatWaitsHidesNoEvent) {
+  control_.during_undrain = [this] {
+    events_.Add({.kind = "state"});
+    EXPECT_EQ(events_.After(0, 10).events.size(), 1U);
+  };
+  pb::UndrainResponse undrained;
+  ASSERT_TRUE(Call(*stub_, &Stub::Undrain, pb::UndrainRequest(), undrained).ok());
+  EXPECT_EQ(events_.After(0, 10).events.size(), 2U);
+}
+
+TEST_F(AdminEventsTest, NameAnIpv6PeerInBrackets) {
+  StartServer({}, "::1");
+  pb::UndrainResponse undrained;
+  ASSERT_TRUE(Call(*stub_, &Stub::Undrain, pb::UndrainRequest(), undrained).ok());
+  EXPECT_THAT(events_.After(0, 10).events.at(0).actor, StartsWith("ipv6:[::1]:"));
+}
+
 TEST_F(AdminEventsTest, ADryRunIsNone) {
   pb::ResizeRequest resize;
   resize.set_target(4);

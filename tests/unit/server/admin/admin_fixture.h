@@ -68,7 +68,7 @@ class AdminTest : public testing::Test {
  protected:
   AdminTest() { StartServer({}); }
 
-  void StartServer(const AdminServiceOptions& options) {
+  void StartServer(const AdminServiceOptions& options, const std::string& host = "127.0.0.1") {
     stub_.reset();
     server_.reset();
     GatewayInfo info;
@@ -79,7 +79,7 @@ class AdminTest : public testing::Test {
     info.transform = "none";
     info.listen_addresses = {"127.0.0.1:7000"};
     info.config = {{"reactors", "2"}, {"poller", "auto"}};
-    const AdminAddress address = TcpAddress("127.0.0.1", 0);
+    const AdminAddress address = TcpAddress(host, 0);
     service_.reset();
     access_ = *AdminAccess::Create(address, {}, timers_, log_);
     service_ = std::make_unique<AdminService>(AdminTargets{.control = control_,

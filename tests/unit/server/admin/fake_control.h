@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -15,6 +16,8 @@ namespace echogw::server {
 
 class FakeControl final : public Control {
  public:
+  std::function<void()> during_undrain;
+
   // Every call that may fail does so with this, unless it is OK.
   void set_failure(const absl::Status& status) {
     const std::lock_guard lock(mutex_);
@@ -87,6 +90,7 @@ class FakeControl final : public Control {
     return weights_;
   }
   absl::StatusOr<GatewayState> Undrain(std::optional<std::uint32_t> reactor) override {
+    if (during_undrain) during_undrain();
     const std::lock_guard lock(mutex_);
     if (!failure_.ok()) return failure_;
     undrain_ = reactor;

@@ -1,11 +1,12 @@
 // Goal: every field of every request is checked and the message names it; what is valid arrives
 // unchanged. Method: one request per rule, no network.
+#include "server/admin/messages/operation_messages.h"
+
 #include <chrono>
 #include <string>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "server/admin/messages/operation_messages.h"
 
 namespace echogw::server {
 namespace {

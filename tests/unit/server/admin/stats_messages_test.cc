@@ -1,5 +1,7 @@
 // Goal: every number of the domain arrives in its own field. Method: values that all differ, and
 // the messages' own reflection to prove that no field was forgotten.
+#include "server/admin/messages/stats_messages.h"
+
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/message.h>
 
@@ -14,7 +16,6 @@
 #include "server/admin/grpc_status.h"
 #include "server/admin/messages/field_messages.h"
 #include "server/admin/messages/operation_messages.h"
-#include "server/admin/messages/stats_messages.h"
 #include "tests/unit/server/admin/fake_control.h"
 
 namespace echogw::server {
