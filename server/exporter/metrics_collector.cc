@@ -13,8 +13,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "server/base/process_stats.h"
 #include "server/exporter/metric_histograms.h"
-#include "server/exporter/process_stats.h"
 
 namespace echogw::server {
 namespace {
@@ -25,45 +25,43 @@ using prometheus::MetricType;
 using Families = std::vector<MetricFamily>;
 using Labels = std::vector<ClientMetric::Label>;
 
+constexpr MetricType kGauge = MetricType::Gauge;
+constexpr MetricType kCounter = MetricType::Counter;
+
 MetricFamily& AddFamily(Families& to, const char* name, const char* help, MetricType type) {
   to.push_back({.name = name, .help = help, .type = type, .metric = {}});
   return to.back();
 }
 
-void AddValue(MetricFamily& to, Labels labels, double value) {
+template <typename Number>
+void AddValue(MetricFamily& to, Labels labels, Number value) {
   ClientMetric metric;
   metric.label = std::move(labels);
-  if (to.type == MetricType::Counter) {
-    metric.counter.value = value;
-  } else {
-    metric.gauge.value = value;
-  }
+  (to.type == kCounter ? metric.counter.value : metric.gauge.value) = static_cast<double>(value);
   to.metric.push_back(std::move(metric));
 }
 
-void AddSingle(Families& to, const char* name, const char* help, MetricType type, double value) {
+template <typename Number>
+void AddSingle(Families& to, const char* name, const char* help, MetricType type, Number value) {
   AddValue(AddFamily(to, name, help, type), {}, value);
 }
 
 void AddGateway(const GatewayStats& stats, const BuildInfo& build, Families& to) {
-  AddValue(AddFamily(to, "echogw_build_info", "Version, revision and compiler of the gateway.",
-                     MetricType::Gauge),
-           {{"version", build.version}, {"revision", build.revision}, {"compiler", build.compiler}},
-           1);
-  MetricFamily& state =
-      AddFamily(to, "echogw_state", "1 for the current state of the gateway, 0 for the others.",
-                MetricType::Gauge);
+  AddValue(
+      AddFamily(to, "echogw_build_info", "Version, revision and compiler of the gateway.", kGauge),
+      {{"version", build.version}, {"revision", build.revision}, {"compiler", build.compiler}}, 1);
+  MetricFamily& state = AddFamily(
+      to, "echogw_state", "1 for the current state of the gateway, 0 for the others.", kGauge);
   for (const char* name : kGatewayStateNames) {
     AddValue(state, {{"state", name}}, name == Name(stats.state) ? 1 : 0);
   }
   const auto running =
       std::count_if(stats.reactors.begin(), stats.reactors.end(),
                     [](const ReactorStats& r) { return r.state != ReactorState::kParked; });
-  AddSingle(to, "echogw_reactors", "Reactors that are not parked.", MetricType::Gauge,
-            static_cast<double>(running));
+  AddSingle(to, "echogw_reactors", "Reactors that are not parked.", kGauge, running);
   AddSingle(to, "echogw_steering_active",
-            "1 if the kernel runs the steering program, 0 if its hash selects the reactor.",
-            MetricType::Gauge, stats.steering_active ? 1 : 0);
+            "1 if the kernel runs the steering program, 0 if its hash selects the reactor.", kGauge,
+            stats.steering_active ? 1 : 0);
 }
 
 Labels ReactorLabel(const ReactorStats& reactor) { return {{"reactor", absl::StrCat(reactor.id)}}; }
@@ -75,8 +73,7 @@ void AddNumbers(const GatewayStats& stats, std::span<const NumberRow<Values>> ro
   for (const NumberRow<Values>& row : rows) {
     const bool total = row.kind == CounterKind::kTotal || row.kind == CounterKind::kSeconds;
     const bool time = row.kind == CounterKind::kSeconds || row.kind == CounterKind::kPeakSeconds;
-    MetricFamily& family =
-        AddFamily(to, row.metric, row.help, total ? MetricType::Counter : MetricType::Gauge);
+    MetricFamily& family = AddFamily(to, row.metric, row.help, total ? kCounter : kGauge);
     for (const ReactorStats& reactor : stats.reactors) {
       const auto value = static_cast<double>(part(reactor.counters).*row.value);
       AddValue(family, ReactorLabel(reactor), time ? value / 1e9 : value);
@@ -88,21 +85,20 @@ template <typename Values, typename Part>
 void AddCounts(const GatewayStats& stats, std::span<const CountsRow<Values>> rows, Part part,
                Families& to) {
   for (const CountsRow<Values>& row : rows) {
-    MetricFamily& family = AddFamily(to, row.metric, row.help, MetricType::Counter);
+    MetricFamily& family = AddFamily(to, row.metric, row.help, kCounter);
     for (const ReactorStats& reactor : stats.reactors) {
       const auto values = row.values(part(reactor.counters));
       for (std::size_t i = 0; i < values.size(); ++i) {
         Labels labels = ReactorLabel(reactor);
         labels.push_back({row.label, row.names[i]});
-        AddValue(family, std::move(labels), static_cast<double>(values[i]));
+        AddValue(family, std::move(labels), values[i]);
       }
     }
   }
 }
 
 void AddReactors(const GatewayStats& stats, Families& to) {
-  MetricFamily& info =
-      AddFamily(to, "echogw_reactor_info", "CPU and state of a reactor.", MetricType::Gauge);
+  MetricFamily& info = AddFamily(to, "echogw_reactor_info", "CPU and state of a reactor.", kGauge);
   for (const ReactorStats& reactor : stats.reactors) {
     Labels labels = ReactorLabel(reactor);
     labels.push_back({"cpu", reactor.cpu < 0 ? "none" : absl::StrCat(reactor.cpu)});
@@ -112,10 +108,9 @@ void AddReactors(const GatewayStats& stats, Families& to) {
   const auto all = [](const CounterSnapshot& c) -> const CounterSnapshot& { return c; };
   AddNumbers(stats, CounterNumbers(), all, to);
   AddCounts(stats, CounterCounts(), all, to);
-  MetricFamily& weight =
-      AddFamily(to, "echogw_steering_weight",
-                "Share of new connections of a reactor, relative to the sum of all weights.",
-                MetricType::Gauge);
+  MetricFamily& weight = AddFamily(
+      to, "echogw_steering_weight",
+      "Share of new connections of a reactor, relative to the sum of all weights.", kGauge);
   for (const ReactorStats& reactor : stats.reactors) {
     AddValue(weight, ReactorLabel(reactor), reactor.steering_weight);
   }
@@ -133,7 +128,7 @@ void AddSockets(const GatewayStats& stats, std::vector<Socket> ReactorStats::*so
     for (const Socket& socket : reactor.*sockets) {
       if (!seen.emplace(socket.address, socket.slot).second) continue;
       AddValue(family, {{"address", socket.address}, {"slot", absl::StrCat(socket.slot)}},
-               static_cast<double>(value(socket)));
+               value(socket));
     }
   }
 }
@@ -142,18 +137,17 @@ void AddListeners(const GatewayStats& stats, Families& to) {
   const auto add = [&](const char* name, const char* help, MetricType type, auto value) {
     AddSockets(stats, &ReactorStats::listeners, name, help, type, value, to);
   };
-  add("echogw_listener_accept_queue_depth", "Connections waiting to be accepted.",
-      MetricType::Gauge, [](const ListenerStats& l) { return l.accept_queue; });
+  add("echogw_listener_accept_queue_depth", "Connections waiting to be accepted.", kGauge,
+      [](const ListenerStats& l) { return l.accept_queue; });
   add("echogw_listener_accept_queue_limit", "Maximum number of connections waiting to be accepted.",
-      MetricType::Gauge, [](const ListenerStats& l) { return l.accept_queue_limit; });
+      kGauge, [](const ListenerStats& l) { return l.accept_queue_limit; });
   add("echogw_listener_drops_total",
-      "Handshakes and connections dropped by the kernel at the listener.", MetricType::Counter,
+      "Handshakes and connections dropped by the kernel at the listener.", kCounter,
       [](const ListenerStats& l) { return l.drops; });
 }
 
 void AddLimits(const Limits& limits, Families& to) {
-  MetricFamily& family =
-      AddFamily(to, "echogw_limit", "Limits in force; 0 is unlimited.", MetricType::Gauge);
+  MetricFamily& family = AddFamily(to, "echogw_limit", "Limits in force; 0 is unlimited.", kGauge);
   for (const LimitField& field : LimitFields()) {
     if (field.unit == LimitField::Unit::kAcceptExcess) continue;
     const bool time = field.unit == LimitField::Unit::kNanoseconds;
@@ -172,58 +166,52 @@ void AddUdp(const GatewayStats& stats, Families& to) {
   const auto add = [&](const char* name, const char* help, MetricType type, auto value) {
     AddSockets(stats, &ReactorStats::udp_sockets, name, help, type, value, to);
   };
-  add("echogw_udp_socket_queue_bytes", "Memory of the datagrams waiting to be read.",
-      MetricType::Gauge, [](const UdpSocketStats& s) { return s.queue_bytes; });
+  add("echogw_udp_socket_queue_bytes", "Memory of the datagrams waiting to be read.", kGauge,
+      [](const UdpSocketStats& s) { return s.queue_bytes; });
   add("echogw_udp_socket_queue_limit_bytes", "Maximum memory of the datagrams waiting to be read.",
-      MetricType::Gauge, [](const UdpSocketStats& s) { return s.queue_limit_bytes; });
-  add("echogw_udp_socket_drops_total", "Datagrams dropped by the kernel at the socket.",
-      MetricType::Counter, [](const UdpSocketStats& s) { return s.drops; });
+      kGauge, [](const UdpSocketStats& s) { return s.queue_limit_bytes; });
+  add("echogw_udp_socket_drops_total", "Datagrams dropped by the kernel at the socket.", kCounter,
+      [](const UdpSocketStats& s) { return s.drops; });
 }
 
 void AddLog(const LogControl& log, Families& to) {
   AddSingle(to, "echogw_log_lines_dropped_total", "Log lines lost because the log queue was full.",
-            MetricType::Counter, static_cast<double>(log.lines_dropped()));
+            kCounter, log.lines_dropped());
   AddSingle(to, "echogw_log_write_errors_total",
-            "Log lines that could not be written to the console or the log file.",
-            MetricType::Counter, static_cast<double>(log.write_errors()));
+            "Log lines that could not be written to the console or the log file.", kCounter,
+            log.write_errors());
 }
 
 void AddRefused(const RefusalCounts& counts, Families& to) {
-  MetricFamily& family =
-      AddFamily(to, "echogw_admin_refused_total",
-                "Admin calls refused by access control, by reason.", MetricType::Counter);
+  MetricFamily& family = AddFamily(to, "echogw_admin_refused_total",
+                                   "Admin calls refused by access control, by reason.", kCounter);
   for (std::size_t i = 0; i < counts.size(); ++i) {
-    AddValue(family, {{"reason", kRefusalNames[i]}}, static_cast<double>(counts[i]));
+    AddValue(family, {{"reason", kRefusalNames[i]}}, counts[i]);
   }
 }
 
 void AddAdminCalls(const std::vector<AdminCallCount>& counts, Families& to) {
-  MetricFamily& family =
-      AddFamily(to, "echogw_admin_requests_total",
-                "Finished admin calls, by method and status code.", MetricType::Counter);
+  MetricFamily& family = AddFamily(to, "echogw_admin_requests_total",
+                                   "Finished admin calls, by method and status code.", kCounter);
   for (const AdminCallCount& call : counts) {
-    AddValue(family, {{"method", call.method}, {"code", call.code}},
-             static_cast<double>(call.count));
+    AddValue(family, {{"method", call.method}, {"code", call.code}}, call.count);
   }
 }
 
 void AddProcess(Families& to) {
   const ProcessStats process = ReadProcessStats();
-  const auto number = [](std::uint64_t value) { return static_cast<double>(value); };
-  AddSingle(to, "process_cpu_seconds_total", "User and system CPU time of the process.",
-            MetricType::Counter, number(process.usage.cpu_nanoseconds) / 1e9);
-  AddSingle(to, "process_open_fds", "Open file descriptors.", MetricType::Gauge,
-            number(process.open_fds));
-  AddSingle(to, "process_max_fds", "Maximum number of open file descriptors.", MetricType::Gauge,
-            number(process.max_fds));
-  AddSingle(to, "process_resident_memory_bytes", "Resident memory in bytes.", MetricType::Gauge,
-            number(process.usage.resident_bytes));
-  AddSingle(to, "process_virtual_memory_bytes", "Virtual memory in bytes.", MetricType::Gauge,
-            number(process.virtual_bytes));
-  AddSingle(to, "process_threads", "Number of threads.", MetricType::Gauge,
-            number(process.threads));
+  AddSingle(to, "process_cpu_seconds_total", "User and system CPU time of the process.", kCounter,
+            static_cast<double>(process.usage.cpu_nanoseconds) / 1e9);
+  AddSingle(to, "process_open_fds", "Open file descriptors.", kGauge, process.open_fds);
+  AddSingle(to, "process_max_fds", "Maximum number of open file descriptors.", kGauge,
+            process.max_fds);
+  AddSingle(to, "process_resident_memory_bytes", "Resident memory in bytes.", kGauge,
+            process.usage.resident_bytes);
+  AddSingle(to, "process_virtual_memory_bytes", "Virtual memory in bytes.", kGauge,
+            process.virtual_bytes);
+  AddSingle(to, "process_threads", "Number of threads.", kGauge, process.threads);
   AddSingle(to, "process_start_time_seconds",
-            "Start time of the process in seconds since the epoch.", MetricType::Gauge,
+            "Start time of the process in seconds since the epoch.", kGauge,
             process.start_time_seconds);
 }
 

@@ -11,7 +11,7 @@
 #include "absl/strings/str_replace.h"
 #include "reactor/base/check.h"
 #include "server/admin/messages/field_messages.h"
-#include "server/exporter/process_stats.h"
+#include "server/base/process_stats.h"
 
 namespace echogw::server {
 namespace {

@@ -16,7 +16,7 @@
 #include "server/exporter/gzip.h"
 #include "server/exporter/metrics_collector.h"
 #include "server/exporter/metrics_server.h"
-#include "server/exporter/process_stats.h"
+#include "server/base/process_stats.h"
 #include "server/exporter/status_page.h"
 #include "tests/unit/server/admin/fake_control.h"
 #include "tests/unit/server/exporter/http_client.h"

@@ -1,4 +1,4 @@
-#include "server/exporter/process_stats.h"
+#include "server/base/process_stats.h"
 
 #include <sys/resource.h>
 #include <sys/stat.h>
