@@ -51,7 +51,7 @@ ConnectionRecord ConnectionLister::RecordOf(const Connection& c, std::uint32_t i
           .proxied_by = proxied ? peer : Endpoint{},
           .local = LocalOf(c.fd),
           .local_path = peer.family == AF_UNIX ? LocalNameOf(c.fd) : std::string(),
-          .mode = session == nullptr ? ServiceMode::kEcho : session->service().mode,
+          .mode = session == nullptr ? Service{}.mode : &session->mode(),
           .tls_version = tls == nullptr ? "" : tls->version(),
           .tls_cipher = tls == nullptr ? "" : tls->cipher(),
           .age = context_.AgeOf(c),

@@ -84,7 +84,7 @@ EchoResult LimitEnforcer::LimitedTurn(Connection& c, Token token, bool to_the_en
   context.scratch = context.scratch.first(std::min(may, context.scratch.size()));
   context.turn_bytes = std::min(may, context.turn_bytes);
   // Generated output, as by chargen, does not depend on what was received.
-  const bool generates = cold.session != nullptr && cold.session->makes_output();
+  const bool generates = cold.session != nullptr && cold.session->mode().makes_output;
   const std::uint64_t& moved = generates ? c.sent_bytes : c.received_bytes;
   const std::uint64_t before = moved;
   const EchoResult result = turn(context);

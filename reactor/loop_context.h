@@ -39,7 +39,7 @@ struct ReactorDeps {
   // For addresses with TLS; null if there are none.
   TlsContext* tls = nullptr;
   // For an engine that prefetches connections; null: none are.
-  DescriptorBudget* budget = nullptr;
+  FdBudget* budget = nullptr;
 };
 
 struct LoopContext {

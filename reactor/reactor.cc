@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "reactor/base/check.h"
+#include "reactor/services/discard.h"
 
 namespace echogw {
 namespace {

@@ -24,7 +24,7 @@ bool Sessions::Begin(Connection& c, Token token, const Service& service) {
   if (cold.session->waiting()) return true;
   lister_.TellOpened(c, token.index);
   // The client may never send anything that would lead to a first turn.
-  if (cold.session->speaks_first()) host_.Enqueue(c, token);
+  if (cold.session->mode().speaks_first) host_.Enqueue(c, token);
   return true;
 }
 

@@ -32,7 +32,7 @@ struct ConnectionRecord {
   Endpoint proxied_by;  // the proxy; without a family if there is none
   Endpoint local;
   std::string local_path;  // of a unix socket, as "unix:PATH"; else empty
-  ServiceMode mode = ServiceMode::kEcho;
+  const ServiceMode* mode = Service{}.mode;
   // "TLSv1.3" and the cipher's name; empty without TLS and until the handshake is complete.
   std::string tls_version;
   std::string tls_cipher;

@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <span>
 
-#include "reactor/net/descriptor_budget.h"
+#include "reactor/net/fd_budget.h"
 
 namespace echogw {
 
@@ -55,7 +55,7 @@ class SocketIo {
 class KernelSocketIo final : public SocketIo {
  public:
   // With a budget, Accept fails with EMFILE while the budget has no room.
-  explicit KernelSocketIo(DescriptorBudget* budget = nullptr) : budget_(budget) {}
+  explicit KernelSocketIo(FdBudget* budget = nullptr) : budget_(budget) {}
 
   [[nodiscard]] IoResult Read(int fd, std::span<std::byte>& buffer) noexcept override;
   [[nodiscard]] IoResult Write(int fd, std::span<const std::byte> from) noexcept override;
@@ -65,7 +65,7 @@ class KernelSocketIo final : public SocketIo {
   void Reset(int fd) noexcept override;
 
  private:
-  DescriptorBudget* const budget_;
+  FdBudget* const budget_;
 };
 
 }  // namespace echogw

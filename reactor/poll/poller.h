@@ -16,7 +16,7 @@
 
 namespace echogw {
 
-class DescriptorBudget;
+class FdBudget;
 class PrefetchEngine;
 class SocketIo;
 struct Counters;
@@ -39,12 +39,11 @@ struct PollerDeps {
   SocketIo& io;  // the calls that it does not make itself
   Counters& counters;
   std::size_t buffer_bytes;
-  DescriptorBudget* budget = nullptr;  // null: connections are not prefetched
+  FdBudget* budget = nullptr;  // null: connections are not prefetched
 };
 
 class Poller {
  public:
-  // The best the system has for kEpoll: the caller resolves "auto" by BestPoller().
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<Poller>> Create(PollerKind kind,
                                                                       const PollerDeps& deps);
 
@@ -83,7 +82,7 @@ class Poller {
   [[nodiscard]] virtual std::size_t Wait(std::span<epoll_event> events, Nanos timeout) noexcept = 0;
 };
 
-// The best mechanism that works here: epoll, else poll (else select, which any system has).
+// The first of epoll, poll and select that works here, for --poller auto.
 [[nodiscard]] PollerKind BestPoller();
 
 [[nodiscard]] const char* PollerName(PollerKind kind);

@@ -59,6 +59,17 @@ CloseReason CloseReasonFor(int error) {
   }
 }
 
+EchoResult NothingRead(const IoResult& read, CloseReason at_eof) {
+  switch (read.status) {
+    case IoStatus::kEof:
+      return Close(at_eof);
+    case IoStatus::kError:
+      return Close(CloseReasonFor(read.error));
+    default:
+      return {EchoOutcome::kIdle, {}};
+  }
+}
+
 void CountRead(Connection& c, const EchoContext& context, std::size_t bytes) {
   c.received_bytes += bytes;
   context.counters.received_bytes.Add(bytes);
@@ -107,17 +118,7 @@ EchoResult EchoTurn(Connection& c, bool to_the_end, const EchoContext& context) 
   for (;;) {
     std::span<std::byte> buffer = context.scratch;
     const IoResult r = context.io.Read(c.fd, buffer);
-    switch (r.status) {
-      case IoStatus::kOk:
-      case IoStatus::kQueued:
-        break;
-      case IoStatus::kWouldBlock:
-        return {EchoOutcome::kIdle, {}};
-      case IoStatus::kEof:
-        return Close(CloseReason::kPeerClosed);
-      case IoStatus::kError:
-        return Close(CloseReasonFor(r.error));
-    }
+    if (r.status != IoStatus::kOk) return NothingRead(r, CloseReason::kPeerClosed);
     CountRead(c, context, r.bytes);
     const std::span<std::byte> message = buffer.first(r.bytes);
     if (context.transform == Transform::kUpper) [[unlikely]]
@@ -132,6 +133,10 @@ EchoResult EchoTurn(Connection& c, bool to_the_end, const EchoContext& context) 
   }
 }
 
+EchoResult EchoService(Connection& c, const EchoContext& context, const ServiceCall& /*call*/) {
+  return EchoTurn(c, true, context);
+}
+
 void HoldPrefetched(Connection& c, PrefetchEngine& engine, const EchoContext& context) {
   for (Prefetched held; !(held = engine.TakePrefetched(c.fd)).bytes.empty();) {
     if (c.fin_sent) continue;  // as DiscardTurn does
@@ -144,27 +149,6 @@ void HoldPrefetched(Connection& c, PrefetchEngine& engine, const EchoContext& co
     }
     Hold(c, context, held.bytes);
   }
-}
-
-EchoResult DiscardTurn(Connection& c, const EchoContext& context) {
-  std::size_t discarded = 0;
-  while (discarded < context.turn_bytes) {
-    std::span<std::byte> buffer = context.scratch;
-    const IoResult r = context.io.Read(c.fd, buffer);
-    switch (r.status) {
-      case IoStatus::kOk:
-      case IoStatus::kQueued:
-        discarded += r.bytes;
-        break;
-      case IoStatus::kWouldBlock:
-        return {EchoOutcome::kIdle, {}};
-      case IoStatus::kEof:
-        return Close(c.admin_closed ? CloseReason::kAdminClosed : CloseReason::kDrained);
-      case IoStatus::kError:
-        return Close(CloseReasonFor(r.error));
-    }
-  }
-  return {EchoOutcome::kMore, {}};
 }
 
 }  // namespace echogw

@@ -12,6 +12,7 @@
 #include "reactor/net/socket_io.h"
 #include "reactor/options.h"
 #include "reactor/poll/prefetch_engine.h"
+#include "reactor/services/service.h"
 #include "reactor/stats/counters.h"
 
 namespace echogw {
@@ -48,13 +49,15 @@ struct EchoResult {
 // (epoll(7)).
 [[nodiscard]] EchoResult EchoTurn(Connection& c, bool to_the_end, const EchoContext& context);
 
-// After our FIN: reads and throws away, at most one turn's worth. kClose once the client has sent
-// its FIN or is gone.
-[[nodiscard]] EchoResult DiscardTurn(Connection& c, const EchoContext& context);
+[[nodiscard]] EchoResult EchoService(Connection& c, const EchoContext& context,
+                                     const ServiceCall& call);
 
-// ---- for what is served beside echo ----
+// ---- shared with the other services ----
 
 [[nodiscard]] CloseReason CloseReasonFor(int error);
+
+// The end of a turn whose read returned no bytes.
+[[nodiscard]] EchoResult NothingRead(const IoResult& read, CloseReason at_eof);
 
 void CountRead(Connection& c, const EchoContext& context, std::size_t bytes);
 void CountWrite(Connection& c, const EchoContext& context, std::size_t bytes);

@@ -137,7 +137,7 @@ IoStatus TlsStream::Explain(int result) noexcept {
   return IoStatus::kError;
 }
 
-IoStatus TlsStream::Shake(SocketIo& io, int fd) noexcept {
+IoStatus TlsStream::Handshake(SocketIo& io, int fd) noexcept {
   Begin(io, fd);
   const int result = ::SSL_do_handshake(ssl_.get());
   return result == 1 ? IoStatus::kOk : Explain(result);

@@ -24,7 +24,7 @@ class TlsStream {
   ~TlsStream();
 
   // Goes on with the handshake. kOk: done. kWouldBlock: see wants_write. kEof: the peer went away.
-  [[nodiscard]] IoStatus Shake(SocketIo& io, int fd) noexcept;
+  [[nodiscard]] IoStatus Handshake(SocketIo& io, int fd) noexcept;
   // As of SocketIo, for payload. kEof: the peer sent close_notify, or FIN without it.
   [[nodiscard]] IoResult Read(SocketIo& io, int fd, std::span<std::byte> into) noexcept;
   // What is tried again must be the same bytes from the first that was not written, at least as

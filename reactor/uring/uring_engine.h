@@ -12,7 +12,7 @@
 // the ring. What comes after that is sent and read by plain calls until nothing is left.
 //
 // A listener is accepted from ahead (kInterestPrefetch) where the kernel does that reliably and
-// while descriptors are plenty (DescriptorBudget). A Close goes out with the next call; a Reset at
+// while descriptors are plenty (FdBudget). A Close goes out with the next call; a Reset at
 // once.
 //
 // Made on any thread, then belongs to the first thread that calls Wait. Failures of a connection
@@ -175,7 +175,7 @@ class UringEngine final : public Poller, public PrefetchEngine {
   static constexpr std::uint32_t kChunk = 256;
 
   SocketIo& io_;
-  DescriptorBudget* const budget_;  // null: no connection is prefetched
+  FdBudget* const budget_;  // null: no connection is prefetched
   Counters& counters_;
   const std::unique_ptr<Uring> ring_;
   const std::unique_ptr<UringBuffers> buffers_;

@@ -10,6 +10,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "reactor/poll/poller.h"
 #include "server/config/address_keys.h"
 #include "server/config/key_types.h"
 
@@ -138,8 +139,10 @@ std::vector<ConfigKey> NetworkKeys() {
   return {
       {"listen", "[WORD+...@]HOST:PORT|unix:PATH", ":7000",
        "Address to listen on; repeatable. ':PORT' and '[::]:PORT' accept IPv6 and IPv4; with port "
-       "0 the kernel chooses one. WORD is a service: echo (default), discard, chargen or banner; "
-       "tls; proxy or proxy-optional for connections that start with a PROXY header",
+       "0 the kernel chooses one. WORD is a service: " +
+           ServiceWords() +
+           " (default: echo); tls; proxy or proxy-optional for connections that start with a PROXY "
+           "header",
        Kind::kList, ApplyListen},
       {"listen-udp", "HOST:PORT", "", "Address to echo datagrams on; repeatable; empty: none",
        Kind::kList, ApplyListenUdp},
@@ -180,9 +183,10 @@ std::vector<ConfigKey> ReactorKeys() {
        "CPUs to pin the reactors to, such as 0-3,6; none: no pinning; auto: the affinity mask, or "
        "none if the cgroup CPU quota is lower",
        Kind::kText, ApplyCpus},
-      AutoWordKey("poller", FIELD(reactor.poller), kPollerNames,
+      AutoWordKey("poller", FIELD(reactor.poller), BestPoller, kPollerNames,
                   "How a reactor waits for events; io_uring also moves the bytes, and supports "
-                  "plain TCP echo and UDP only, without rate and output-buffer; auto: epoll"),
+                  "plain TCP echo and UDP only, without rate and output-buffer; auto: the first of "
+                  "epoll, poll and select that the system has"),
       ValueKey("spin-us", "N", "0",
                "Microseconds, up to 100000, that a reactor polls for events before it sleeps, "
                "while that pays off; 0: never",
@@ -237,8 +241,9 @@ std::vector<ConfigKey> AdminAccessKeys() {
 
 std::vector<ConfigKey> LogKeys() {
   return {
-      AutoWordKey("log-level", FIELD(log.console), kLogThresholdNames,
-                  "Minimum level on the console; auto: info, or error with a log file"),
+      AutoWordKey(
+          "log-level", FIELD(log.console), [] { return Config().log.console; }, kLogThresholdNames,
+          "Minimum level on the console; auto: info, or error with a log file"),
       WordKey("log-format", FIELD(log.format), kLogFormatNames,
               "Text, or one JSON object per line: time, level, message"),
       TextKey("log-file", "PATH", FIELD(log.file), "Log to this file as well; empty: console only"),

@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "reactor/poll/poller.h"
 #include "server/access/access_config.h"
 #include "server/config/address_keys.h"
 #include "server/config/config_file.h"
@@ -87,6 +88,7 @@ std::vector<std::string> NearMisses(const Environment& environment) {
 std::string Meaning(const Setting& setting, const Config& config) {
   if (setting.values.empty() || setting.values.front() != "auto") return "";
   if (setting.key == "instance") return config.reactor.instance;
+  if (setting.key == "poller") return PollerName(config.reactor.poller);
   if (setting.key == "reactors") return absl::StrCat(config.reactors);
   if (setting.key == "cpus") return config.cpus.empty() ? "none" : FormatCpuList(config.cpus);
   return "";

@@ -95,17 +95,17 @@ ConfigKey WordKey(const char* name, Field field, const std::array<const char*, N
                   [&words](const std::string& text) { return ParseWord(text, words); });
 }
 
-// The same with the word "auto", which is the default and leaves the field as it is in Config().
-template <typename Field, std::size_t N>
-ConfigKey AutoWordKey(const char* name, Field field, const std::array<const char*, N>& words,
-                      const char* help) {
+// The same with the word "auto", which is the default and stands for what `choose` returns.
+template <typename Field, typename Choose, std::size_t N>
+ConfigKey AutoWordKey(const char* name, Field field, Choose choose,
+                      const std::array<const char*, N>& words, const char* help) {
   std::vector<const char*> known = {"auto"};
   known.insert(known.end(), words.begin(), words.end());
   return ValueKey(name, absl::StrJoin(known, "|"), "auto", help, field,
-                  [known, field](const std::string& text) -> absl::StatusOr<std::size_t> {
+                  [known, choose](const std::string& text) -> absl::StatusOr<std::size_t> {
                     const auto index = ParseWord(text, known);
                     if (!index.ok() || *index > 0) return index.ok() ? *index - 1 : index;
-                    return static_cast<std::size_t>(DefaultOf(field));
+                    return static_cast<std::size_t>(choose());
                   });
 }
 

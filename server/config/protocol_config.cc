@@ -1,7 +1,6 @@
 #include "server/config/protocol_config.h"
 
 #include <algorithm>
-#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -16,20 +15,13 @@ absl::Status Twice(const std::string& words, const char* what) {
 }
 
 absl::StatusOr<Service> ParseService(const std::string& words) {
-  const std::vector<std::pair<const char*, ServiceMode>> modes = {
-      {"echo", ServiceMode::kEcho},
-      {"discard", ServiceMode::kDiscard},
-      {"chargen", ServiceMode::kChargen},
-      {"banner", ServiceMode::kBanner}};
   Service service;
-  std::optional<ServiceMode> mode;
+  const ServiceMode* mode = nullptr;
   const std::vector<std::string> parts = absl::StrSplit(words, '+');
   for (const std::string& word : parts) {
-    const auto named = std::find_if(modes.begin(), modes.end(),
-                                    [&word](const auto& m) { return word == m.first; });
-    if (named != modes.end()) {
-      if (mode) return Twice(words, "names two modes");
-      mode = named->second;
+    if (const ServiceMode* named = FindServiceMode(word); named != nullptr) {
+      if (mode != nullptr) return Twice(words, "names two modes");
+      mode = named;
     } else if (word == "proxy" || word == "proxy-optional") {
       if (service.proxy != ProxyUse::kNone) return Twice(words, "says twice what proxies do");
       service.proxy = word == "proxy" ? ProxyUse::kRequired : ProxyUse::kOptional;
@@ -38,18 +30,16 @@ absl::StatusOr<Service> ParseService(const std::string& words) {
       service.tls = true;
     } else {
       return absl::InvalidArgumentError(
-          absl::StrCat("'", word, "' is not one of echo, discard, chargen, banner, tls, proxy, ",
+          absl::StrCat("'", word, "' is not one of ", ServiceWords(), ", tls, proxy, ",
                        "proxy-optional; write WORD@HOST:PORT or WORD+WORD@HOST:PORT"));
     }
   }
-  service.mode = mode.value_or(ServiceMode::kEcho);
+  if (mode != nullptr) service.mode = mode;
   // A client of TLS always speaks first.
-  const bool waits =
-      service.tls || service.mode == ServiceMode::kEcho || service.mode == ServiceMode::kDiscard;
-  if (service.proxy == ProxyUse::kOptional && !waits) {
+  if (service.proxy == ProxyUse::kOptional && !service.tls && service.mode->speaks_first) {
     return absl::InvalidArgumentError(
         absl::StrCat("'", words, "@': whether a header comes shows when the client speaks, and ",
-                     ServiceModeName(service.mode), " speaks first; use proxy"));
+                     service.mode->word, " speaks first; use proxy"));
   }
   return service;
 }

@@ -25,7 +25,7 @@ struct ConnectionInfo {
   std::string peer;
   std::string proxied_by;  // empty: no proxy
   std::string local;
-  ServiceMode mode = ServiceMode::kEcho;
+  const ServiceMode* mode = Service{}.mode;
   std::string tls_version;
   std::string tls_cipher;
   std::chrono::nanoseconds age{0};

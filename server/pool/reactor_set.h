@@ -19,7 +19,7 @@
 #include "reactor/base/mutex.h"
 #include "reactor/connection/connection_limiter.h"
 #include "reactor/mailbox.h"
-#include "reactor/net/descriptor_budget.h"
+#include "reactor/net/fd_budget.h"
 #include "reactor/net/socket_io.h"
 #include "reactor/reactor.h"
 #include "reactor/reactor_thread.h"
@@ -132,7 +132,7 @@ class ReactorSet {
 
   const PoolOptions& options_;
   LogSink& log_;
-  DescriptorBudget budget_;
+  FdBudget budget_;
   KernelSocketIo io_{&budget_};
   ConnectionLimiter limiter_;
   SystemClock clock_;

@@ -17,7 +17,7 @@ class HookedSocketIo final : public SocketIo {
   std::function<AcceptResult(AcceptResult)> on_accept;
 
   // The budget counts the connections that Accept opens, but does not limit them.
-  explicit HookedSocketIo(DescriptorBudget* budget = nullptr) : budget_(budget) {}
+  explicit HookedSocketIo(FdBudget* budget = nullptr) : budget_(budget) {}
 
   [[nodiscard]] IoResult Read(int fd, std::span<std::byte>& buffer) noexcept override {
     if (on_read) {
@@ -42,7 +42,7 @@ class HookedSocketIo final : public SocketIo {
 
  private:
   KernelSocketIo kernel_;
-  DescriptorBudget* const budget_;
+  FdBudget* const budget_;
 };
 
 }  // namespace echogw

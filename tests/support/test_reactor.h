@@ -33,7 +33,7 @@ struct TestReactorOptions {
   // Null: the kernel's, the machine's, one that records warnings.
   SocketIo* io = nullptr;
   // With an `io`; without one it has its own.
-  DescriptorBudget* budget = nullptr;
+  FdBudget* budget = nullptr;
   Clock* clock = nullptr;
   TlsContext* tls = nullptr;
   LogSink* log = nullptr;
@@ -92,7 +92,7 @@ class TestReactor {
 
  private:
   SystemClock system_clock_;
-  DescriptorBudget own_budget_;
+  FdBudget own_budget_;
   KernelSocketIo kernel_io_{&own_budget_};
   RecordingLog log_;
   Counters counters_;

@@ -113,7 +113,7 @@ void ToProto(const ConnectionInfo& from, pb::Connection& to) {
   to.set_received_bytes(from.received_bytes);
   to.set_sent_bytes(from.sent_bytes);
   to.set_pending_bytes(from.pending_bytes);
-  to.set_mode(ServiceModeName(from.mode));
+  to.set_mode(from.mode->word);
   to.set_proxied_by(from.proxied_by);
   to.set_tls_version(from.tls_version);
   to.set_tls_cipher(from.tls_cipher);

@@ -15,7 +15,7 @@ namespace {
 using End = TestClient::End;
 
 const std::string kLine = "PROXY TCP4 192.0.2.1 198.51.100.2 1000 443\r\n";
-constexpr Service kProxy{.proxy = ProxyUse::kRequired};
+const Service kProxy{.proxy = ProxyUse::kRequired};
 
 class ReactorSessionTest : public ReactorTest {
  protected:
@@ -168,7 +168,7 @@ TEST_P(ReactorSessionTest, ItMovesInTheMiddleOfAHeader) {
 }
 
 TEST_P(ReactorSessionTest, ABannerComesUnasked) {
-  TestReactor reactor(Serving({.mode = ServiceMode::kBanner}));
+  TestReactor reactor(Serving({.mode = FindServiceMode("banner")}));
   const auto client = reactor.Connect();
   std::string line;
   ASSERT_TRUE(reactor.TurnUntil([&] {
@@ -187,7 +187,7 @@ TEST_P(ReactorSessionTest, ABannerComesUnasked) {
 }
 
 TEST_P(ReactorSessionTest, DiscardTakesAllAndSaysNothing) {
-  TestReactor reactor(Serving({.mode = ServiceMode::kDiscard}));
+  TestReactor reactor(Serving({.mode = FindServiceMode("discard")}));
   const auto client = reactor.Connect();
   std::string_view left;
   const std::string bytes = Pattern(1U << 20U);
@@ -204,7 +204,7 @@ TEST_P(ReactorSessionTest, DiscardTakesAllAndSaysNothing) {
 }
 
 TEST_P(ReactorSessionTest, ChargenIsHeldBackByItsClientAndMovesWithoutAGap) {
-  TestReactor a(Serving({.mode = ServiceMode::kChargen}, TightOptions()));
+  TestReactor a(Serving({.mode = FindServiceMode("chargen")}, TightOptions()));
   TestReactor b(Target(1, TightOptions()));
   const auto client = a.Connect(TightClient());
   std::uint64_t got = 0;
@@ -241,7 +241,7 @@ TEST_P(ReactorSessionTest, ChargenIsHeldBackByItsClientAndMovesWithoutAGap) {
 // Its client takes everything at once and sends nothing, so that no event leads to a turn.
 TEST_P(ReactorSessionTest, ChargenThatIsNeverHeldBackIsNotIdle) {
   ManualClock clock;
-  TestReactorOptions options = Serving({.mode = ServiceMode::kChargen});
+  TestReactorOptions options = Serving({.mode = FindServiceMode("chargen")});
   options.clock = &clock;
   options.reactor.turn_bytes = 1;
   options.reactor.limits.idle_timeout = kNanosPerSecond;
@@ -260,7 +260,7 @@ TEST_P(ReactorSessionTest, ChargenThatIsNeverHeldBackIsNotIdle) {
 // It has sent more at once than its rate allows in half a minute.
 TEST_P(ReactorSessionTest, ANewRateForgivesWhatWasTooMuchForTheOld) {
   ManualClock clock;
-  TestReactorOptions options = Serving({.mode = ServiceMode::kChargen});
+  TestReactorOptions options = Serving({.mode = FindServiceMode("chargen")});
   options.clock = &clock;
   options.reactor.limits.rate = 1024;
   TestReactor reactor(options);
@@ -278,7 +278,7 @@ TEST_P(ReactorSessionTest, ANewRateForgivesWhatWasTooMuchForTheOld) {
 }
 
 TEST_P(ReactorSessionTest, ChargenStarvesNobody) {
-  TestReactorOptions options = Serving({.mode = ServiceMode::kChargen});
+  TestReactorOptions options = Serving({.mode = FindServiceMode("chargen")});
   TestListener echo;
   TestReactor reactor(options);
   reactor.Post(AdoptListeners{.id = 0, .listeners = {echo.On(0)}});
@@ -300,8 +300,8 @@ TEST_P(ReactorSessionTest, ChargenStarvesNobody) {
 
 TEST_P(ReactorSessionTest, ADrainClosesEachPolitely) {
   for (const Service& service :
-       {kProxy, Service{.mode = ServiceMode::kChargen}, Service{.mode = ServiceMode::kDiscard},
-        Service{.mode = ServiceMode::kBanner}}) {
+       {kProxy, Service{.mode = FindServiceMode("chargen")},
+        Service{.mode = FindServiceMode("discard")}, Service{.mode = FindServiceMode("banner")}}) {
     TestReactor reactor(Serving(service));
     const auto client = reactor.Connect();
     for (int i = 0; i < 5; ++i) reactor.Turn();

@@ -98,7 +98,7 @@ TEST_F(KernelSocketIoTest, DescriptorsAboveTheCeilingAreLeftToOthers) {
   const TestClient third(listener_->port);
   // The next descriptor that is free is the first above the ceiling.
   const UniqueFd free(::dup(fd_));
-  DescriptorBudget budget(free.get() + 1);
+  FdBudget budget(free.get() + 1);
   KernelSocketIo io(&budget);
   // One goes over: that is how it is noticed. Nobody is turned away.
   const int over = io.Accept(listener_->fd.get());

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "reactor/services/discard.h"
 #include "tests/support/scripted_socket_io.h"
 #include "tests/support/test_client.h"
 

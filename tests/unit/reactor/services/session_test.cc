@@ -27,7 +27,8 @@ class SessionTest : public ::testing::Test {
   [[nodiscard]] std::uint64_t headers(ProxyOutcome outcome) const {
     return counters_.Read().proxy_headers[static_cast<std::size_t>(outcome)];
   }
-  [[nodiscard]] static Service Proxied(ProxyUse use, ServiceMode mode = ServiceMode::kEcho) {
+  [[nodiscard]] static Service Proxied(ProxyUse use,
+                                       const ServiceMode* mode = FindServiceMode("echo")) {
     return {.mode = mode, .proxy = use};
   }
 
@@ -183,7 +184,7 @@ TEST_F(SessionTest, TimeDecidesWhatBytesDoNot) {
 }
 
 TEST_F(SessionTest, ABannerComesFirstAndInOnePiece) {
-  Session session({.mode = ServiceMode::kBanner}, 0);
+  Session session({.mode = FindServiceMode("banner")}, 0);
   c_.id = 99;
   io_.WriteTakes(kSessionFd, 7);
   EXPECT_EQ(Turn(session).outcome, EchoOutcome::kBlocked);
@@ -198,7 +199,7 @@ TEST_F(SessionTest, ABannerComesFirstAndInOnePiece) {
 }
 
 TEST_F(SessionTest, ABannerBehindAProxyNamesTheClient) {
-  Session session(Proxied(ProxyUse::kRequired, ServiceMode::kBanner), 0);
+  Session session(Proxied(ProxyUse::kRequired, FindServiceMode("banner")), 0);
   EXPECT_EQ(Turn(session).outcome, EchoOutcome::kIdle);
   EXPECT_EQ(io_.written(kSessionFd), "") << "whom to greet is not known yet";
   io_.ReadGives(kSessionFd, kLine);
@@ -209,7 +210,7 @@ TEST_F(SessionTest, ABannerBehindAProxyNamesTheClient) {
 }
 
 TEST_F(SessionTest, DiscardAnswersNothing) {
-  Session session({.mode = ServiceMode::kDiscard}, 0);
+  Session session({.mode = FindServiceMode("discard")}, 0);
   for (int i = 0; i < 9; ++i) io_.ReadGives(kSessionFd, std::string(512, 'x'));
   EXPECT_EQ(Turn(session).outcome, EchoOutcome::kMore) << "a turn is bounded";
   EXPECT_EQ(c_.received_bytes, kTurnBytes);
@@ -231,7 +232,7 @@ std::string ChargenStream(std::size_t bytes) {
 
 TEST_F(SessionTest, ChargenGoesOnWhereItWasStopped) {
   Random random(TestSeed());
-  Session session({.mode = ServiceMode::kChargen}, 0);
+  Session session({.mode = FindServiceMode("chargen")}, 0);
   for (int round = 0; round < 200; ++round) {
     const bool stalls = random.Percent(50);
     io_.WriteTakes(kSessionFd, random.Between(1, 9000));
@@ -247,7 +248,7 @@ TEST_F(SessionTest, ChargenGoesOnWhereItWasStopped) {
 }
 
 TEST_F(SessionTest, ChargenEndsWithTheClientOrTheDrain) {
-  Session session({.mode = ServiceMode::kChargen}, 0);
+  Session session({.mode = FindServiceMode("chargen")}, 0);
   c_.closing = true;
   EXPECT_EQ(Turn(session).outcome, EchoOutcome::kIdle) << "so that FIN follows";
   c_.closing = false;

@@ -38,7 +38,7 @@ class UringAcceptTest : public DescriptorTest {
   // Connections are prefetched until one of them gets such a descriptor or a higher one.
   void SetPrefetchBelow(int fd) {
     constexpr int kBurst = 1;
-    budget_ = std::make_unique<DescriptorBudget>(fd == INT_MAX ? fd : fd + kBurst, kBurst);
+    budget_ = std::make_unique<FdBudget>(fd == INT_MAX ? fd : fd + kBurst, kBurst);
     io_ = std::make_unique<HookedSocketIo>(budget_.get());
     io_->on_accept = [this](AcceptResult result) {
       if (result >= 0) ++accepted_by_call_;
@@ -92,7 +92,7 @@ class UringAcceptTest : public DescriptorTest {
     EXPECT_EQ(client.Receive(text.size()), text);
   }
 
-  std::unique_ptr<DescriptorBudget> budget_;
+  std::unique_ptr<FdBudget> budget_;
   std::unique_ptr<HookedSocketIo> io_;
   int accepted_by_call_ = 0;
 };
@@ -313,9 +313,9 @@ TEST_F(UringAcceptTest, InheritedListenersKeepTheirQueues) {
   EXPECT_EQ(Queued(inherited), 20U - reactor.counters().connections_accepted);
 }
 
-TEST(DescriptorBudgetTest, BurstsStayBelowTheCeiling) {
-  constexpr int kBurst = DescriptorBudget::kPrefetchBurst;
-  DescriptorBudget budget(8192);
+TEST(FdBudgetTest, BurstsStayBelowTheCeiling) {
+  constexpr int kBurst = FdBudget::kPrefetchBurst;
+  FdBudget budget(8192);
   for (int i = 0; i < 3; ++i) budget.AddEngine();
   EXPECT_TRUE(budget.MayPrefetch());
   budget.Note(8192 - 3 * kBurst - 1);
@@ -330,10 +330,10 @@ TEST(DescriptorBudgetTest, BurstsStayBelowTheCeiling) {
   EXPECT_TRUE(budget.MayPrefetch());
 }
 
-TEST(DescriptorBudgetTest, NeedsManyDescriptors) {
-  DescriptorBudget few(2 * DescriptorBudget::kPrefetchBurst - 1);
-  DescriptorBudget all;
-  for (DescriptorBudget* budget : {&few, &all}) budget->AddEngine();
+TEST(FdBudgetTest, NeedsManyDescriptors) {
+  FdBudget few(2 * FdBudget::kPrefetchBurst - 1);
+  FdBudget all;
+  for (FdBudget* budget : {&few, &all}) budget->AddEngine();
   EXPECT_FALSE(few.MayPrefetch());
   EXPECT_TRUE(all.MayPrefetch());
 }

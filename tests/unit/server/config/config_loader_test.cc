@@ -2,8 +2,18 @@
 // machine made up by the test.
 #include "server/config/config_loader.h"
 
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
+#include <cerrno>
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -42,6 +52,44 @@ const Setting& Find(const LoadedConfig& loaded, const std::string& key) {
   }
   ADD_FAILURE() << "no setting " << key;
   return loaded.settings.front();
+}
+
+// On a thread of its own, which keeps the filter: these system calls do not exist there.
+Config LoadWithout(const std::vector<std::uint32_t>& calls, std::string& meaning) {
+  std::vector<sock_filter> program = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr))};
+  for (const std::uint32_t call : calls) {
+    program.push_back(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 1));
+    program.push_back(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS));
+  }
+  program.push_back(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
+  Config out;
+  std::thread([&] {
+    const sock_fprog filter{.len = static_cast<unsigned short>(program.size()),
+                            .filter = program.data()};
+    ASSERT_EQ(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+    ASSERT_EQ(::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter), 0);
+    const LoadedConfig loaded = Load({{"poller", {"auto"}}});
+    out = loaded.config;
+    meaning = Find(loaded, "poller").meaning;
+  }).join();
+  return out;
+}
+
+TEST(ConfigLoader, AutoTakesTheBestPollerOfTheSystem) {
+  std::vector<std::uint32_t> missing;
+  std::string meaning;
+  EXPECT_EQ(LoadWithout(missing, meaning).reactor.poller, PollerKind::kEpoll);
+  EXPECT_EQ(meaning, "epoll");
+  missing.push_back(SYS_epoll_create1);
+  EXPECT_EQ(LoadWithout(missing, meaning).reactor.poller, PollerKind::kPoll);
+  EXPECT_EQ(meaning, "poll");
+  missing.push_back(SYS_ppoll);
+#ifdef SYS_poll
+  missing.push_back(SYS_poll);
+#endif
+  EXPECT_EQ(LoadWithout(missing, meaning).reactor.poller, PollerKind::kSelect);
+  EXPECT_EQ(meaning, "select");
 }
 
 TEST(ConfigLoader, DefaultsAreTheDocumentedOnes) {

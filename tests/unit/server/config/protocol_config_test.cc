@@ -35,18 +35,18 @@ TEST(ProtocolConfig, WordsInFrontOfAnAddressSayWhatIsServed) {
   ASSERT_EQ(listen.size(), 4U);
   EXPECT_TRUE(listen[0].service.plain());
   EXPECT_EQ(listen[0].Spec(), "[::]:1");
-  EXPECT_EQ(listen[1].service.mode, ServiceMode::kDiscard);
+  EXPECT_EQ(listen[1].service.mode, FindServiceMode("discard"));
   EXPECT_EQ(listen[1].Spec(), "discard@[::]:2");
   EXPECT_TRUE(listen[1].dual_stack);
   EXPECT_EQ(listen[2].service,
-            (Service{.mode = ServiceMode::kBanner, .proxy = ProxyUse::kRequired}));
+            (Service{.mode = FindServiceMode("banner"), .proxy = ProxyUse::kRequired}));
   EXPECT_EQ(listen[2].Spec(), "proxy+banner@127.0.0.1:3");
   EXPECT_EQ(listen[3].service.proxy, ProxyUse::kOptional);
   EXPECT_EQ(listen[3].Spec(), "proxy-optional@[::1]:4");
   // From the environment as well, and the pool is told.
   const auto chargen = Load({}, {{"ECHOGW_LISTEN", "127.0.0.1:1,chargen@127.0.0.1:19"}});
   ASSERT_TRUE(chargen.ok());
-  EXPECT_EQ(ToPoolOptions(*chargen, {}).listen[1].service.mode, ServiceMode::kChargen);
+  EXPECT_EQ(ToPoolOptions(*chargen, {}).listen[1].service.mode, FindServiceMode("chargen"));
 }
 
 TEST(ProtocolConfig, AUnixSocketIsAnAddressLikeOthers) {
@@ -89,7 +89,7 @@ TEST(ProtocolConfig, APassedSocketServesWhatIsConfiguredForItsAddress) {
   const PoolOptions options =
       ToPoolOptions(*loaded, {{.fd = 3, .address = {.host = "127.0.0.1", .port = 9}}});
   ASSERT_EQ(options.listen.size(), 1U);
-  EXPECT_EQ(options.listen[0].service.mode, ServiceMode::kDiscard);
+  EXPECT_EQ(options.listen[0].service.mode, FindServiceMode("discard"));
 }
 
 TEST(ProtocolConfig, ErrorsSayWhatIsAllowed) {

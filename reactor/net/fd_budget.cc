@@ -1,4 +1,4 @@
-#include "reactor/net/descriptor_budget.h"
+#include "reactor/net/fd_budget.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -7,7 +7,7 @@
 
 namespace echogw {
 
-bool DescriptorBudget::ProbeRoom(int any_open) noexcept {
+bool FdBudget::ProbeRoom(int any_open) noexcept {
   const int lowest_free = ::fcntl(any_open, F_DUPFD_CLOEXEC, 0);
   bool room = lowest_free < 0 ? errno != EMFILE : lowest_free < ceiling_;
   if (lowest_free >= 0) ::close(lowest_free);

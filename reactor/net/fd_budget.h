@@ -11,7 +11,7 @@
 
 namespace echogw {
 
-class DescriptorBudget {
+class FdBudget {
  public:
   // An io_uring accepts as many connections at once as it has room for completions, 1024, and one
   // more for each listener (measured on Linux 6.18 with 1500 clients waiting).
@@ -19,7 +19,7 @@ class DescriptorBudget {
 
   // Descriptors from `ceiling` on are left to others. `burst`: how many connections an engine may
   // accept before it can ask again.
-  explicit DescriptorBudget(int ceiling = INT_MAX, int burst = kPrefetchBurst)
+  explicit FdBudget(int ceiling = INT_MAX, int burst = kPrefetchBurst)
       : ceiling_(ceiling), burst_(burst) {}
 
   // False once a descriptor at or above the ceiling was opened, until a lower one is free.
