@@ -1,10 +1,9 @@
-// A bare io_uring(7): the two rings that are shared with the kernel, and the buffers that the
-// kernel fills when it receives. It knows nothing of connections; UringEngine gives the entries a
-// meaning.
+// A bare io_uring(7): the two rings that are shared with the kernel. UringRequests gives the
+// entries a meaning.
 //
 // Made on any thread; from Enable on it belongs to the thread that called it, the only one the
-// kernel lets submit. Completions are produced inside Enter alone, so nothing here is concurrent
-// but with the kernel, whose ends of the rings are read and written as its ABI asks.
+// kernel lets submit. Completions are produced inside Enter alone, so only the kernel is concurrent
+// with this code; its ends of the rings are read and written as its ABI requires.
 #pragma once
 
 #include <linux/io_uring.h>
@@ -19,33 +18,14 @@
 #include "absl/status/statusor.h"
 #include "reactor/base/clock.h"
 #include "reactor/base/unique_fd.h"
+#include "reactor/uring/mapping.h"
 
 namespace echogw {
 
-// Memory mapped into this process; unmapped with the object.
-class Mapping {
- public:
-  Mapping() = default;
-  // `fd` negative: anonymous and zeroed. Invalid when the system has no room.
-  Mapping(std::size_t bytes, int fd, std::uint64_t offset) noexcept;
-  Mapping(Mapping&& other) noexcept;
-  Mapping& operator=(Mapping&& other) noexcept;
-  Mapping(const Mapping&) = delete;
-  Mapping& operator=(const Mapping&) = delete;
-  ~Mapping();
-
-  [[nodiscard]] bool valid() const noexcept { return at_ != nullptr; }
-  [[nodiscard]] std::byte* at(std::size_t offset) const noexcept { return at_ + offset; }
-
- private:
-  std::byte* at_ = nullptr;
-  std::size_t bytes_ = 0;
-};
-
 class Uring {
  public:
-  // `entries` submissions, a power of two, and eight times as many completions. Errors: without an
-  // io_uring, or with one that is too old (before Linux 6.1), a line that says so and what to do.
+  // `entries` submissions, a power of two, and eight times as many completions. Errors: a line that
+  // says why there is no io_uring, or that it is too old (before Linux 6.1), and what to do.
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<Uring>> Create(std::uint32_t entries);
 
   Uring(const Uring&) = delete;
@@ -53,7 +33,8 @@ class Uring {
 
   ~Uring();
 
-  [[nodiscard]] int fd() const noexcept { return fd_.get(); }
+  // io_uring_register(2).
+  [[nodiscard]] int Register(unsigned what, void* argument, unsigned n) const noexcept;
 
   // The calling thread submits from here on. Before the first Enter, once.
   void Enable() noexcept;
@@ -61,9 +42,9 @@ class Uring {
   // The next entry to fill in, zeroed; null when there is room only after an Enter.
   [[nodiscard]] io_uring_sqe* Next() noexcept;
 
-  // Whether this kernel loses nobody whom it accepts by a multishot accept. Until 6.15 it could
-  // when the completions were full: one accepted got no completion but -ECANCELED (f6a89bf5278d),
-  // or one with a number that is no descriptor (a37ee9e117ef, 6.8).
+  // Whether a multishot accept of this kernel loses no connection. Before 6.15 it could when the
+  // completions were full: a connection got only -ECANCELED (f6a89bf5278d), or a number that is no
+  // descriptor (a37ee9e117ef, 6.8).
   [[nodiscard]] bool accepts_reliably() const noexcept { return accepts_reliably_; }
 
   // Hands over all entries, runs what is due, and waits for a completion: at most `timeout`
@@ -106,40 +87,6 @@ class Uring {
   std::uint32_t* cq_tail_ = nullptr;  // writer: the kernel
   io_uring_cqe* cqes_ = nullptr;
   std::uint32_t cq_mask_ = 0;
-};
-
-// Buffers that the kernel takes one after the other to receive into, and that come back to it. They
-// lie a cache line further apart than they are long: short messages would otherwise all compete for
-// the same lines of a cache.
-class UringBuffers {
- public:
-  // The only group of a ring.
-  static constexpr std::uint16_t kGroup = 0;
-
-  // `count` buffers, a power of two of at most 32768. Errors: no memory, or no such ring of
-  // buffers in this kernel.
-  [[nodiscard]] static absl::StatusOr<std::unique_ptr<UringBuffers>> Create(const Uring& ring,
-                                                                            std::uint16_t count,
-                                                                            std::size_t bytes);
-
-  [[nodiscard]] std::uint16_t count() const noexcept { return count_; }
-  [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
-  [[nodiscard]] std::byte* at(std::uint16_t id) const noexcept {
-    return memory_.at(std::size_t{id} * stride_);
-  }
-  // Gives a buffer back; the kernel sees it after Publish.
-  void Return(std::uint16_t id) noexcept;
-  void Publish() noexcept;
-
- private:
-  UringBuffers() = default;
-
-  Mapping ring_;
-  Mapping memory_;
-  std::uint16_t count_ = 0;
-  std::size_t bytes_ = 0;
-  std::size_t stride_ = 0;
-  std::uint16_t tail_ = 0;
 };
 
 }  // namespace echogw
