@@ -45,7 +45,7 @@ class Uring {
   // Whether a multishot accept of this kernel loses no connection. Before 6.15 it could when the
   // completions were full: a connection got only -ECANCELED (f6a89bf5278d), or a number that is no
   // descriptor (a37ee9e117ef, 6.8).
-  [[nodiscard]] bool accepts_reliably() const noexcept { return accepts_reliably_; }
+  [[nodiscard]] bool accepts_reliably() const noexcept { return no_iowait_; }
 
   // Hands over all entries, runs what is due, and waits for a completion: at most `timeout`
   // (kNever: without end; 0: not at all). A signal ends the wait, too.
@@ -70,7 +70,7 @@ class Uring {
   Uring() = default;
 
   UniqueFd fd_;
-  bool accepts_reliably_ = false;
+  bool no_iowait_ = false;  // a kernel of 6.15 or later
   // The ring's place among those that the submitting thread has registered, where it need not be
   // looked up among the descriptors of the process; without one (it has 16 places) its descriptor.
   std::thread::id thread_;

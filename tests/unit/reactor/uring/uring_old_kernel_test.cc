@@ -23,6 +23,12 @@ namespace {
 
 int refused = 0;
 int multishot_accepts = 0;
+bool old_kernel = true;
+// The next calls of io_uring_enter fail so.
+int enter_error = 0;
+int enter_failures = 0;
+unsigned enter_flags = 0;  // of the last call
+bool no_iowait = false;    // the kernel has IORING_FEAT_NO_IOWAIT
 
 void RefuseLimitedReceives(int ring) {
   constexpr std::size_t kEntries = 128;  // as UringEngine has them
@@ -61,10 +67,20 @@ extern "C" long syscall(long sysno, ...) noexcept {
     errno = EBUSY;
     return -1;
   }
-  if (sysno == SYS_io_uring_enter) RefuseLimitedReceives(static_cast<int>(a[0]));
+  if (sysno == SYS_io_uring_enter) {
+    enter_flags = static_cast<unsigned>(a[3]);
+    if (enter_failures > 0) {
+      --enter_failures;
+      errno = enter_error;
+      return -1;
+    }
+    if (old_kernel) RefuseLimitedReceives(static_cast<int>(a[0]));
+  }
   const long result = real(sysno, a[0], a[1], a[2], a[3], a[4], a[5]);
   if (sysno == SYS_io_uring_setup && result >= 0) {
-    reinterpret_cast<io_uring_params*>(a[1])->features &= ~(1U << 17U);
+    auto& features = reinterpret_cast<io_uring_params*>(a[1])->features;
+    no_iowait = (features & (1U << 17U)) != 0;
+    if (old_kernel) features &= ~(1U << 17U);
   }
   return result;
 }
@@ -81,6 +97,35 @@ class UringOldKernelTest : public DescriptorTest {
     }
   }
 };
+
+TEST_F(UringOldKernelTest, ShortagesPass) {
+  TestReactorOptions options;
+  options.reactor.poller = PollerKind::kIoUring;
+  TestReactor reactor(options);
+  const auto client = reactor.Connect();
+  for (const int error : {ENOMEM, EBADR, EAGAIN, EBUSY, EINTR}) {
+    client->Send("hello");
+    enter_error = error;
+    enter_failures = 3;
+    for (int i = 0; i < 3; ++i) reactor.Turn();
+    ASSERT_TRUE(reactor.TurnUntil([&] {
+      client->Pump();
+      return client->received().size() >= 5;
+    })) << error;
+    EXPECT_EQ(client->Receive(5), "hello");
+    EXPECT_EQ(enter_failures, 0);
+  }
+}
+
+TEST_F(UringOldKernelTest, AnIdleReactorDoesNotWaitForADisk) {
+  old_kernel = false;
+  TestReactorOptions options;
+  options.reactor.poller = PollerKind::kIoUring;
+  TestReactor reactor(options);
+  reactor.Turn();
+  old_kernel = true;
+  EXPECT_EQ((enter_flags & (1U << 7U)) != 0, no_iowait);
+}
 
 // The first that a new reactor gets come many at once, so that many are refused at once.
 TEST_F(UringOldKernelTest, ManyThatMoveToANewReactorAreServed) {
