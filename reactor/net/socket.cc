@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "reactor/net/socket_setup.h"
 #include "reactor/net/unix_listener.h"
@@ -72,7 +73,11 @@ absl::StatusOr<SocketAddress> ParseAddress(const ListenAddress& address) {
   SocketAddress out;
   sockaddr_in v4{};
   sockaddr_in6 v6{};
-  if (::inet_pton(AF_INET, address.host.c_str(), &v4.sin_addr) == 1) {
+  // An IPv4-mapped IPv6 address is served as IPv4: IPV6_V6ONLY excludes it.
+  constexpr char kMapped[] = "::ffff:";
+  const bool mapped = absl::StartsWithIgnoreCase(address.host, kMapped);
+  const char* host = address.host.c_str() + (mapped ? sizeof(kMapped) - 1 : 0);
+  if (::inet_pton(AF_INET, host, &v4.sin_addr) == 1) {
     v4.sin_family = AF_INET;
     v4.sin_port = htons(address.port);
     out.length = sizeof(v4);

@@ -12,6 +12,9 @@
 #include "absl/strings/str_cat.h"
 #include "reactor/net/socket_setup.h"
 
+#ifndef IPV6_FREEBIND
+#define IPV6_FREEBIND 78
+#endif
 #ifndef UDP_GRO
 #define UDP_GRO 104
 #endif
@@ -43,6 +46,8 @@ absl::Status AskForDestination(int fd, const SocketAddress& to, const ListenAddr
   absl::Status s;
   if (to.family() == AF_INET6) {
     s = SetOption(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1, "IPV6_RECVPKTINFO");
+    // An answer may come from an address that is local by a route and on no interface.
+    (void)SetOption(fd, IPPROTO_IPV6, IPV6_FREEBIND, 1, "IPV6_FREEBIND");
   }
   if (s.ok() && (to.family() == AF_INET || address.dual_stack)) {
     s = SetOption(fd, IPPROTO_IP, IP_PKTINFO, 1, "IP_PKTINFO");

@@ -10,6 +10,8 @@
 #include <string>
 #include <string_view>
 
+#include "absl/strings/match.h"
+
 namespace echogw {
 namespace {
 
@@ -58,9 +60,12 @@ std::optional<std::uint16_t> Port(std::string_view text) {
 
 std::optional<Endpoint> TextEndpoint(bool v4, std::string_view host, std::string_view port_text) {
   const auto port = Port(port_text);
-  // Neither the dotted form of the last 32 bits of IPv6, nor a NUL, at which the C library would
-  // stop reading.
-  const std::string_view digits = v4 ? "0123456789." : "0123456789abcdefABCDEF:";
+  // No NUL, at which the C library would stop reading. A dual-stack HAProxy writes IPv4 as
+  // "::ffff:192.0.2.1"; IPv6 has no other dotted form here.
+  const bool mapped = !v4 && absl::StartsWithIgnoreCase({host.data(), host.size()}, "::ffff:");
+  const std::string_view digits = v4       ? "0123456789."
+                                  : mapped ? "0123456789abcdefABCDEF:."
+                                           : "0123456789abcdefABCDEF:";
   if (!port || host.find_first_not_of(digits) != std::string_view::npos) return std::nullopt;
   std::array<std::uint8_t, 16> address{};
   if (::inet_pton(v4 ? AF_INET : AF_INET6, std::string(host).c_str(), address.data()) != 1) {

@@ -74,6 +74,12 @@ TEST_F(SocketTest, ServesIpv6Alone) {
   EXPECT_EQ(local->host, "::1");
 }
 
+TEST_F(SocketTest, AMappedAddressIsServedAsIpv4) {
+  ListenAddress address{.host = "::ffff:127.0.0.1"};
+  const UniqueFd listener = Open(address);
+  EXPECT_EQ(LocalAddress(listener.get(), false)->host, "127.0.0.1");
+}
+
 TEST_F(SocketTest, DualStackServesBothFamilies) {
   ListenAddress address{.host = "::", .dual_stack = true};
   const UniqueFd listener = Open(address);

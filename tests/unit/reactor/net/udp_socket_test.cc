@@ -73,6 +73,17 @@ TEST_F(UdpSocketTest, OneSocketServesBothFamilies) {
   EXPECT_EQ(Echo(largest, bytes), bytes);
 }
 
+// It would take a route of type local, which only root can add.
+TEST_F(UdpSocketTest, AnswersMayComeFromAnAddressThatNoInterfaceHas) {
+  constexpr int kIpv6Freebind = 78;
+  const auto fd = BindUdp({.host = "::1"}, {});
+  ASSERT_TRUE(fd.ok()) << fd.status();
+  int value = 0;
+  socklen_t length = sizeof(value);
+  ASSERT_EQ(::getsockopt(fd->get(), IPPROTO_IPV6, kIpv6Freebind, &value, &length), 0);
+  EXPECT_EQ(value, 1);
+}
+
 TEST_F(UdpSocketTest, CoalescedDatagramsComeBackCoalesced) {
   Bind({.host = "127.0.0.1"});
   const UdpClient client(port_, {.segment_bytes = 100});

@@ -17,6 +17,16 @@ using Status = ProxyStatus;
 const std::string kV4Line = "PROXY TCP4 192.0.2.1 198.51.100.2 1000 443\r\n";
 const std::string kV6Line = "PROXY TCP6 2001:db8::1 ::1 1000 443\r\n";
 
+TEST(ProxyProtocolTest, MappedAddressesAreIpv4) {
+  for (const char* source : {"::ffff:192.0.2.1", "::FFFF:192.0.2.1", "::ffff:c000:201"}) {
+    const std::string line = std::string("PROXY TCP6 ") + source + " ::ffff:192.0.2.2 1000 443\r\n";
+    const ProxyHeader header = ParseProxyHeader(std::as_bytes(std::span(line)));
+    EXPECT_EQ(header.status, ProxyStatus::kHeader) << source;
+    EXPECT_EQ(header.source.ToString(), "192.0.2.1:1000");
+    EXPECT_EQ(header.destination.ToString(), "192.0.2.2:443");
+  }
+}
+
 TEST(ProxyProtocolTest, Version1NamesClientAndDestination) {
   const ProxyHeader v4 = ParseProxy(kV4Line + "payload");
   EXPECT_EQ(v4.status, Status::kHeader);
@@ -59,7 +69,8 @@ TEST(ProxyProtocolTest, Version1IsStrict) {
                                  "PROXY TCP4 1.2.3.4 1.2.3.4 1 1x",
                                  "PROXY TCP4 ::1 ::1 1 1",
                                  "PROXY TCP6 1.2.3.4 ::1 1 1",
-                                 "PROXY TCP6 ::ffff:1.2.3.4 ::1 1 1",
+                                 "PROXY TCP6 ::2:1.2.3.4 ::1 1 1",
+                                 "PROXY TCP6 ::ffff:1.2.3 ::1 1 1",
                                  "PROXY TCP6 ::1%lo ::1 1 1",
                                  "PROXY TCP6 [::1] ::1 1 1",
                                  "PROXY UNKNOWNS",
