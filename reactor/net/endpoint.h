@@ -11,8 +11,8 @@ namespace echogw {
 struct Endpoint {
   std::uint8_t family = 0;  // AF_INET, AF_INET6, AF_UNIX; 0 when it could not be read
   std::uint16_t port = 0;
-  // In network order; 4 bytes for AF_INET. Of AF_UNIX: the peer's process and user, 4 bytes each in
-  // the order of this machine.
+  // In network order; 4 bytes for AF_INET. For AF_UNIX: the peer's process and user, 4 bytes each
+  // in host order.
   std::array<std::uint8_t, 16> address{};
 
   // "1.2.3.4:5", "[::1]:5" or "unix:pid=7,uid=0"; "?" when it could not be read.
@@ -21,13 +21,13 @@ struct Endpoint {
   bool operator==(const Endpoint&) const = default;
 };
 
-// An endpoint of an IPv6 address, or of IPv4 if that is mapped into one.
+// An IPv6 endpoint, or an IPv4 one if the address is IPv4-mapped.
 [[nodiscard]] Endpoint FromIpv6(const std::uint8_t* address, std::uint16_t port);
 
 [[nodiscard]] Endpoint PeerOf(int fd);
 [[nodiscard]] Endpoint LocalOf(int fd);
 
-// As LocalOf, in text: for a unix socket "unix:PATH".
+// As LocalOf, as text; "unix:PATH" for a unix socket.
 [[nodiscard]] std::string LocalNameOf(int fd);
 
 }  // namespace echogw

@@ -1,5 +1,5 @@
-// Listening sockets that another process made for this one, as service managers do. They outlive
-// this process: while none runs, connections wait in their queues for the next. Any thread.
+// Listening sockets that another process, such as a service manager, opened for this one. They
+// outlive this process: connections wait in their queues for the next one. Any thread.
 #pragma once
 
 #include "absl/status/status.h"
@@ -9,24 +9,24 @@
 
 namespace echogw {
 
-// The descriptor belongs to whoever found it, for the life of the process.
+// The descriptor is not owned; it stays open for the life of the process.
 struct InheritedListener {
   int fd = -1;
   ListenAddress address;
-  // Whether this process may have more sockets there: a port is shared by sockets of one user only.
+  // Whether this process may open more sockets there: only sockets of one user share a port.
   bool joinable = true;
 };
 
-// InvalidArgument if `fd` is not a TCP socket of IPv4 or IPv6 that listens and has SO_REUSEPORT:
-// reactors beside the first need places in its group.
+// InvalidArgument if `fd` is not a listening TCP socket with SO_REUSEPORT, which further reactors
+// need in order to join its group.
 [[nodiscard]] absl::StatusOr<InheritedListener> InspectListener(int fd);
 
-// A duplicate, set up as BindListener sets up its own, without what an earlier process may have
-// left on the socket: a filter, or a program that steers its group.
+// A duplicate, set up as by BindListener, without a filter or steering program that an earlier
+// process may have left on the socket.
 [[nodiscard]] absl::StatusOr<UniqueFd> AdoptListener(const InheritedListener& listener,
                                                      const ListenOptions& options);
 
-// Leaves nothing of this process on the socket, whose life goes on: see AdoptListener.
+// Removes what this process attached to the socket: see AdoptListener.
 void ReleaseListener(int fd);
 
 }  // namespace echogw

@@ -1,5 +1,5 @@
-// Listening sockets: made before any thread starts, so that every error is a Status that names the
-// address. Any thread.
+// Listening sockets, opened before any thread starts, so that every error is a Status that names
+// the address. Any thread.
 #pragma once
 
 #include <cstddef>
@@ -37,7 +37,7 @@ struct ListenOptions {
   bool tcp_nodelay = true;
   int receive_buffer_bytes = 0;  // 0: the kernel's choice
   int send_buffer_bytes = 0;
-  // Of the file of a unix socket: who may write may connect.
+  // Of the file of a unix socket: write permission allows to connect.
   unsigned unix_mode = 0666;
 };
 
@@ -51,8 +51,8 @@ struct ListenOptions {
 [[nodiscard]] absl::Status Listen(int fd, const ListenOptions& options,
                                   const ListenAddress& address);
 
-// Fails with AlreadyExists if another socket listens on the address already, even one with
-// SO_REUSEPORT of the same user, whose group we would silently join. Port 0 is always free.
+// AlreadyExists if another socket listens on the address, even one of the same user with
+// SO_REUSEPORT, whose group we would join silently. Port 0 is always free.
 [[nodiscard]] absl::Status CheckPortIsFree(const ListenAddress& address);
 
 // The address that a socket is bound to, with its real port.
@@ -61,8 +61,8 @@ struct ListenOptions {
 // The peer of a connection as text, for logs; "?" when it is gone.
 [[nodiscard]] std::string PeerName(int fd);
 
-// Of a listening socket: connections that wait to be accepted, the limit of that queue, and what
-// was dropped at the socket for any cause (TCP_INFO and SO_MEMINFO). Zeroes if fd is no listener.
+// The accept queue of a listening socket: its depth and limit, and what was dropped at the socket
+// for any reason (TCP_INFO and SO_MEMINFO). Zeros if fd is not a listener.
 struct ListenerQueue {
   std::uint32_t depth = 0;
   std::uint32_t limit = 0;

@@ -1,4 +1,4 @@
-// What the files that make sockets share; of no interest to anybody else.
+// Shared by the files that open sockets; for their use only.
 #pragma once
 
 #include <sys/socket.h>

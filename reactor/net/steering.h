@@ -15,19 +15,19 @@ namespace echogw {
 // of setsockopt, ENOMEM and EPERM among them.
 [[nodiscard]] absl::Status AttachSteering(int listener, std::span<const std::uint32_t> weights);
 
-// The same for a group of UDP sockets, but that all datagrams of one flow (the address and port of
-// the sender, the port here) go to one slot, and so stay in order; the weights are shares of flows.
+// For a group of UDP sockets: all datagrams of one flow (sender address and port, our port) go to
+// one slot and stay in order; the weights are shares of flows.
 [[nodiscard]] absl::Status AttachFlowSteering(int socket, std::span<const std::uint32_t> weights);
 
 // Back to the kernel's hash. Not an error when nothing is attached.
 [[nodiscard]] absl::Status DetachSteering(int listener);
 
-// Drops every SYN to this one listener unanswered: its clients retry after a second or more.
-// Established connections and handshakes under way go on. A connection accepted while it is on
+// Drops every SYN to this listener without an answer: clients retry after a second or more.
+// Established connections and pending handshakes continue. A connection accepted while it is on
 // inherits the filter; see DetachFilter.
 [[nodiscard]] absl::Status AttachSynDrop(int listener);
 
-// Takes a filter off a listener or a connection; nothing happens when there is none.
+// Removes the filter of a listener or a connection, if there is one.
 void DetachFilter(int fd);
 
 }  // namespace echogw

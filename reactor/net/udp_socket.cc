@@ -41,7 +41,7 @@ absl::Status BindError(const ListenAddress& address) {
   return absl::ErrnoToStatus(errno, absl::StrCat("bind UDP ", address.ToString()));
 }
 
-// An answer has to come from the address that the client sent to, be it one of many.
+// An answer must come from the address that the client sent to, which may be one of several.
 absl::Status AskForDestination(int fd, const SocketAddress& to, const ListenAddress& address) {
   absl::Status s;
   if (to.family() == AF_INET6) {
@@ -66,7 +66,7 @@ absl::StatusOr<UniqueFd> BindUdp(const ListenAddress& address, const UdpOptions&
   if (s.ok()) s = SetBuffers(fd->get(), options.receive_buffer_bytes, options.send_buffer_bytes);
   if (s.ok()) s = AskForDestination(fd->get(), *to, address);
   if (!s.ok()) return s;
-  // Without it (Linux before 5.0) datagrams come one by one.
+  // Before Linux 5.0 datagrams arrive one by one.
   if (options.coalesce) (void)SetOption(fd->get(), IPPROTO_UDP, UDP_GRO, 1, "UDP_GRO");
   if (::bind(fd->get(), to->get(), to->length) != 0) return BindError(address);
   return fd;

@@ -1,4 +1,4 @@
-// UDP sockets to echo on, and the system calls of that data path behind a seam. Sockets are made
+// UDP sockets, and the system calls of their data path behind an interface. Sockets are opened
 // before any thread starts, so that every error is a Status that names the address. Any thread.
 #pragma once
 
@@ -17,23 +17,22 @@ namespace echogw {
 struct UdpOptions {
   int receive_buffer_bytes = 0;  // 0: the kernel's choice
   int send_buffer_bytes = 0;
-  // Let the kernel hand over datagrams of one sender as one read (UDP_GRO), where it can.
+  // Let the kernel return datagrams of one sender as one read (UDP_GRO), where it can.
   bool coalesce = true;
 };
 
-// A SO_REUSEPORT socket, bound: it takes the next place in the group of its address and receives
-// from this moment on. It tells of every datagram which address it was sent to. Errors:
-// InvalidArgument for an address that is not numeric, else the errno of the call that failed, with
-// the address.
+// A bound SO_REUSEPORT socket: it joins the group of its address and receives from now on, with the
+// destination address of each datagram. Errors: InvalidArgument for an address that is not numeric,
+// else the errno of the call that failed, with the address.
 [[nodiscard]] absl::StatusOr<UniqueFd> BindUdp(const ListenAddress& address,
                                                const UdpOptions& options);
 
-// Fails with AlreadyExists if another socket has the address already, even one with SO_REUSEPORT
-// of the same user, whose group we would silently join. Port 0 is always free.
+// AlreadyExists if another socket has the address, even one of the same user with SO_REUSEPORT,
+// whose group we would join silently. Port 0 is always free.
 [[nodiscard]] absl::Status CheckUdpPortIsFree(const ListenAddress& address);
 
-// Of a UDP socket: memory that waiting datagrams take, its limit, and the datagrams that the kernel
-// dropped there, mostly because the limit was reached (SO_MEMINFO). Zeroes if fd is no socket.
+// The receive queue of a UDP socket: memory in use and its limit, and the datagrams that the kernel
+// dropped, mostly because of that limit (SO_MEMINFO). Zeros if fd is not a socket.
 struct UdpQueue {
   std::uint32_t bytes = 0;
   std::uint32_t limit_bytes = 0;
@@ -49,7 +48,7 @@ class DatagramIo {
   DatagramIo& operator=(const DatagramIo&) = delete;
   virtual ~DatagramIo() = default;
 
-  // recvmmsg(2) and sendmmsg(2): how many were moved, at least one, or minus the errno of the
+  // recvmmsg(2) and sendmmsg(2): the number of messages, at least one, or the negative errno of the
   // first.
   [[nodiscard]] virtual int Receive(int fd, std::span<mmsghdr> into) noexcept = 0;
   [[nodiscard]] virtual int Send(int fd, std::span<mmsghdr> from) noexcept = 0;

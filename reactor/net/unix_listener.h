@@ -1,5 +1,5 @@
-// A listening unix socket, which all reactors share: there is no SO_REUSEPORT for these, so one
-// reactor accepts assigns the connections round robin (AssignConnections). Any thread.
+// A listening unix socket, shared by all reactors: unix sockets have no SO_REUSEPORT, so one reactor
+// accepts and assigns the connections round robin (AssignConnections). Any thread.
 #pragma once
 
 #include <string>
@@ -9,8 +9,8 @@
 
 namespace echogw {
 
-// Binds `path` and gives the file `mode`; does not listen yet. A socket that is there already is
-// replaced: whoever calls this holds the right to the path. Errors name the path.
+// Binds `path` and sets the mode of the file; does not listen yet. An existing socket is replaced:
+// the caller owns the path. Errors name the path.
 [[nodiscard]] absl::StatusOr<UniqueFd> BindUnixListener(const std::string& path, unsigned mode);
 
 }  // namespace echogw

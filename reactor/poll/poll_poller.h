@@ -28,7 +28,7 @@ class PollPoller final : public Poller {
   std::vector<std::uint64_t> tokens_;
   // By descriptor: its place in polled_, or kNowhere.
   std::vector<std::uint32_t> place_;
-  // Where the scan for ready descriptors begins, so that a full batch starves nobody.
+  // Where the scan for ready descriptors starts, so that a full batch does not starve the rest.
   std::size_t next_ = 0;
 };
 

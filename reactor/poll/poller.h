@@ -1,5 +1,5 @@
-// The event mechanism behind one small interface: one virtual call per wait, not per event. Events
-// use the kernel's own epoll_event, so that the default pays for no conversion.
+// The event mechanism behind an interface: one virtual call per wait, not per event. Events are the
+// kernel's epoll_event, so that the default needs no conversion.
 //
 // A Poller belongs to its reactor's thread.
 #pragma once
@@ -52,32 +52,32 @@ class Poller {
   Poller& operator=(const Poller&) = delete;
   virtual ~Poller() = default;
 
-  // True: a connection is watched edge-triggered, so that it must be read until nothing is left,
-  // and needs no change of interest when reading stops.
+  // True: connections are watched edge-triggered. They must be read until nothing is left, and need
+  // no change of interest when reading stops.
   [[nodiscard]] virtual bool edge_triggered() const noexcept = 0;
 
   // The calls of its connections, if this is an engine that makes them itself; else null. A wait of
   // an engine is also work: it moves bytes.
   [[nodiscard]] virtual PrefetchEngine* engine() noexcept { return nullptr; }
 
-  // Watches `fd`; every event carries `token`. Returns 0 or an errno; ERANGE means that this
-  // mechanism cannot watch a descriptor with so large a number. `edge` asks for edge triggering
-  // and is ignored where there is none. An fd that is ready already is reported.
+  // Watches `fd`; every event carries `token`. Returns 0 or an errno; ERANGE: the mechanism does
+  // not support descriptors that high. `edge` requests edge triggering, and is ignored where there
+  // is none. An fd that is ready already is reported.
   [[nodiscard]] virtual int Add(int fd, std::uint64_t token, std::uint32_t interest,
                                 bool edge) noexcept = 0;
 
-  // Changes what is watched, and reports it anew if it is ready. The fd must be watched.
+  // Changes what is watched, and reports it again if it is ready. The fd must be watched.
   [[nodiscard]] virtual int SetInterest(int fd, std::uint64_t token, std::uint32_t interest,
                                         bool edge) noexcept = 0;
 
   // Ends the watch of an fd that stays open.
   virtual void Remove(int fd) noexcept = 0;
 
-  // To be called before a watched fd is closed. Costs nothing with epoll, which forgets by itself.
+  // Call it before a watched fd is closed. No cost with epoll, which forgets it by itself.
   virtual void Closing(int fd) noexcept = 0;
 
-  // Waits until something is ready or `timeout` (kNever: without end; 0: not at all) has passed,
-  // and fills `events`. Returns how many; 0 too when a signal came. Timeouts are rounded up to
+  // Waits until something is ready or `timeout` has passed (kNever: no timeout; 0: no wait), and
+  // fills `events`. Returns their number; 0 also after a signal. Timeouts are rounded up to
   // milliseconds.
   [[nodiscard]] virtual std::size_t Wait(std::span<epoll_event> events, Nanos timeout) noexcept = 0;
 };

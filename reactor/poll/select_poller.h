@@ -14,7 +14,7 @@ class SelectPoller final : public Poller {
   SelectPoller();
 
   [[nodiscard]] bool edge_triggered() const noexcept override { return false; }
-  // ERANGE for a descriptor that an fd_set has no room for; writing past one is undefined.
+  // ERANGE for a descriptor that does not fit in an fd_set.
   [[nodiscard]] int Add(int fd, std::uint64_t token, std::uint32_t interest,
                         bool edge) noexcept override;
   [[nodiscard]] int SetInterest(int fd, std::uint64_t token, std::uint32_t interest,

@@ -9,13 +9,13 @@ SpinningWait::Result SpinningWait::Wait(Poller& poller, Clock& clock, std::span<
   if (timeout <= 0) return {poller.Wait(events, 0), 0};
   if (!pays() && ++waits_blocked_ < kTryEvery) {
     const std::size_t n = poller.Wait(events, timeout);
-    // It would have been met awake. A longer wait proves nothing: it may have come soon, and the
-    // waking may have taken the rest.
+    // Polling would have caught it. A longer wait proves nothing: the work may have arrived early,
+    // and the wake-up may have taken the rest.
     if (n > 0 && clock.Now() - now <= budget_) Note(true);
     return {n, 0};
   }
   waits_blocked_ = 0;
-  // Neither the first look nor the one that finds work is polling: an engine does its work in them.
+  // The first look and the one that finds work do not count: an engine works in them.
   std::size_t n = poller.Wait(events, 0);
   const Nanos looked = clock.Now();
   const Nanos until =

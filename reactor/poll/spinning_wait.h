@@ -1,10 +1,9 @@
-// SpinningWait: waits for events by polling without blocking for a while before it blocks. Work
-// that comes within that while meets a thread that is awake, which saves falling asleep, the
-// interrupt that wakes another CPU, and the way back.
+// Polls without blocking for a while before it blocks. Work that arrives in that time finds the
+// thread awake, which saves the sleep, the interrupt that wakes another CPU, and the wake-up.
 //
-// Polling pays only while work keeps coming that soon, so it stops when most of the last tries
-// found nothing. It starts again when waits that blocked turn out short, or when a try, made once
-// in a while, finds work.
+// Polling pays only while work keeps arriving that soon, so it stops when most recent attempts
+// found nothing. It starts again when blocking waits turn out short, or when an occasional attempt
+// finds work.
 //
 // Belongs to its reactor's thread. Nothing here fails.
 #pragma once
@@ -21,12 +20,12 @@ namespace echogw {
 
 class SpinningWait {
  public:
-  // One of so many waits polls even while it does not pay.
+  // One in this many waits polls even while that does not pay.
   static constexpr std::uint32_t kTryEvery = 32;
 
   struct Result {
     std::size_t events = 0;
-    Nanos spun = 0;  // of the time of the wait, the part spent polling in vain, after a first look
+    Nanos spun = 0;  // the part of the wait spent polling without result, after the first look
   };
 
   // Looks once, then polls for at most `budget` in a wait; 0: never.
@@ -49,10 +48,9 @@ class SpinningWait {
   }
 
   const Nanos budget_;
-  // A bit for each of the last tries, set if work came within the budget. The first ones are a
-  // gift.
+  // A bit for each recent attempt, set if work arrived within the budget. Initially all are set.
   std::uint16_t recent_ = UINT16_MAX;
-  std::uint32_t waits_blocked_ = 0;  // since the last try
+  std::uint32_t waits_blocked_ = 0;  // since the last attempt
 };
 
 }  // namespace echogw

@@ -1,5 +1,5 @@
-// The echo itself: what one connection does in one turn. Free of the loop, the poller and the
-// table, so that tests drive it with scripted system calls.
+// Echo: what one connection does in one turn. Independent of the loop, the poller and the table, so
+// that tests drive it with scripted system calls.
 #pragma once
 
 #include <cstddef>
@@ -31,10 +31,10 @@ struct EchoContext {
 enum class EchoOutcome : std::uint8_t {
   kIdle,     // nothing to read at the moment: wait until it is readable
   kBlocked,  // the client takes no more: wait until it is writable; nothing is read until then
-  kStalled,  // the client takes no more, but what it sends goes on being read
-  kMore,     // the turn is used up: come back after the others
-  kPaused,   // its rate is used up: nothing is read until its timer ends. Not from this file
-  kClose,    // it is over, for `reason`; the caller closes
+  kStalled,  // the client takes no more, but what it sends is still read
+  kMore,     // the turn is used up: continue after the others
+  kPaused,   // its rate is used up: nothing is read until its timer fires. Not from this file
+  kClose,    // the caller closes it for `reason`
 };
 
 struct EchoResult {
@@ -42,11 +42,10 @@ struct EchoResult {
   CloseReason reason = CloseReason::kPeerClosed;
 };
 
-// Writes what is pending, then reads and writes until nothing is left to read, the client stops
-// taking, or the turn is used up. `to_the_end` reads until the kernel says that there is nothing;
-// otherwise a short read ends the turn, which is right only if the event that led here promised
-// neither FIN nor urgent data: with an edge-triggered poller what arrives later is a new edge
-// (epoll(7)).
+// Writes what is pending, then reads and writes until nothing is left to read, the client takes no
+// more, or the turn is used up. `to_the_end` reads until the kernel has nothing left; otherwise a
+// short read ends the turn, which is correct only if the event announced neither FIN nor urgent
+// data: with an edge-triggered poller later data is a new edge (epoll(7)).
 [[nodiscard]] EchoResult EchoTurn(Connection& c, bool to_the_end, const EchoContext& context);
 
 [[nodiscard]] EchoResult EchoService(Connection& c, const EchoContext& context,
@@ -62,8 +61,7 @@ struct EchoResult {
 void CountRead(Connection& c, const EchoContext& context, std::size_t bytes);
 void CountWrite(Connection& c, const EchoContext& context, std::size_t bytes);
 
-// Writes; what the client does not take is held. Nothing must be held before. kIdle when all is
-// written.
+// Writes; holds what the client does not take. Nothing may be held before. kIdle if all is written.
 [[nodiscard]] EchoResult WriteOrHold(Connection& c, const EchoContext& context,
                                      std::span<const std::byte> bytes);
 

@@ -1,6 +1,6 @@
-// The header of HAProxy's PROXY protocol, versions 1 and 2, by which a proxy says for whom it opens
-// a connection. A pure function over the bytes that have come so far: it keeps nothing, and more
-// bytes never change what fewer have decided. Any thread.
+// The header of HAProxy's PROXY protocol, versions 1 and 2, which names the client that a proxy
+// opens a connection for. A pure function over the bytes received so far: more bytes never change
+// what fewer have decided. Any thread.
 #pragma once
 
 #include <cstddef>
@@ -28,12 +28,12 @@ enum class ProxyStatus : std::uint8_t {
 
 struct ProxyHeader {
   ProxyStatus status = ProxyStatus::kNeedMore;
-  // kNeedMore: the signature is there as a whole, so that these bytes cannot be payload.
+  // kNeedMore: the signature is complete, so these bytes cannot be payload.
   bool certain = false;
   // The rest is of kHeader.
   std::size_t bytes = 0;  // of the header; payload begins behind
   std::uint8_t version = 0;
-  // The proxy speaks for itself, as for a health check: the endpoints are those of the socket.
+  // The proxy connects for itself, such as for a health check: the socket has the endpoints.
   bool local = false;
   // The client and the address it connected to; family 0 when the proxy does not know or they are
   // not of TCP.

@@ -1,5 +1,5 @@
-// The certificate and the settings that TLS connections of the data port begin with. One for all
-// reactors, made before them and outliving them. Any thread.
+// The certificate and settings for TLS connections of the data port. Shared by all reactors, which
+// it outlives. Any thread.
 #pragma once
 
 #include <openssl/types.h>
@@ -24,8 +24,8 @@ class TlsContext {
   TlsContext& operator=(const TlsContext&) = delete;
   ~TlsContext();
 
-  // A certificate chain and its key, in PEM: for connections that begin from here on. Errors are
-  // InvalidArgument and what OpenSSL says; what was in force stays.
+  // A certificate chain and its key, in PEM, for new connections. Errors: InvalidArgument with
+  // OpenSSL's text; the previous certificate stays in force.
   [[nodiscard]] absl::Status Load(const std::string& certificates, const std::string& key);
 
   // The server's side of a new connection; null before Load, or without memory.

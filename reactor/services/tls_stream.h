@@ -1,8 +1,8 @@
-// The TLS of one connection, over the same system calls as a plain one: OpenSSL reads and writes by
-// a SocketIo that each call brings along, so that the connection may move between reactors. Holds
-// at most one record that the kernel has not taken, and one that has not come as a whole.
+// The TLS state of one connection. OpenSSL reads and writes through the SocketIo that is passed to
+// each call, so that the connection can move between reactors. Holds at most one record that the
+// kernel has not taken, and one incomplete record.
 //
-// One thread at a time; what it must not do is fail half: after kError only destruction is left.
+// One thread at a time. After kError it can only be destroyed.
 #pragma once
 
 #include <cstddef>
@@ -23,17 +23,16 @@ class TlsStream {
   TlsStream& operator=(const TlsStream&) = delete;
   ~TlsStream();
 
-  // Goes on with the handshake. kOk: done. kWouldBlock: see wants_write. kEof: the peer went away.
+  // Continues the handshake. kOk: done. kWouldBlock: see wants_write. kEof: the peer closed.
   [[nodiscard]] IoStatus Handshake(SocketIo& io, int fd) noexcept;
   // As of SocketIo, for payload. kEof: the peer sent close_notify, or FIN without it.
   [[nodiscard]] IoResult Read(SocketIo& io, int fd, std::span<std::byte> into) noexcept;
-  // What is tried again must be the same bytes from the first that was not written, at least as
-  // many.
+  // A retry must pass the same bytes, from the first that was not written, and at least as many.
   [[nodiscard]] IoResult Write(SocketIo& io, int fd, std::span<const std::byte> from) noexcept;
   // Sends close_notify, once. kOk when it is out, kWouldBlock to try again, kError when it cannot.
   [[nodiscard]] IoStatus SendEnd(SocketIo& io, int fd) noexcept;
 
-  // The last kWouldBlock was of writing, in whatever call.
+  // The last kWouldBlock, of any call, was for writing.
   [[nodiscard]] bool wants_write() const { return wants_write_; }
   // A call has returned kError.
   [[nodiscard]] bool broken() const { return broken_; }
@@ -42,11 +41,11 @@ class TlsStream {
   // After kError with no socket_error.
   [[nodiscard]] TlsFailure failure() const { return failure_; }
 
-  // "TLSv1.3" and "TLS_AES_256_GCM_SHA384"; good after the handshake, as long as this lives.
+  // "TLSv1.3" and "TLS_AES_256_GCM_SHA384"; valid after the handshake, for the life of the stream.
   [[nodiscard]] const char* version() const;
   [[nodiscard]] const char* cipher() const;
 
-  // What OpenSSL's calls are led to.
+  // Where OpenSSL reads and writes.
   struct Wire {
     SocketIo* io = nullptr;
     int fd = -1;

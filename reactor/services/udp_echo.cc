@@ -139,7 +139,7 @@ void UdpEcho::Turn(int fd, bool answer) {
   std::size_t bytes = 0;
   for (std::size_t i = 0; i < static_cast<std::size_t>(n); ++i) {
     bytes += received_[i].msg_len;
-    Judge(i, answer);
+    Classify(i, answer);
   }
   SendAnswers(fd);
   if (bytes > options_.turn_bytes) {
@@ -164,7 +164,7 @@ void UdpEcho::Prepare(std::size_t count) {
   }
 }
 
-void UdpEcho::Judge(std::size_t index, bool answer) {
+void UdpEcho::Classify(std::size_t index, bool answer) {
   Message& m = messages_[index];
   msghdr& header = received_[index].msg_hdr;
   const std::size_t bytes = received_[index].msg_len;

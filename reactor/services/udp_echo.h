@@ -1,10 +1,10 @@
-// The echo of datagrams (RFC 862): a batch is read with one system call and answered with another.
-// Free of the loop and the poller, so that tests drive it with scripted calls. Belongs to the
-// reactor's thread. Its buffers are made once; a turn allocates nothing.
+// Echo of datagrams (RFC 862): one system call reads a batch, another answers it. Independent of
+// the loop and the poller, so that tests drive it with scripted calls. Reactor's thread. A turn
+// allocates nothing.
 //
-// Every datagram is answered whole, in the order of its socket, from the address it was sent to; or
-// it is dropped and counted. Nothing is held back: what the kernel has no room for is lost, as it
-// would be on the way.
+// Every datagram is answered whole, in order, from the address it was sent to; or it is dropped and
+// counted. Nothing is queued: what the kernel has no room for is lost, as it would be in the
+// network.
 #pragma once
 
 #include <netinet/in.h>
@@ -23,10 +23,10 @@
 namespace echogw {
 
 struct UdpEchoOptions {
-  // Reads of one turn: each is a datagram, or what the kernel coalesced of one sender.
+  // Reads of one turn: each is a datagram, or several of one sender that the kernel coalesced.
   std::uint32_t batch_max = 32;
-  // What one turn should move at most, before connections get theirs. A batch cannot be told to
-  // stop: after one that moved more, the next is half as large.
+  // What one turn should move at most before connections get their turn. A batch cannot be stopped:
+  // after one that moved more, the next is half as large.
   std::size_t turn_bytes = std::size_t{256} * 1024;
   Transform transform = Transform::kNone;
 };
@@ -41,8 +41,8 @@ class UdpEcho {
   void Turn(int fd, bool answer);
 
  private:
-  // For the address it was sent to, twice as IPv4 over a dual-stack socket has it, and the size of
-  // the datagrams that were coalesced.
+  // For the destination address (twice: IPv4 over a dual-stack socket) and the size of coalesced
+  // datagrams.
   static constexpr std::size_t kControlBytes =
       CMSG_SPACE(sizeof(in6_pktinfo)) + CMSG_SPACE(sizeof(in_pktinfo)) + CMSG_SPACE(sizeof(int));
 
@@ -57,8 +57,8 @@ class UdpEcho {
 
   [[nodiscard]] std::byte* Buffer(std::size_t index) const;
   void Prepare(std::size_t count);
-  // Adds an answer to what was received with this index, or counts why there is none.
-  void Judge(std::size_t index, bool answer);
+  // Adds an answer to the message with this index, or counts why there is none.
+  void Classify(std::size_t index, bool answer);
   void SendAnswers(int fd);
   void SendOneByOne(int fd, std::size_t answer);
 
