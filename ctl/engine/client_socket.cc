@@ -44,16 +44,6 @@ TlsClient::Progress ClientSocket::Handshake(const TlsSettings* tls) {
   return tls_->Handshake();
 }
 
-ssize_t ClientSocket::Receive(std::span<char> into) {
-  if (tls_ != nullptr) return tls_->Receive(into.data(), into.size());
-  return recv(fd_, into.data(), into.size(), 0);
-}
-
-ssize_t ClientSocket::Send(const char* from, std::size_t size) {
-  if (tls_ != nullptr) return tls_->Send(from, size);
-  return send(fd_, from, size, MSG_NOSIGNAL);
-}
-
 int ClientSocket::EndSending() {
   if (tls_ != nullptr) tls_->End();
   return shutdown(fd_, SHUT_WR) != 0 ? errno : 0;

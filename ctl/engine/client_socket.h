@@ -2,6 +2,7 @@
 // A value whose owner calls Close(): destruction alone leaves the descriptor open.
 #pragma once
 
+#include <sys/socket.h>
 #include <sys/types.h>
 
 #include <cstddef>
@@ -25,8 +26,14 @@ class ClientSocket {
   // Of a connected socket, to be called again when it is ready; done at once if `tls` is null.
   [[nodiscard]] TlsClient::Progress Handshake(const TlsSettings* tls);
   // As recv(2) and send(2).
-  [[nodiscard]] ssize_t Receive(std::span<char> into);
-  [[nodiscard]] ssize_t Send(const char* from, std::size_t size);
+  [[nodiscard]] ssize_t Receive(std::span<char> into) {
+    if (tls_ != nullptr) return tls_->Receive(into.data(), into.size());
+    return recv(fd_, into.data(), into.size(), 0);
+  }
+  [[nodiscard]] ssize_t Send(const char* from, std::size_t size) {
+    if (tls_ != nullptr) return tls_->Send(from, size);
+    return send(fd_, from, size, MSG_NOSIGNAL);
+  }
   // Sends FIN. 0, or the errno.
   [[nodiscard]] int EndSending();
   void Close();

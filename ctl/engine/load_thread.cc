@@ -99,7 +99,7 @@ void LoadThread::Turn() {
   slots_.EndPauses(now);
   if (!window_.closed()) {
     StartConnects(now);
-    SendDue(now);
+    if (schedule_.has_rate()) SendDue(now);
   }
   if (now >= next_timeout_check_) CheckTimeouts(now);
   Publish();
