@@ -5,7 +5,7 @@
 namespace echogw::ctl::top {
 namespace {
 
-constexpr char32_t kUnknown = U'?';
+constexpr char32_t kReplacement = U'?';
 constexpr char32_t kEllipsis = U'…';
 
 // Letters, punctuation, arrows, lines and blocks that every terminal draws in one cell. Others may
@@ -34,20 +34,20 @@ char32_t NextGlyph(std::string_view& text) {
     length = 2;
     glyph = first & 0x1fU;
   } else if (first >= 0x80) {
-    glyph = kUnknown;
+    glyph = kReplacement;
   }
   for (std::size_t i = 1; i < length; ++i) {
     if ((byte(i) & 0xc0U) != 0x80U) {
       text.remove_prefix(1);
-      return kUnknown;
+      return kReplacement;
     }
     glyph = (glyph << 6U) | (byte(i) & 0x3fU);
   }
   text.remove_prefix(length);
   // A longer form than needed is forged.
   constexpr char32_t kLeast[] = {0, 0, 0x80, 0x800, 0x10000};
-  if (glyph < kLeast[length]) return kUnknown;
-  return TakesOneCell(glyph) ? glyph : kUnknown;
+  if (glyph < kLeast[length]) return kReplacement;
+  return TakesOneCell(glyph) ? glyph : kReplacement;
 }
 
 }  // namespace

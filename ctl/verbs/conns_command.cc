@@ -15,7 +15,7 @@ using admin::v1::ListConnectionsRequest;
 using admin::v1::ListConnectionsResponse;
 
 // Fits a screen.
-constexpr std::uint64_t kDefaultLimit = 50;
+constexpr std::uint64_t kConnectionsShown = 50;
 // Per page: small beside gRPC's limit of 4 MiB per message.
 constexpr std::uint64_t kPage = 1000;
 // The largest page of the API, which is the most that the gateway sorts.
@@ -92,7 +92,7 @@ class ConnsCommand : public Command {
   }
 
   ExitCode List(CommandContext& context) const {
-    const std::uint64_t want = all_ ? kAll : limit_.value_or(kDefaultLimit);
+    const std::uint64_t want = all_ ? kAll : limit_.value_or(kConnectionsShown);
     const admin::v1::ConnectionSort sort = EnumOf<admin::v1::ConnectionSort>(sort_);
     // More than the gateway's largest page is sorted here.
     const bool sort_here = sort != admin::v1::CONNECTION_SORT_UNSPECIFIED && want > kPageMax;

@@ -12,7 +12,7 @@ using admin::v1::WatchEventsResponse;
 
 // As many as the gateway keeps.
 constexpr std::uint64_t kMaxLimit = 1000;
-constexpr std::uint32_t kDefaultLimit = 100;
+constexpr std::uint32_t kEventsShown = 100;
 
 // History and stream have the same columns. ACTOR fits an address and every actor in the history.
 constexpr char kRow[] = "%6s  %-24s  %-8s  %-16s  %-*s  %4s  %s\n";
@@ -113,7 +113,7 @@ class EventsCommand : public Command {
   }
 
   std::uint64_t after_ = 0;
-  std::uint32_t limit_ = kDefaultLimit;
+  std::uint32_t limit_ = kEventsShown;
   bool watch_ = false;
 };
 

@@ -1,5 +1,5 @@
-// A listening unix socket, shared by all reactors: unix sockets have no SO_REUSEPORT, so one reactor
-// accepts and assigns the connections round robin (AssignConnections). Any thread.
+// A listening unix socket, shared by all reactors: unix sockets have no SO_REUSEPORT, so one
+// reactor accepts and assigns the connections round robin (AssignConnections). Any thread.
 #pragma once
 
 #include <string>

@@ -99,10 +99,10 @@ TEST_F(GatewayTest, ServesOnEveryPortAndCountsIt) {
   EXPECT_THAT(Http(gateway_->metrics_address(), "GET", "/metrics"),
               HasSubstr("echogw_state{state=\"serving\"} 1\n"));
   EXPECT_THAT(Http(gateway_->metrics_address(), "GET", "/-/ready"), StartsWith("HTTP/1.1 200 "));
-  EXPECT_EQ(gateway_->Announcement(), "listening on " + gateway_->listen_addresses().front() +
-                                          "\nadmin on " + gateway_->admin_address() +
-                                          "\nmetrics on http://" + gateway_->metrics_address() +
-                                          "/metrics\nready\n");
+  EXPECT_EQ(Announcement(gateway_->Info()), "listening on " + gateway_->listen_addresses().front() +
+                                                "\nadmin on " + gateway_->admin_address() +
+                                                "\nmetrics on http://" +
+                                                gateway_->metrics_address() + "/metrics\nready\n");
 }
 
 TEST_F(GatewayTest, AStopDrainsAndEndsEverything) {
@@ -170,7 +170,7 @@ TEST_F(GatewayTest, TheExporterMayBeOffAndTheAdminOnAUnixSocket) {
   const std::string path = dir.path() + "/e.sock";
   Start({{"metrics", {"off"}}, {"admin", {"unix:" + path}}});
   EXPECT_EQ(gateway_->metrics_address(), "");
-  EXPECT_THAT(gateway_->Announcement(), HasSubstr("admin on unix:" + path + "\nready\n"));
+  EXPECT_THAT(Announcement(gateway_->Info()), HasSubstr("admin on unix:" + path + "\nready\n"));
   const auto second = Gateway::Start(Load({{"metrics", {"off"}}, {"admin", {"unix:" + path}}}));
   EXPECT_THAT(ErrorOf(second), HasSubstr("served by another process"));
   gateway_.reset();

@@ -1,5 +1,5 @@
-// Goal: `events` shows the history and continues from it without a gap; `limits` and `log-level` send
-// and show what was asked for.
+// Goal: `events` shows the history and continues from it without a gap; `limits` and `log-level`
+// send and show what was asked for.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

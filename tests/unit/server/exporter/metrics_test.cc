@@ -13,10 +13,10 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "server/base/process_stats.h"
 #include "server/exporter/gzip.h"
 #include "server/exporter/metrics_collector.h"
 #include "server/exporter/metrics_server.h"
-#include "server/base/process_stats.h"
 #include "server/exporter/status_page.h"
 #include "tests/unit/server/admin/fake_control.h"
 #include "tests/unit/server/exporter/http_client.h"
