@@ -34,18 +34,11 @@ die() {
 }
 
 build() {
-  say "Building (the first time takes a few minutes)"
-  local launcher=()
-  if command -v ccache >/dev/null; then launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache); fi
+  say "Building (about 4 minutes the first time on 2 cores)"
   # The tests need more packages. A build directory that includes them keeps them.
-  if [ ! -e build/release/build.ninja ]; then
-    mkdir -p build
-    cmake --preset release -DECHOGW_BUILD_TESTS=OFF "${launcher[@]}" >build/release.log 2>&1 || {
-      cat build/release.log >&2
-      die "configuring failed; see above"
-    }
-  fi
-  cmake --build --preset release --target echogw echogwctl || die "the build failed; see above"
+  local options=(-DECHOGW_BUILD_TESTS=OFF)
+  if grep -qs '^ECHOGW_BUILD_TESTS:BOOL=ON' build/release/CMakeCache.txt; then options=(); fi
+  deploy/build.sh release "${options[@]}" --target echogw echogwctl || die "the build failed; see above"
 }
 
 # uses_default_port <gateway option>...: whether no option or variable sets the listen address.

@@ -51,22 +51,10 @@ ends_with() {
   printf -- '----- %s: %s after %d s\n' "$stage_name" "$verdict" $((SECONDS - stage_began))
 }
 
-# build <preset> [option...]: on a terminal ninja's one line shows how far it is; elsewhere the
-# output goes to build/<preset>.log and is shown if the build fails.
+# build <preset> [option...]: see deploy/build.sh.
 build() {
-  local log=build/$1.log launcher=()
   rm -f "build/$1-tests.log"
-  if command -v ccache >/dev/null; then launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache); fi
-  mkdir -p build
-  cmake --preset "$1" "${launcher[@]}" >"$log" 2>&1 || { cat "$log" >&2; return 1; }
-  if [ -t 1 ]; then
-    cmake --build --preset "$1" --parallel "$jobs" "${@:2}"
-    return
-  fi
-  cmake --build --preset "$1" --parallel "$jobs" "${@:2}" >"$log" 2>&1 || {
-    grep -v '^\[[0-9]*/[0-9]*\] ' "$log" >&2
-    return 1
-  }
+  deploy/build.sh "$@"
 }
 
 run_ctest() {
