@@ -9,12 +9,17 @@ function(echogw_lint name script)
                        SKIP_REGULAR_EXPRESSION "^SKIP: ")
 endfunction()
 
-echogw_lint(layering layering.cmake)
-echogw_lint(layering_canary lint/layering_canary.cmake
-            -DSCRIPT=${CMAKE_CURRENT_LIST_DIR}/layering.cmake
-            -DSCRATCH=${CMAKE_CURRENT_BINARY_DIR}/layering_canary)
+find_program(ECHOGW_LINT_PYTHON NAMES python3 PATHS /usr/bin NO_DEFAULT_PATH REQUIRED)
+foreach(check IN ITEMS layers types lengths classes)
+  add_test(NAME lint/${check}
+           COMMAND ${ECHOGW_LINT_PYTHON} ${CMAKE_CURRENT_LIST_DIR}/lint/walls.py ${check}
+                   --root ${PROJECT_SOURCE_DIR})
+endforeach()
+add_test(NAME lint/walls_can_fail COMMAND ${ECHOGW_LINT_PYTHON} -m unittest walls_test
+         WORKING_DIRECTORY ${CMAKE_CURRENT_LIST_DIR}/lint)
+set_tests_properties(lint/layers lint/types lint/lengths lint/classes lint/walls_can_fail
+                     PROPERTIES LABELS lint TIMEOUT 120 ENVIRONMENT PYTHONDONTWRITEBYTECODE=1)
 echogw_lint(format lint/format.cmake)
-echogw_lint(file_length lint/file_length.cmake)
 echogw_lint(scripts lint/scripts.cmake)
 
 # Every header compiles alone. One that its own source includes first does so in every build; for the

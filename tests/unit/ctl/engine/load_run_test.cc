@@ -8,52 +8,10 @@
 #include <string>
 #include <utility>
 
-#include "tests/unit/ctl/engine/load_echo_server.h"
+#include "tests/unit/ctl/engine/load_run_fixture.h"
 
 namespace echogw::ctl::load {
 namespace {
-
-using std::chrono::milliseconds;
-using std::chrono::seconds;
-
-LoadOptions OptionsFor(const LoadEchoServer& server) {
-  LoadOptions options;
-  options.target = server.endpoint();
-  options.connections = 4;
-  options.messages = 400;
-  // Long, so that a busy machine does not look like a fault.
-  options.stall_timeout = seconds(20);
-  options.connect_timeout = seconds(20);
-  return options;
-}
-
-// For faults that only time can show.
-constexpr milliseconds kShortStall{200};
-
-LoadResult RunLoad(LoadOptions options) {
-  auto run = LoadRun::Start(std::move(options));
-  EXPECT_TRUE(run.ok()) << run.status();
-  return run.ok() ? (*run)->Finish() : LoadResult{};
-}
-
-std::string FirstError(const LoadResult& result) {
-  if (result.errors.details().empty()) return "none";
-  const ErrorLog::Detail& detail = result.errors.details().front();
-  return std::string(ErrorKindName(detail.kind)) + " " + ErrnoName(detail.error) + " " +
-         detail.text;
-}
-
-void ExpectClean(const LoadResult& result, std::uint64_t messages, std::uint64_t size) {
-  EXPECT_EQ(result.errors.total(), 0u) << FirstError(result);
-  EXPECT_EQ(result.messages, messages);
-  EXPECT_EQ(result.measured_messages, messages);
-  EXPECT_EQ(result.verified_bytes, messages * size);
-  EXPECT_EQ(result.wrong_bytes, 0u);
-  EXPECT_EQ(result.latency.count(), messages);
-  EXPECT_EQ(result.unfinished, 0u);
-  EXPECT_GT(result.latency.min().count(), 0);
-  EXPECT_GT(result.measured.count(), 0);
-}
 
 TEST(LoadRunTest, PingPong) {
   const LoadEchoServer server;
@@ -299,99 +257,6 @@ TEST(LoadRunTest, AnUnansweredConnectTimesOut) {
   const LoadResult result = RunLoad(options);
   EXPECT_GT(result.errors.CountOf(ErrorKind::kConnectTimeout), 0u) << FirstError(result);
   close(listener);
-}
-
-TEST(LoadRunTest, RateKeepsItsSchedule) {
-  const LoadEchoServer server;
-  LoadOptions options = OptionsFor(server);
-  options.threads = 2;
-  options.rate = 2000;
-  options.messages = 300;
-  options.depth = 1000;
-  const LoadResult result = RunLoad(options);
-  ExpectClean(result, 300, 64);
-  // 300 messages at 2000 a second: the last one is due after 149 ms or so.
-  EXPECT_GE(result.measured, milliseconds(145));
-}
-
-TEST(LoadRunTest, RateCountsLatencyFromTheIntendedTime) {
-  // The server stops for 200 ms once. A client that waits for its answers would see one slow
-  // message; at 500 a second, about 100 were due in that time.
-  for (const std::uint64_t depth : {std::uint64_t{1}, std::uint64_t{1000}}) {
-    const LoadEchoServer server(
-        {.fault = EchoFault::kPause, .at = 640, .pause = milliseconds(200)});
-    LoadOptions options = OptionsFor(server);
-    options.rate = 500;
-    options.depth = depth;
-    options.messages = 0;
-    options.duration = milliseconds(400);
-    const LoadResult result = RunLoad(options);
-    EXPECT_EQ(result.errors.total(), 0u) << FirstError(result);
-    EXPECT_EQ(result.unfinished, 0u);
-    EXPECT_GE(result.latency.count(), 190u);
-    EXPECT_GE(result.latency.max(), milliseconds(195));
-    EXPECT_GE(result.latency.Quantile(0.999), milliseconds(190));
-    // Those due in the middle of the pause waited for the other half of it.
-    EXPECT_GE(result.latency.Quantile(0.8), milliseconds(80));
-  }
-}
-
-TEST(LoadRunTest, ChurnAtARateCountsFromTheIntendedTime) {
-  const LoadEchoServer server({.fault = EchoFault::kPause, .pause = milliseconds(200)});
-  LoadOptions options = OptionsFor(server);
-  options.mode = LoadMode::kChurn;
-  options.rate = 500;
-  options.messages = 150;
-  const LoadResult result = RunLoad(options);
-  EXPECT_EQ(result.errors.total(), 0u) << FirstError(result);
-  EXPECT_EQ(result.messages, 150u);
-  EXPECT_GE(result.latency.Quantile(0.5), milliseconds(40));
-  EXPECT_GE(result.latency.max(), milliseconds(195));
-}
-
-TEST(LoadRunTest, ARateBeyondTheClientEndsOnTimeAndCountsWhatWasDue) {
-  for (const LoadMode mode : {LoadMode::kStream, LoadMode::kChurn}) {
-    for (const double rate : {1e7, 1e12}) {
-      const LoadEchoServer server;
-      LoadOptions options = OptionsFor(server);
-      options.mode = mode;
-      options.connections = 1;
-      options.rate = rate;
-      options.depth = 1000;
-      options.messages = 0;
-      options.duration = milliseconds(200);
-      options.stall_timeout = milliseconds(500);
-      auto run = LoadRun::Start(options);
-      ASSERT_TRUE(run.ok());
-      ASSERT_TRUE((*run)->WaitDone(seconds(20)));
-      const LoadResult result = (*run)->Finish();
-      EXPECT_LT(result.measured, seconds(2));
-      const double due = rate * std::chrono::duration<double>(result.measured).count();
-      const double left = due - static_cast<double>(result.messages);
-      const auto not_done = static_cast<double>(result.unsent + result.unfinished);
-      EXPECT_GT(not_done, 0.5 * left);
-      EXPECT_LE(not_done, due);
-    }
-  }
-}
-
-TEST(LoadRunTest, AStopEndsARateThatIsFarBehindOrFarAhead) {
-  for (const double rate : {1e12, 1e-10}) {
-    const LoadEchoServer server;
-    LoadOptions options = OptionsFor(server);
-    options.rate = rate;
-    options.depth = 1000;
-    options.messages = 0;
-    // Longer than the clock lasts.
-    options.duration = std::chrono::nanoseconds::max();
-    options.stall_timeout = milliseconds(500);
-    auto run = LoadRun::Start(options);
-    ASSERT_TRUE(run.ok());
-    EXPECT_FALSE((*run)->WaitDone(milliseconds(100)));
-    (*run)->Stop();
-    ASSERT_TRUE((*run)->WaitDone(seconds(20)));
-    EXPECT_TRUE((*run)->Finish().interrupted);
-  }
 }
 
 TEST(LoadRunTest, SlowConnectionsAreWrittenDown) {
