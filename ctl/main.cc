@@ -12,9 +12,9 @@
 #include <string_view>
 #include <vector>
 
+#include "ctl/base/interrupt.h"
 #include "ctl/cli/cli.h"
 #include "ctl/cli/commands.h"
-#include "ctl/cli/interrupt.h"
 #include "ctl/output/units.h"
 
 namespace {

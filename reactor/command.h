@@ -15,7 +15,7 @@
 #include "reactor/connection/connection.h"
 #include "reactor/connection/connection_record.h"
 #include "reactor/limits.h"
-#include "reactor/services/service.h"
+#include "reactor/service.h"
 
 namespace echogw {
 

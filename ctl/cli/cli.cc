@@ -10,8 +10,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
-#include "ctl/cli/cli_tree.h"
 #include "ctl/cli/suggest.h"
+#include "ctl/describe/cli_tree.h"
 #include "ctl/describe/model.h"
 #include "ctl/gateway/client.h"
 

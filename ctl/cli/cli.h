@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "ctl/cli/command.h"
-#include "ctl/cli/exit_code.h"
-#include "ctl/cli/interrupt.h"
+#include "ctl/base/command.h"
+#include "ctl/base/exit_code.h"
+#include "ctl/base/interrupt.h"
 
 namespace echogw::ctl {
 

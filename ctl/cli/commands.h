@@ -4,7 +4,7 @@
 #include <memory>
 #include <vector>
 
-#include "ctl/cli/command.h"
+#include "ctl/base/command.h"
 
 namespace echogw::ctl {
 
@@ -13,7 +13,7 @@ namespace echogw::ctl {
   namespace part {                                \
   std::unique_ptr<Command> Make##Name##Command(); \
   }
-#include "ctl/verbs/verbs.inc"
+#include "ctl/cli/verbs.inc"
 #undef VERB
 #undef OTHER
 

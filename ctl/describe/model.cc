@@ -12,8 +12,8 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
-#include "ctl/cli/cli_tree.h"
-#include "ctl/cli/version.h"
+#include "ctl/base/version.h"
+#include "ctl/describe/cli_tree.h"
 
 namespace echogw::ctl {
 namespace {

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "ctl/cli/command.h"
+#include "ctl/base/command.h"
 
 namespace CLI {
 class App;

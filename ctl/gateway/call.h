@@ -8,9 +8,9 @@
 #include <memory>
 #include <mutex>
 
-#include "ctl/cli/command.h"
-#include "ctl/cli/interrupt.h"
-#include "ctl/cli/watchdog.h"
+#include "ctl/base/command.h"
+#include "ctl/base/interrupt.h"
+#include "ctl/base/watchdog.h"
 #include "ctl/gateway/client.h"
 #include "ctl/gateway/rpc_error.h"
 #include "ctl/output/emit.h"

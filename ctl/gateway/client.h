@@ -9,7 +9,7 @@
 #include <string>
 #include <type_traits>
 
-#include "ctl/cli/duration.h"
+#include "ctl/base/duration.h"
 #include "ctl/gateway/access.h"
 #include "echogw/admin/v1/admin.grpc.pb.h"
 #include "grpc/health/v1/health.grpc.pb.h"

@@ -5,8 +5,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
-#include "ctl/cli/duration.h"
-#include "ctl/cli/interrupt.h"
+#include "ctl/base/duration.h"
+#include "ctl/base/interrupt.h"
 #include "ctl/gateway/client.h"
 
 namespace echogw::ctl {

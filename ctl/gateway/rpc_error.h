@@ -5,8 +5,8 @@
 
 #include <string>
 
-#include "ctl/cli/command.h"
-#include "ctl/cli/exit_code.h"
+#include "ctl/base/command.h"
+#include "ctl/base/exit_code.h"
 
 namespace echogw::ctl {
 

@@ -7,9 +7,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "ctl/base/interrupt.h"
 #include "ctl/cli/commands.h"
-#include "ctl/cli/interrupt.h"
-#include "ctl/cli/option_set.h"
+#include "ctl/describe/option_set.h"
 #include "ctl/engine/load_run.h"
 #include "ctl/load/bench_report.h"
 #include "ctl/load/common_options.h"

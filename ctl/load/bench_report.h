@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "ctl/cli/command.h"
+#include "ctl/base/command.h"
 #include "ctl/engine/options.h"
 #include "ctl/engine/result.h"
 

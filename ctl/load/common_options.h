@@ -10,8 +10,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "ctl/cli/command.h"
-#include "ctl/cli/option_set.h"
+#include "ctl/base/command.h"
+#include "ctl/describe/option_set.h"
 #include "ctl/engine/error_log.h"
 #include "ctl/engine/load_target.h"
 #include "ctl/engine/options.h"

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "ctl/cli/command.h"
+#include "ctl/base/command.h"
 #include "ctl/engine/error_log.h"
 #include "ctl/engine/latency_histogram.h"
 #include "ctl/engine/result.h"

@@ -51,7 +51,7 @@ std::vector<std::string> CheckLedger(const GetStatsResponse& before, const GetSt
                                      const ClientTotals& clients) {
   std::vector<std::string> faults;
   if (FromProto(after.uptime()) < FromProto(before.uptime())) {
-    faults.push_back("the gateway was restarted");
+    faults.emplace_back("the gateway was restarted");
     return faults;
   }
   const Counters& total = after.total();

@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "ctl/cli/command.h"
+#include "ctl/base/command.h"
 #include "ctl/output/document.h"
 
 namespace google::protobuf {

@@ -7,7 +7,7 @@
 
 #include <string>
 
-#include "ctl/cli/duration.h"
+#include "ctl/base/duration.h"
 #include "ctl/output/document.h"
 
 namespace echogw::ctl {

@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "ctl/cli/command.h"
+#include "ctl/base/command.h"
 
 namespace echogw::ctl {
 

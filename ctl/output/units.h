@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
-#include "ctl/cli/duration.h"
+#include "ctl/base/duration.h"
 
 namespace echogw::ctl {
 

@@ -5,7 +5,7 @@
 #include <variant>
 
 #include "absl/strings/str_cat.h"
-#include "ctl/cli/watchdog.h"
+#include "ctl/base/watchdog.h"
 #include "ctl/gateway/rpc_error.h"
 #include "ctl/output/proto_document.h"
 #include "ctl/output/units.h"

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "ctl/cli/watchdog.h"
+#include "ctl/base/watchdog.h"
 #include "ctl/gateway/rpc_error.h"
 #include "ctl/output/proto_document.h"
 
@@ -20,7 +20,7 @@ constexpr Duration kLongestWait = std::chrono::seconds(3);
 
 std::string ShortError(const grpc::Status& status, const Client& client) {
   const std::string message = DescribeRpcError(status, client).message;
-  return message.substr(0, message.find(';'));
+  return message.substr(0, message.find_first_of(";"));
 }
 
 StatsFeed::StatsFeed(const Client& client, TopInbox& inbox, Duration interval)

@@ -8,7 +8,7 @@
 #include <mutex>
 #include <thread>
 
-#include "ctl/cli/duration.h"
+#include "ctl/base/duration.h"
 #include "ctl/gateway/client.h"
 #include "ctl/top/inbox.h"
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <utility>
 
-#include "ctl/cli/interrupt.h"
+#include "ctl/base/interrupt.h"
 #include "ctl/gateway/client.h"
 #include "ctl/top/admin_caller.h"
 #include "ctl/top/feed.h"

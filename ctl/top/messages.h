@@ -6,7 +6,7 @@
 #include <string>
 #include <variant>
 
-#include "ctl/cli/duration.h"
+#include "ctl/base/duration.h"
 #include "echogw/admin/v1/admin.pb.h"
 
 namespace echogw::ctl::top {

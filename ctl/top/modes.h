@@ -1,8 +1,8 @@
 // The two modes of `top`.
 #pragma once
 
-#include "ctl/cli/command.h"
-#include "ctl/cli/duration.h"
+#include "ctl/base/command.h"
+#include "ctl/base/duration.h"
 
 namespace echogw::ctl::top {
 

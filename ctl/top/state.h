@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "ctl/cli/duration.h"
+#include "ctl/base/duration.h"
 #include "ctl/top/columns.h"
 #include "ctl/top/messages.h"
 #include "ctl/top/model.h"

@@ -4,7 +4,7 @@
 #include <chrono>
 
 #include "ctl/cli/commands.h"
-#include "ctl/cli/option_set.h"
+#include "ctl/describe/option_set.h"
 #include "ctl/top/modes.h"
 
 namespace echogw::ctl::top {

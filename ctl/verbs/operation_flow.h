@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "ctl/cli/command.h"
+#include "ctl/base/command.h"
 #include "ctl/gateway/call.h"
 #include "echogw/admin/v1/admin.pb.h"
 

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <optional>
 
-#include "ctl/cli/option_set.h"
+#include "ctl/describe/option_set.h"
 
 namespace echogw::ctl {
 

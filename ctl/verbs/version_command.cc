@@ -1,5 +1,5 @@
 // version: that of echogwctl, and by GetInfo that of the gateway.
-#include "ctl/cli/version.h"
+#include "ctl/base/version.h"
 #include "ctl/verbs/verb.h"
 
 namespace echogw::ctl {

@@ -4,7 +4,7 @@
 #include <ostream>
 #include <string>
 
-#include "ctl/cli/exit_code.h"
+#include "ctl/base/exit_code.h"
 #include "echogw/admin/v1/admin.pb.h"
 
 namespace echogw::ctl {

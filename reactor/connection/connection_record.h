@@ -14,7 +14,7 @@
 #include "reactor/base/mutex.h"
 #include "reactor/connection/connection.h"
 #include "reactor/net/endpoint.h"
-#include "reactor/services/service.h"
+#include "reactor/service.h"
 #include "reactor/stats/counters.h"
 
 namespace echogw {

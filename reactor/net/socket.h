@@ -9,7 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "reactor/base/unique_fd.h"
-#include "reactor/services/service.h"
+#include "reactor/service.h"
 
 namespace echogw {
 

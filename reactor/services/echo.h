@@ -12,7 +12,7 @@
 #include "reactor/net/socket_io.h"
 #include "reactor/options.h"
 #include "reactor/poll/prefetch_engine.h"
-#include "reactor/services/service.h"
+#include "reactor/service.h"
 #include "reactor/stats/counters.h"
 
 namespace echogw {

@@ -7,9 +7,9 @@
 #include <string>
 
 #include "reactor/net/endpoint.h"
+#include "reactor/service.h"
 #include "reactor/services/layered_io.h"
 #include "reactor/services/proxy_protocol.h"
-#include "reactor/services/service.h"
 
 namespace echogw {
 

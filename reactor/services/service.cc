@@ -1,4 +1,4 @@
-#include "reactor/services/service.h"
+#include "reactor/service.h"
 
 #include <algorithm>
 

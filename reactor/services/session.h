@@ -9,8 +9,8 @@
 #include <memory>
 
 #include "reactor/base/clock.h"
+#include "reactor/service.h"
 #include "reactor/services/proxy_stage.h"
-#include "reactor/services/service.h"
 #include "reactor/services/tls_stage.h"
 
 namespace echogw {

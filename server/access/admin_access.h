@@ -20,10 +20,10 @@
 #include "absl/status/statusor.h"
 #include "reactor/base/log_sink.h"
 #include "reactor/base/mutex.h"
-#include "server/access/role.h"
 #include "server/access/tls_files.h"
 #include "server/access/token_table.h"
 #include "server/base/file_watch.h"
+#include "server/base/role.h"
 #include "server/config/config.h"
 
 namespace grpc {

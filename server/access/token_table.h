@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "server/access/role.h"
+#include "server/base/role.h"
 
 namespace echogw::server {
 

@@ -11,7 +11,7 @@
 
 #include "reactor/net/socket.h"
 #include "reactor/options.h"
-#include "server/access/role.h"
+#include "server/base/role.h"
 #include "server/log/logging.h"
 #include "server/pool/control.h"
 

@@ -14,7 +14,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "reactor/poll/poller.h"
-#include "server/access/access_config.h"
+#include "server/config/access_config.h"
 #include "server/config/address_keys.h"
 #include "server/config/config_file.h"
 #include "server/config/config_keys.h"

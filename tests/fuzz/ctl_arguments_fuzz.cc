@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "ctl/cli/cli.h"
-#include "ctl/cli/cli_tree.h"
 #include "ctl/cli/commands.h"
+#include "ctl/describe/cli_tree.h"
 #include "ctl/describe/model.h"
 #include "reactor/base/check.h"
 #include "tests/fuzz/argument_list.h"

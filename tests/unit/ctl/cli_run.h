@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "ctl/base/interrupt.h"
 #include "ctl/cli/cli.h"
-#include "ctl/cli/interrupt.h"
 
 namespace echogw::ctl {
 

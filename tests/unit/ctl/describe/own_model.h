@@ -1,8 +1,8 @@
 // What echogwctl says of its own command line.
 #pragma once
 
-#include "ctl/cli/cli_tree.h"
 #include "ctl/cli/commands.h"
+#include "ctl/describe/cli_tree.h"
 #include "ctl/describe/model.h"
 
 namespace echogw::ctl {

@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "ctl/cli/interrupt.h"
+#include "ctl/base/interrupt.h"
 #include "tests/unit/ctl/engine/load_echo_server.h"
 #include "tests/unit/ctl/load/load_cli.h"
 

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "ctl/cli/interrupt.h"
+#include "ctl/base/interrupt.h"
 
 namespace echogw::ctl::load {
 

@@ -8,8 +8,8 @@
 #include "echogw/admin/v1/admin.pb.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "server/access/role.h"
 #include "server/access/token_table.h"
+#include "server/base/role.h"
 
 namespace echogw::server {
 namespace {

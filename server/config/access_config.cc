@@ -1,4 +1,4 @@
-#include "server/access/access_config.h"
+#include "server/config/access_config.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

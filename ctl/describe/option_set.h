@@ -14,7 +14,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "ctl/cli/duration.h"
+#include "ctl/base/duration.h"
 
 namespace CLI {
 class App;

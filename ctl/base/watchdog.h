@@ -8,7 +8,7 @@
 #include <mutex>
 #include <thread>
 
-#include "ctl/cli/duration.h"
+#include "ctl/base/duration.h"
 
 namespace echogw::ctl {
 

@@ -1,4 +1,4 @@
-#include "ctl/cli/duration.h"
+#include "ctl/base/duration.h"
 
 #include <array>
 #include <cstdint>

@@ -1,5 +1,5 @@
 // Goal: an interrupt reaches the verb that armed for it, and no other.
-#include "ctl/cli/interrupt.h"
+#include "ctl/base/interrupt.h"
 
 #include <gtest/gtest.h>
 

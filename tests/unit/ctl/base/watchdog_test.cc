@@ -1,5 +1,5 @@
 // Goal: the watchdog bites once after silence, and never when it was fed or stopped.
-#include "ctl/cli/watchdog.h"
+#include "ctl/base/watchdog.h"
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,6 @@
 // Goal: an admin port that strangers reach is refused unless it has TLS and asks who calls; keys
 // that lack others are refused with one line that says what to do. Method: whole configurations.
-#include "server/access/access_config.h"
+#include "server/config/access_config.h"
 
 #include <string>
 #include <vector>

@@ -1,5 +1,5 @@
 // Goal: what people type as a duration is taken exactly or refused with a sentence.
-#include "ctl/cli/duration.h"
+#include "ctl/base/duration.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "server/access/role.h"
+#include "server/base/role.h"
 
 #include <cctype>
 #include <string_view>

@@ -1,4 +1,4 @@
-#include "ctl/cli/watchdog.h"
+#include "ctl/base/watchdog.h"
 
 #include <chrono>
 #include <utility>

@@ -1,4 +1,4 @@
-#include "ctl/cli/command.h"
+#include "ctl/base/command.h"
 
 #include <algorithm>
 

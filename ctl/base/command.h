@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "ctl/cli/exit_code.h"
+#include "ctl/base/exit_code.h"
 
 namespace echogw::ctl {
 

@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "ctl/cli/command.h"
-#include "ctl/cli/duration.h"
+#include "ctl/base/command.h"
+#include "ctl/base/duration.h"
 #include "ctl/gateway/access.h"
 
 namespace echogw::ctl {

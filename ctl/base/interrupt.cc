@@ -1,4 +1,4 @@
-#include "ctl/cli/interrupt.h"
+#include "ctl/base/interrupt.h"
 
 #include <csignal>
 #include <thread>

@@ -1,4 +1,4 @@
-#include "ctl/cli/cli_tree.h"
+#include "ctl/describe/cli_tree.h"
 
 #include <CLI/Config.hpp>
 #include <CLI/Error.hpp>
@@ -7,10 +7,10 @@
 #include <cstdlib>
 
 #include "absl/strings/str_cat.h"
-#include "ctl/cli/option_set.h"
-#include "ctl/cli/version.h"
+#include "ctl/base/version.h"
 #include "ctl/describe/fill.h"
 #include "ctl/describe/model.h"
+#include "ctl/describe/option_set.h"
 #include "ctl/gateway/target.h"
 
 namespace echogw::ctl {

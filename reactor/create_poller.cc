@@ -1,10 +1,9 @@
-#include "reactor/poll/poller.h"
-
 #include <poll.h>
 
 #include "reactor/base/unique_fd.h"
 #include "reactor/poll/epoll_poller.h"
 #include "reactor/poll/poll_poller.h"
+#include "reactor/poll/poller.h"
 #include "reactor/poll/select_poller.h"
 #include "reactor/uring/uring_engine.h"
 
