@@ -1,5 +1,6 @@
 #include "server/gateway.h"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -30,6 +31,7 @@ constexpr milliseconds kAdminStopLimit(1000);
 constexpr milliseconds kLogCloseLimit(2000);
 // The drain has a deadline of its own; it is considered stuck this long after it.
 constexpr seconds kDrainGrace(5);
+constexpr seconds kCancelledCheckInterval(1);
 // For the rest of the stop, on a busy machine.
 constexpr seconds kStopGrace(5);
 
@@ -160,7 +162,7 @@ GatewayInfo Gateway::Info() const {
 void Gateway::OnOperation(const Operation& operation) {
   events_.AddOperation(operation);
   const MutexLock lock(stop_mutex_);
-  ++operations_ended_;
+  last_ended_ = operation;
   stop_changed_.NotifyAll();
 }
 
@@ -207,21 +209,18 @@ void Gateway::Drain() {
 
 void Gateway::AwaitOperation(std::uint64_t id) {
   const auto limit = steady_clock::now() + loaded_.config.drain.deadline + kDrainGrace;
-  for (bool in_time = true; in_time;) {
-    std::uint64_t ended = 0;
-    {
-      const MutexLock lock(stop_mutex_);
-      ended = operations_ended_;
-    }
-    const auto operation = pool_->GetOperation(id);
+  for (auto now = steady_clock::now(); now < limit; now = steady_clock::now()) {
+    auto operation = pool_->GetOperation(id);
     if (!operation.ok()) return;
+    const MutexLock lock(stop_mutex_);
+    // The observer is told first; the log of operations has the result a moment later.
+    if (last_ended_.id == id) operation = last_ended_;
     if (operation->result != OperationResult::kRunning) {
       log_->Write(LogLevel::kInfo, absl::StrCat("drain: ", operation->message));
       return;
     }
-    const MutexLock lock(stop_mutex_);
-    while (in_time && operations_ended_ == ended)
-      in_time = stop_changed_.WaitUntil(stop_mutex_, limit);
+    // An operation that is cancelled before it begins is not observed.
+    (void)stop_changed_.WaitUntil(stop_mutex_, std::min(limit, now + kCancelledCheckInterval));
   }
   log_->Write(LogLevel::kError, "the drain did not end in time; stopping anyway");
 }

@@ -119,7 +119,7 @@ class Gateway {
   Mutex stop_mutex_;
   CondVar stop_changed_;
   bool stop_ ECHOGW_GUARDED_BY(stop_mutex_) = false;
-  std::uint64_t operations_ended_ ECHOGW_GUARDED_BY(stop_mutex_) = 0;
+  Operation last_ended_ ECHOGW_GUARDED_BY(stop_mutex_);
 };
 
 }  // namespace echogw::server

@@ -123,7 +123,7 @@ class Tls(AccessCase):
         self.expect(2, server, "--ca-cert", key, "stats", env=env,
                     says=("contains no certificate in PEM format",))
         self.expect(2, server, "--ca-cert", old, "--client-cert", old, "--client-key", key, "stats",
-                    env=env, says=("fit together",))
+                    env=env, says=("do certificate and key match",))
         self.expect(3, server, "stats", says=("TLS",))
         self.certificate("next", "new", "IP:127.0.0.1")
         # One after the other, as tools do; in between they do not match.

@@ -78,7 +78,7 @@ TEST(LoadRunTest, ARateBeyondTheClientEndsOnTimeAndCountsWhatWasDue) {
       const double due = rate * std::chrono::duration<double>(result.measured).count();
       const double left = due - static_cast<double>(result.messages);
       const auto not_done = static_cast<double>(result.unsent + result.unfinished);
-      EXPECT_GT(not_done, 0.5 * left);
+      EXPECT_GT(not_done + 1, 0.5 * left);  // `due` counts a part of a message
       EXPECT_LE(not_done, due);
     }
   }
