@@ -158,6 +158,8 @@ TEST(Usage, HelpListsEveryVerbAndTheExitCodes) {
 }
 
 TEST(Usage, ATokenIsSentInPlainTextToLoopbackAddressesOnly) {
+  // c-ares leaks some bytes of a look-up that the end of a call cuts short.
+  ASSERT_EQ(::setenv("GRPC_DNS_RESOLVER", "native", 1), 0);
   ASSERT_EQ(::setenv("ECHOGW_TOKEN", "operator", 1), 0);
   for (const char* target :
        {"127.0.0.1.example:7001", "127.example:7001", "127.1:7001", "192.0.2.1:7001"}) {
