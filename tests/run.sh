@@ -6,12 +6,14 @@
 #   others       go to ctest, as in: tests/run.sh --quick -L unit -R mailbox
 #
 # Stages: release build, thread sanitizer (reactors and pool), address and undefined behaviour
-# sanitizers (everything), fuzzers (20 s each), and last the release tests (everything), whose
-# summary ends the output. The sanitizers' builds compile several files of a target as one, in half
-# the time: names in the anonymous namespaces of one target differ. clang-tidy is a command of its
-# own, tests/lint/tidy.sh. A stage that fails does not stop the later ones, but the script then ends
-# with 1 and says at its end which it was and what it showed. Works as root in a container and as a
-# user who may sudo.
+# sanitizers (all tests), fuzzers (20 s each), release tests (all tests; their summary ends the
+# output). On 2 cores everything takes about 25 minutes, --quick about 10.
+#
+# A failed stage does not stop the later ones; the script then exits with 1 and ends with the failed
+# stages and their first failures. The sanitizer builds, and the tests of the release build, compile
+# several files of a target together: names in the anonymous namespaces of one target must differ.
+# clang-tidy runs separately: tests/lint/tidy.sh. Run this as root in a container or as a user with
+# sudo.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -62,7 +64,7 @@ run_ctest() {
     tee "build/$1-tests.log"
 }
 
-# failures_of <preset>: the list of what failed and what the first ones wrote, in some 80 lines.
+# failures_of <preset>: the failed tests and the output of the first three, in about 80 lines.
 failures_of() {
   printf '\n----- %s, in short; all of it is in build/%s*.log\n' "$1" "$1"
   if [ ! -e "build/$1-tests.log" ]; then
@@ -78,8 +80,7 @@ failures_of() {
        left-- > 0' "build/$1-tests.log"
 }
 
-# The address sanitizer looks for leaks by ptrace. In a sandbox that forbids it each program would
-# end with an error of the sanitizer's own instead.
+# LeakSanitizer needs ptrace. In a sandbox that forbids it, every program would fail.
 seek_leaks_if_possible() {
   local probe
   probe=$(mktemp -d)
@@ -91,7 +92,7 @@ seek_leaks_if_possible() {
   rm -r "$probe"
 }
 
-# sanitized <preset> [build option...]: builds and tests; a filter of the caller's may match nothing here.
+# sanitized <preset> [build option...]: builds and tests. The caller's filter may match no test here.
 sanitized() {
   build "$@" || return 1
   if [ ${#ctest_options[@]} -gt 0 ]; then
@@ -103,7 +104,7 @@ sanitized() {
 
 heading "packages"
 deploy/install-packages.sh build test
-# Of use to the label image alone, which says what it lacks and is skipped.
+# Only the tests labelled image need these; they are skipped without them.
 deploy/install-packages.sh image || echo "tests/run.sh: going on without them" >&2
 ends_with 0
 
@@ -130,7 +131,7 @@ heading "release tests"
 rc=0
 run_ctest release || rc=$?
 ends_with $rc release
-# Said last, where it is seen although only the end of the output may be kept.
+# Last, because CI may keep only the end of the output.
 if [ ${#failed[@]} -gt 0 ]; then
   for preset in "${failed_presets[@]}"; do failures_of "$preset"; done
   printf '\ntests/run.sh: FAILED after %d s: %s\n' $SECONDS "$(IFS=,; echo "${failed[*]}")" >&2
