@@ -31,7 +31,6 @@ constexpr milliseconds kAdminStopLimit(1000);
 constexpr milliseconds kLogCloseLimit(2000);
 // The drain has a deadline of its own; it is considered stuck this long after it.
 constexpr seconds kDrainGrace(5);
-constexpr seconds kCancelledCheckInterval(1);
 // For the rest of the stop, on a busy machine.
 constexpr seconds kStopGrace(5);
 
@@ -196,9 +195,7 @@ void Gateway::AwaitStop() {
 }
 
 void Gateway::Drain() {
-  auto begun = pool_->Drain(loaded_.config.drain);
-  // Refused if a drain by an operator is running or over: then wait for that one.
-  if (!begun.ok()) begun = pool_->GetOperation(0);
+  const auto begun = pool_->DrainToStop(loaded_.config.drain);
   if (begun.ok()) {
     AwaitOperation(begun->id);
   } else {
@@ -209,20 +206,15 @@ void Gateway::Drain() {
 
 void Gateway::AwaitOperation(std::uint64_t id) {
   const auto limit = steady_clock::now() + loaded_.config.drain.deadline + kDrainGrace;
-  for (auto now = steady_clock::now(); now < limit; now = steady_clock::now()) {
-    auto operation = pool_->GetOperation(id);
-    if (!operation.ok()) return;
-    const MutexLock lock(stop_mutex_);
-    // The observer is told first; the log of operations has the result a moment later.
-    if (last_ended_.id == id) operation = last_ended_;
-    if (operation->result != OperationResult::kRunning) {
-      log_->Write(LogLevel::kInfo, absl::StrCat("drain: ", operation->message));
-      return;
-    }
-    // An operation that is cancelled before it begins is not observed.
-    (void)stop_changed_.WaitUntil(stop_mutex_, std::min(limit, now + kCancelledCheckInterval));
+  const MutexLock lock(stop_mutex_);
+  // It is the last one, and nothing cancels it.
+  while (last_ended_.id != id) {
+    if (stop_changed_.WaitUntil(stop_mutex_, limit)) continue;
+    if (last_ended_.id == id) break;
+    log_->Write(LogLevel::kError, "the drain did not end in time; stopping anyway");
+    return;
   }
-  log_->Write(LogLevel::kError, "the drain did not end in time; stopping anyway");
+  log_->Write(LogLevel::kInfo, absl::StrCat("drain: ", last_ended_.message));
 }
 
 void Gateway::StopAll() {

@@ -27,6 +27,7 @@ Outcome Drainer::Handle(const DrainRequest& request) {
 }
 
 Outcome Drainer::Handle(const UndrainRequest& request) {
+  if (pool_.ending.load()) return {};
   if (!request.reactor) {
     if (pool_.state.load() != GatewayState::kServing) BackToService();
     return {};
@@ -68,8 +69,8 @@ Outcome Drainer::DrainReactor(std::uint32_t reactor, const DrainRequest& request
     pool_.Begin(Phase::kMoveConnections);
     empty = mover_.MoveAll({reactor}, others, deadline);
   }
-  if (pool_.stopping.load() && !empty) return {OperationResult::kCancelled, kStoppedFirst};
-  if (pool_.cancelled.load() && !pool_.stopping.load()) {
+  if (pool_.ending.load() && !empty) return {OperationResult::kCancelled, kStoppedFirst};
+  if (pool_.cancelled.load() && !pool_.ending.load()) {
     mover_.TakeBack({reactor});
     return {OperationResult::kCancelled, "reactor ", reactor, " serves again"};
   }
@@ -103,21 +104,31 @@ void Drainer::Enter(Phase phase, GatewayState state) {
 }
 
 Outcome Drainer::DrainGateway(const DrainRequest& request) {
-  const SteadyTime begun = steady_clock::now();
-  Enter(Phase::kUnhealthy, GatewayState::kUnhealthy);
-  if (pool_.cancelled.load()) return Undrained();
+  const SteadyTime begun = pool_.requested;
+  bool quiet = true;
+  // Past that, the last drain continues one that it has cancelled.
+  if (pool_.state.load() < GatewayState::kRefusing) {
+    Enter(Phase::kUnhealthy, GatewayState::kUnhealthy);
+    if (pool_.cancelled.load()) return Undrained();
 
-  Enter(Phase::kQuiet, GatewayState::kQuiet);
-  const bool quiet = AwaitQuiet(request, begun);
-  if (pool_.cancelled.load()) return Undrained();
+    Enter(Phase::kQuiet, GatewayState::kQuiet);
+    quiet = AwaitQuiet(request, begun);
+    if (pool_.cancelled.load()) return Undrained();
 
-  Enter(Phase::kRefusing, GatewayState::kRefusing);
-  if (absl::Status s = Refuse(request.refuse); !s.ok()) {
-    BackToService();
-    return {OperationResult::kFailed, "cannot refuse new connections: ", s.message(),
-            "; the gateway serves again"};
+    Enter(Phase::kRefusing, GatewayState::kRefusing);
+    const absl::Status refused = Refuse(request.refuse);
+    if (!refused.ok() && !pool_.ending.load()) {
+      BackToService();
+      return {OperationResult::kFailed, "cannot refuse new connections: ", refused.message(),
+              "; the gateway serves again"};
+    }
+    if (!refused.ok()) {
+      pool_.log.Write(LogLevel::kWarning,
+                      absl::StrCat("cannot refuse new connections as configured: ",
+                                   std::string(refused.message()), "; they are reset"));
+    }
+    if (pool_.cancelled.load()) return Undrained();
   }
-  if (pool_.cancelled.load()) return Undrained();
 
   Enter(Phase::kClosing, GatewayState::kClosing);
   // A connection accepted from here on could only be closed again.
@@ -132,7 +143,7 @@ Outcome Drainer::DrainGateway(const DrainRequest& request) {
 }
 
 Outcome Drainer::Undrained() {
-  if (pool_.stopping.load()) return {OperationResult::kCancelled, kStoppedFirst};
+  if (pool_.ending.load()) return {OperationResult::kCancelled, kStoppedFirst};
   BackToService();
   return {OperationResult::kCancelled, "undrained; the gateway serves again"};
 }

@@ -68,7 +68,7 @@ bool Mover::MoveAll(const Slots& from, const Slots& to, SteadyTime deadline) {
   const MoveConnections command{.targets = pool_.reactors.mailboxes(to)};
   Sources moves;
   for (const std::uint32_t slot : from) moves.emplace(pool_.reactors.Send(slot, command), slot);
-  const std::vector<Report> reports = Await(moves, deadline, nullptr);
+  const std::vector<Report> reports = Await(moves, deadline, &pool_.cancelled);
   AwaitArrivals(to);
   std::uint64_t moved = 0;
   std::uint64_t left = 0;

@@ -20,7 +20,8 @@ class Mover {
   // were gone or `cancel` was set.
   std::uint64_t Move(std::vector<PlannedMove> moves, Nanos residency_min,
                      const std::atomic<bool>& cancel);
-  // Moves all connections of `from`; false if some are left at the deadline.
+  // Moves all connections of `from`; false if some are left at the deadline, or when the operation
+  // is cancelled.
   [[nodiscard]] bool MoveAll(const Slots& from, const Slots& to, SteadyTime deadline);
 
   // All listeners that `from` accepts from go to `to`; false if it does not report in time.

@@ -83,11 +83,14 @@ class PoolContext {
   // reports after it. The control thread acts on the flags alone.
   std::atomic<bool> cancelled{false};
   std::atomic<bool> stopping{false};
+  // The last drain was entered: nothing returns to service. Set once, with the same writer.
+  std::atomic<bool> ending{false};
   // Ends a step of automatic rebalancing.
   std::atomic<bool> task_waiting{false};
 
   // ---- control thread only ----
   std::uint64_t operation = 0;  // the running one; 0: none that is shown
+  SteadyTime requested{};       // when the running task was entered
   // Left draining by a shrink whose deadline passed: the next resize ends or takes back each.
   std::set<std::uint32_t> retiring;
 };

@@ -64,6 +64,7 @@ void ReactorPool::Run() {
 
 void ReactorPool::Carry(const Task& task) {
   context_.operation = task.operation;
+  context_.requested = task.requested;
   const std::uint64_t before = context_.reactors.Total().accepted_from_adopted;
   const Outcome outcome = Handle(task.request);
   if (task.operation != 0) {

@@ -59,6 +59,12 @@ class ReactorPool final : public Control {
     operation_observer_ = std::move(observer);
   }
 
+  // The drain that precedes Stop. Cancels every operation and continues where a drain of the
+  // gateway has got to, with a deadline of its own; no request changes the gateway after it.
+  absl::StatusOr<Operation> DrainToStop(const DrainRequest& request) {
+    return tasks_.EnterLastDrain(request);
+  }
+
   // Single connections. Lives as long as the pool; all watches must end before.
   [[nodiscard]] ConnectionControl& connections() { return inspector_; }
   [[nodiscard]] ConnectionLimiter& limiter() { return context_.reactors.limiter(); }

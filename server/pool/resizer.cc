@@ -111,7 +111,7 @@ Outcome Resizer::Shrink(std::uint32_t from, const ResizeRequest& request) {
   pool_.Begin(Phase::kMoveConnections);
   if (!mover_.MoveAll(retire, stay, deadline)) {
     pool_.retiring.insert(ours.begin(), ours.end());
-    return {OperationResult::kTimedOut,
+    return {pool_.cancelled.load() ? OperationResult::kCancelled : OperationResult::kTimedOut,
             "connections are left on reactors to be removed, which still serve them; resize again"};
   }
   pool_.Begin(Phase::kJoin);

@@ -20,7 +20,7 @@ bool Drains(const Task& task, std::optional<std::uint32_t> reactor) {
 
 absl::Status TaskQueue::MayBegin() const {
   const GatewayState state = pool_.state.load();
-  if (pool_.stopping.load() || state == GatewayState::kStopped) {
+  if (pool_.ending.load() || state == GatewayState::kStopped) {
     return absl::UnavailableError("the gateway is stopping");
   }
   if (state == GatewayState::kStarting) {
@@ -38,7 +38,7 @@ absl::Status TaskQueue::MayBegin() const {
 }
 
 std::uint64_t TaskQueue::Push(Request request, std::uint64_t operation) {
-  tasks_.push_back({std::move(request), operation, ++last_task_});
+  tasks_.push_back({std::move(request), operation, ++last_task_, std::chrono::steady_clock::now()});
   pool_.task_waiting.store(true);
   pool_.reactors.reports().Interrupt();
   return last_task_;
@@ -60,7 +60,7 @@ absl::StatusOr<Operation> TaskQueue::Enter(Request request, Operation operation)
 absl::StatusOr<Operation> TaskQueue::EnterGatewayDrain(const DrainRequest& request) {
   const MutexLock lock(mutex_);
   const GatewayState state = pool_.state.load();
-  if (pool_.stopping.load() || state == GatewayState::kStarting) return MayBegin();
+  if (pool_.ending.load() || state == GatewayState::kStarting) return MayBegin();
   if (state != GatewayState::kServing || (running_ && Drains(*running_, std::nullopt)) ||
       std::any_of(tasks_.begin(), tasks_.end(),
                   [](const Task& task) { return Drains(task, std::nullopt); })) {
@@ -68,6 +68,17 @@ absl::StatusOr<Operation> TaskQueue::EnterGatewayDrain(const DrainRequest& reque
         absl::StrCat("the gateway is already draining; its state is ", Name(state)));
   }
   pool_.cancelled.store(running_.has_value() || !tasks_.empty());
+  Operation begun = pool_.operations.Begin({.kind = OperationKind::kDrainGateway});
+  Push(request, begun.id);
+  return begun;
+}
+
+absl::StatusOr<Operation> TaskQueue::EnterLastDrain(const DrainRequest& request) {
+  const MutexLock lock(mutex_);
+  if (pool_.ending.load() || pool_.state.load() == GatewayState::kStarting) return MayBegin();
+  pool_.ending.store(true);
+  CancelWaiting();
+  pool_.cancelled.store(running_.has_value());
   Operation begun = pool_.operations.Begin({.kind = OperationKind::kDrainGateway});
   Push(request, begun.id);
   return begun;
@@ -97,7 +108,7 @@ absl::StatusOr<GatewayState> TaskQueue::Undrain(std::optional<std::uint32_t> rea
   };
   const MutexLock lock(mutex_);
   for (bool cancelled = true; cancelled;) {
-    if (pool_.stopping.load() || pool_.state.load() == GatewayState::kStarting) return MayBegin();
+    if (pool_.ending.load() || pool_.state.load() == GatewayState::kStarting) return MayBegin();
     if (reactor) {
       if (absl::Status s = CheckReactor(pool_, *reactor); !s.ok()) return s;
     }
@@ -122,26 +133,31 @@ absl::StatusOr<GatewayState> TaskQueue::Undrain(std::optional<std::uint32_t> rea
 
 absl::Status TaskQueue::AwaitEnd(std::uint64_t task, SteadyTime deadline) {
   bool in_time = true;
-  while (ended_task_ < task && !pool_.stopping.load() && in_time) {
+  while (ended_task_ < task && !pool_.ending.load() && in_time) {
     in_time = ended_.WaitUntil(mutex_, deadline);
   }
   if (ended_task_ >= task) return absl::OkStatus();
-  if (pool_.stopping.load()) return absl::UnavailableError("the gateway is stopping");
+  if (pool_.ending.load()) return MayBegin();
   return absl::DeadlineExceededError("the gateway is slow to return to service; check its state");
 }
 
 void TaskQueue::Stop() {
   const MutexLock lock(mutex_);
+  pool_.ending.store(true);
   pool_.stopping.store(true);
   pool_.cancelled.store(true);
   pool_.task_waiting.store(true);
+  CancelWaiting();
+  pool_.reactors.reports().Interrupt();
+}
+
+void TaskQueue::CancelWaiting() {
   for (const Task& task : tasks_) {
     if (task.operation == 0) continue;
     (void)pool_.operations.Finish(task.operation, OperationResult::kCancelled, kStoppedFirst);
   }
   tasks_.clear();
   ended_.NotifyAll();
-  pool_.reactors.reports().Interrupt();
 }
 
 std::optional<Task> TaskQueue::Next() {

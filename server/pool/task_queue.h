@@ -19,6 +19,7 @@ struct Task {
   Request request;
   std::uint64_t operation = 0;  // 0: not shown as an operation
   std::uint64_t number = 0;     // counts up
+  SteadyTime requested{};
 };
 
 class TaskQueue {
@@ -31,6 +32,9 @@ class TaskQueue {
   absl::StatusOr<Operation> Enter(Request request, Operation operation);
   // Cancels the running operation and enters the drain behind it.
   absl::StatusOr<Operation> EnterGatewayDrain(const DrainRequest& request);
+  // The same for the drain that precedes the stop. It also cancels waiting operations and takes
+  // the place of a running drain; from then on every other request is refused.
+  absl::StatusOr<Operation> EnterLastDrain(const DrainRequest& request);
   // Cancels the drain of the reactor or the gateway, or undoes it. Waits until that has ended.
   absl::StatusOr<GatewayState> Undrain(std::optional<std::uint32_t> reactor);
   // Calls `change` if no task runs; none begins before it returns.
@@ -48,6 +52,8 @@ class TaskQueue {
  private:
   // Fails if the gateway does not serve or is busy.
   [[nodiscard]] absl::Status MayBegin() const ECHOGW_REQUIRES(mutex_);
+  // Ends every operation that has not begun.
+  void CancelWaiting() ECHOGW_REQUIRES(mutex_);
   // Returns the number of the task.
   std::uint64_t Push(Request request, std::uint64_t operation) ECHOGW_REQUIRES(mutex_);
   // Takes a drain that waits off the queue; whether there was one.

@@ -1,5 +1,7 @@
-// Stop while something runs: it ends soon, what ran is told as cancelled, whoever waits is woken.
+// Stop, and the drain before it, while something runs: it ends soon, what ran is told as cancelled,
+// whoever waits is woken, and nothing changes the gateway any more.
 
+#include <algorithm>
 #include <atomic>
 #include <thread>
 
@@ -137,6 +139,104 @@ TEST_F(PoolStopTest, ResetsWhatIsLeftAndCountsIt) {
       return client->end() == StreamClient::End::kReset;
     }));
   }
+}
+
+// ---- the last drain ----
+
+class LastDrainTest : public DescriptorTest {
+ protected:
+  static constexpr DrainRequest kSoon{
+      .deadline = milliseconds(300), .quiet_period = seconds(0), .spread = seconds(0)};
+
+  // All close as the gateway does; false if it resets one.
+  static bool AllEndWithFin(const std::vector<std::unique_ptr<StreamClient>>& clients) {
+    EXPECT_TRUE(WaitUntil([&] {
+      return std::all_of(clients.begin(), clients.end(), [](const auto& client) {
+        (void)client->Pump();
+        if (client->end() == StreamClient::End::kFin) client->Close();
+        return client->end() != StreamClient::End::kOpen;
+      });
+    }));
+    return std::all_of(clients.begin(), clients.end(),
+                       [](const auto& client) { return client->end() == StreamClient::End::kFin; });
+  }
+};
+
+TEST_F(LastDrainTest, EndsALongerDrainAtItsOwnDeadline) {
+  TestPool pool(2);
+  const auto clients = pool.ConnectTo(1, 3);  // which do not close
+  const auto first =
+      pool->Drain({.deadline = hours(1), .quiet_period = seconds(0), .spread = seconds(0)});
+  ASSERT_TRUE(pool.WaitForState(GatewayState::kClosing));
+  const auto last = pool->DrainToStop(kSoon);
+  const Operation ended = pool.Ended(last);
+  EXPECT_EQ(ended.message, "the deadline passed: 0 connections closed, 3 reset");
+  EXPECT_EQ(pool.Ended(first).result, OperationResult::kCancelled);
+  EXPECT_EQ(std::ranges::count(pool.observed(), GatewayState::kServing), 1) << "only at the start";
+}
+
+TEST_F(LastDrainTest, CutsShortAQuietPeriodOfHours) {
+  TestPool pool(2);
+  ASSERT_TRUE(pool->Drain({.deadline = hours(2),
+                           .quiet_period = hours(1),
+                           .quiet_max_wait = hours(1),
+                           .spread = hours(1)})
+                  .ok());
+  ASSERT_TRUE(pool.WaitForState(GatewayState::kQuiet));
+  EXPECT_EQ(pool.Ended(pool->DrainToStop(kSoon)).result, OperationResult::kSucceeded);
+}
+
+TEST_F(LastDrainTest, FollowsADrainThatIsOver) {
+  TestPool pool(1);
+  EXPECT_EQ(pool.Ended(pool->Drain(kSoon)).result, OperationResult::kSucceeded);
+  EXPECT_EQ(pool.Ended(pool->DrainToStop(kSoon)).result, OperationResult::kSucceeded);
+  EXPECT_EQ(pool->Stats().state, GatewayState::kDrained);
+}
+
+TEST_F(LastDrainTest, RefusesEveryRequest) {
+  TestPool pool(2);
+  const auto client = pool.Connect();
+  const auto last =
+      pool->DrainToStop({.deadline = hours(1), .quiet_period = seconds(0), .spread = seconds(0)});
+  ASSERT_TRUE(last.ok()) << last.status();
+  EXPECT_TRUE(absl::IsUnavailable(pool->Undrain(std::nullopt).status()));
+  EXPECT_TRUE(absl::IsUnavailable(pool->Undrain(1).status()));
+  EXPECT_TRUE(absl::IsUnavailable(pool->Drain({}).status()));
+  EXPECT_TRUE(absl::IsUnavailable(pool->Resize({.target = 3}).status()));
+  EXPECT_TRUE(absl::IsUnavailable(pool->DrainToStop({}).status()));
+  EXPECT_EQ(pool->GetOperation(last->id)->result, OperationResult::kRunning);
+}
+
+TEST_F(LastDrainTest, IsNotTakenForADrainThatIsBeingUndrained) {
+  for (int i = 0; i < 20; ++i) {
+    TestPool pool(2);
+    const auto clients = pool.ConnectTo(i % 2, 3);
+    ASSERT_TRUE(pool->Drain({.deadline = hours(1), .spread = hours(1)}).ok());
+    std::atomic<bool> ready{false};
+    std::thread undrainer([&] {
+      ready.store(true);
+      (void)pool->Undrain(std::nullopt);
+    });
+    while (!ready.load()) std::this_thread::yield();
+    for (int spin = 0; spin < i * 30; ++spin) std::this_thread::yield();
+    const auto last = pool->DrainToStop(
+        {.deadline = seconds(20), .quiet_period = seconds(0), .spread = seconds(0)});
+    EXPECT_TRUE(AllEndWithFin(clients));
+    EXPECT_EQ(pool.Ended(last).result, OperationResult::kSucceeded);
+    undrainer.join();
+  }
+}
+
+TEST_F(LastDrainTest, CancelsWhatRunsAndWhatWaits) {
+  TestPool pool(2);
+  const auto clients = pool.ConnectTo(1, 2);
+  const auto first = pool->Drain({.reactor = 1, .let_finish = true, .deadline = hours(1)});
+  ASSERT_TRUE(pool.WaitForPhase("finish"));
+  const auto last = pool->DrainToStop(
+      {.deadline = seconds(20), .quiet_period = seconds(0), .spread = seconds(0)});
+  EXPECT_TRUE(AllEndWithFin(clients));
+  EXPECT_EQ(pool.Ended(last).result, OperationResult::kSucceeded);
+  EXPECT_EQ(pool.Ended(first).result, OperationResult::kCancelled);
 }
 
 TEST_F(PoolStopTest, WithTheAutomaticModeOn) {
