@@ -50,6 +50,14 @@ double BootTimeSeconds() {
   return 0;
 }
 
+// Computed once: the boot time moves when the clock is set, and a start time that moves looks like
+// a restart.
+double StartTimeSeconds(std::uint64_t start_ticks) {
+  static const double start = BootTimeSeconds() + static_cast<double>(start_ticks) /
+                                                      static_cast<double>(::sysconf(_SC_CLK_TCK));
+  return start;
+}
+
 std::uint64_t CountOpenFds() {
   // Since Linux 6.2 the size of the directory is the count; before that it is 0.
   struct stat info {};
@@ -88,9 +96,7 @@ ProcessStats ReadProcessStats() {
   const StatFields fields = ReadStat();
   out.virtual_bytes = fields.virtual_bytes;
   out.threads = fields.threads;
-  const long ticks = ::sysconf(_SC_CLK_TCK);
-  out.start_time_seconds =
-      BootTimeSeconds() + static_cast<double>(fields.start_ticks) / static_cast<double>(ticks);
+  out.start_time_seconds = StartTimeSeconds(fields.start_ticks);
   out.open_fds = CountOpenFds();
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) == 0) out.max_fds = limit.rlim_cur;
