@@ -94,7 +94,7 @@ absl::Status Gateway::StartAll() {
   pool_->SetStateObserver([this](GatewayState state) { OnState(state); });
   pool_->SetOperationObserver([this](const Operation& operation) { OnOperation(operation); });
   if (auto status = pool_->Start(); !status.ok()) return status;
-  if (auto status = StartMetrics(); !status.ok()) return status;
+  if (auto status = StartMetrics(budget->exporter_connections); !status.ok()) return status;
   if (auto status = StartAdmin(*std::move(lock), budget->admin_connections); !status.ok())
     return status;
   const GatewayInfo info = Info();
@@ -104,15 +104,16 @@ absl::Status Gateway::StartAll() {
   return absl::OkStatus();
 }
 
-absl::Status Gateway::StartMetrics() {
+absl::Status Gateway::StartMetrics(std::size_t connections_max) {
   if (!loaded_.config.metrics) return absl::OkStatus();
   StatusPageOptions options;
   options.build = GetBuildInfo();
   options.start_time = start_time_;
   auto page = std::make_unique<StatusPage>(*pool_, events_, *log_, std::move(options));
   auto collector = std::make_unique<MetricsCollector>(*pool_, *log_, *calls_, GetBuildInfo());
-  auto metrics =
-      MetricsServer::Start(*loaded_.config.metrics, std::move(collector), state_, std::move(page));
+  auto metrics = MetricsServer::Start(
+      {.http = {.address = *loaded_.config.metrics, .connections_max = connections_max}},
+      std::move(collector), state_, std::move(page));
   if (!metrics.ok()) return metrics.status();
   metrics_ = *std::move(metrics);
   return absl::OkStatus();

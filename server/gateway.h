@@ -78,7 +78,7 @@ class Gateway {
   Gateway(const LoadedConfig& loaded, ServiceManager manager);
 
   [[nodiscard]] absl::Status StartAll();
-  [[nodiscard]] absl::Status StartMetrics();
+  [[nodiscard]] absl::Status StartMetrics(std::size_t connections_max);
   [[nodiscard]] absl::Status StartAdmin(std::unique_ptr<SocketLock> lock,
                                         std::size_t connections_max);
   void OnState(GatewayState state);

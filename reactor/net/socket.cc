@@ -123,7 +123,8 @@ absl::StatusOr<UniqueFd> BindListener(const ListenAddress& address, const Listen
   if (!to.ok()) return to.status();
   auto fd = MakeSocket(*to, address);
   if (!fd.ok()) return fd.status();
-  absl::Status s = SetOption(fd->get(), SOL_SOCKET, SO_REUSEPORT, 1, "SO_REUSEPORT");
+  absl::Status s =
+      SetOption(fd->get(), SOL_SOCKET, SO_REUSEPORT, options.reuse_port ? 1 : 0, "SO_REUSEPORT");
   if (s.ok()) s = SetInheritedOptions(fd->get(), options);
   if (s.ok()) s = BindTo(fd->get(), *to, address);
   if (!s.ok()) return s;

@@ -35,13 +35,14 @@ struct ListenOptions {
   int backlog = 4096;
   // Accepted connections inherit these from their listener, so they cost nothing per connection.
   bool tcp_nodelay = true;
+  bool reuse_port = true;        // more sockets of the same user may have the address
   int receive_buffer_bytes = 0;  // 0: the kernel's choice
   int send_buffer_bytes = 0;
   // Of the file of a unix socket: write permission allows to connect.
   unsigned unix_mode = 0666;
 };
 
-// A bound SO_REUSEPORT socket that does not listen yet. Errors: InvalidArgument for an address that
+// A bound socket that does not listen yet. Errors: InvalidArgument for an address that
 // is not numeric, else the errno of the call that failed, with the address.
 [[nodiscard]] absl::StatusOr<UniqueFd> BindListener(const ListenAddress& address,
                                                     const ListenOptions& options);

@@ -69,17 +69,12 @@ absl::Status ApplyAdmin(const Values& values, const Machine& machine, Config& co
   return absl::OkStatus();
 }
 
-absl::Status ApplyMetrics(const Values& values, const Machine& /*machine*/, Config& config) {
+absl::Status ApplyMetrics(const Values& values, const Machine& machine, Config& config) {
   config.metrics.reset();
   if (values[0] == "off") return absl::OkStatus();
   auto address = ParseHostPort(values[0]);
   if (!address.ok()) return address.status();
-  if (address->host.find(':') != std::string::npos) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("'", values[0],
-                     "' is an IPv6 address; the exporter serves IPv4 only, such as 0.0.0.0:7002"));
-  }
-  if (address->host.empty()) address->host = "0.0.0.0";
+  Complete(*address, machine);
   config.metrics = *std::move(address);
   return absl::OkStatus();
 }

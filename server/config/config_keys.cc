@@ -208,8 +208,8 @@ std::vector<ConfigKey> AdminKeys() {
       {"admin", "HOST:PORT|unix:PATH", "127.0.0.1:7001", "Address of the admin API (gRPC)",
        Kind::kText, ApplyAdmin},
       {"metrics", "HOST:PORT|off", "127.0.0.1:7002",
-       "IPv4 address of the exporter: /metrics, /-/healthy, /-/ready, status page at /",
-       Kind::kText, ApplyMetrics},
+       "Address of the exporter: /metrics, /-/healthy, /-/ready, status page at /", Kind::kText,
+       ApplyMetrics},
   };
 }
 

@@ -38,7 +38,8 @@ absl::StatusOr<DescriptorBudget> SplitDescriptors(std::uint64_t limit, const Des
   const std::uint64_t reserve = std::max(least, std::min(wanted, (limit - fixed) / 2));
   return DescriptorBudget{
       .ceiling = static_cast<int>(std::min<std::uint64_t>(limit - reserve, INT_MAX)),
-      .admin_connections = static_cast<std::size_t>(reserve - need.reactors) / 2};
+      .admin_connections = static_cast<std::size_t>(reserve - need.reactors) / 2,
+      .exporter_connections = static_cast<std::size_t>(reserve - need.reactors) / 4};
 }
 
 absl::StatusOr<DescriptorBudget> BudgetDescriptors(const DescriptorNeed& need) {

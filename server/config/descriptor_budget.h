@@ -18,9 +18,10 @@ struct DescriptorNeed {
 struct DescriptorBudget {
   // PoolOptions::descriptor_ceiling.
   int ceiling = 0;
-  // Maximum connections to the admin port: half of the reserve; the rest is for the exporter and
-  // more reactors.
+  // Maximum connections to the admin port, half of the reserve, and to the exporter, a quarter; the
+  // rest is for more reactors.
   std::size_t admin_connections = 0;
+  std::size_t exporter_connections = 0;
 };
 
 // For a limit of `limit` open files. ResourceExhausted, with what to do, if it is too low to start.

@@ -1,50 +1,52 @@
-// The HTTP server of the exporter: /metrics, /-/healthy (the process is alive), /-/ready (200 while
-// the gateway serves, else 503 with its state) and the status page. GET and HEAD only. The gateway
-// owns it, starts and stops it on the main thread; requests run on threads of its own.
-// prometheus-cpp's own exposer answers every path below /metrics and cannot serve others.
+// The paths of the exporter: /metrics, /-/healthy (the process is alive), /-/ready (200 while the
+// gateway serves, else 503 with its state) and the status page. GET and HEAD only. The gateway owns
+// it, starts and stops it on the main thread; requests run on the HTTP server's thread. Other
+// replies than those of health are shared by the requests of a moment, so that any number of
+// readers costs the gateway only a few snapshots per second. No reactor is asked or delayed.
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "reactor/net/socket.h"
+#include "server/exporter/http_server.h"
 #include "server/pool/control.h"
-
-class CivetServer;
 
 namespace echogw::server {
 
 class MetricsCollector;
 class StatusPage;
 
+struct MetricsServerOptions {
+  HttpServerOptions http;
+  // How long a reply is reused. The status page asks once per second.
+  std::chrono::milliseconds fresh_for = std::chrono::milliseconds(200);
+};
+
 class MetricsServer {
  public:
-  // Serves when it returns. `state`, for /-/ready, outlives it. Errors name the address:
-  // AlreadyExists if it is taken, else the system's error.
+  // Serves when it returns. `state`, for /-/ready, outlives it. Errors are those of HttpServer.
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<MetricsServer>> Start(
-      const ListenAddress& address, std::unique_ptr<MetricsCollector> collector,
+      const MetricsServerOptions& options, std::unique_ptr<MetricsCollector> collector,
       const std::atomic<GatewayState>& state, std::unique_ptr<StatusPage> page);
 
   MetricsServer(const MetricsServer&) = delete;
   MetricsServer& operator=(const MetricsServer&) = delete;
-  // Returns when the requests in progress are done; each has a timeout.
   ~MetricsServer();
 
   // "127.0.0.1:7002", with the real port.
-  [[nodiscard]] std::string address() const { return address_.ToString(); }
+  [[nodiscard]] std::string address() const { return server_->address().ToString(); }
 
  private:
-  class Handler;
+  class Router;
 
-  MetricsServer(std::unique_ptr<Handler> handler, std::unique_ptr<CivetServer> server,
-                ListenAddress address);
+  MetricsServer(std::unique_ptr<Router> router, std::unique_ptr<HttpServer> server);
 
   // Outlives the server, which calls it.
-  std::unique_ptr<Handler> handler_;
-  std::unique_ptr<CivetServer> server_;
-  const ListenAddress address_;
+  const std::unique_ptr<Router> router_;
+  const std::unique_ptr<HttpServer> server_;
 };
 
 }  // namespace echogw::server

@@ -54,13 +54,7 @@ HttpReply Part(const char* type, std::string_view body) {
 
 StatusPage::StatusPage(const Control& control, const EventLog& events, const LogControl& log,
                        StatusPageOptions options)
-    : control_(control),
-      events_(events),
-      log_(log),
-      options_(std::move(options)),
-      status_(std::make_unique<status::v1::Status>()) {}
-
-StatusPage::~StatusPage() = default;
+    : control_(control), events_(events), log_(log), options_(std::move(options)) {}
 
 std::optional<HttpReply> StatusPage::Get(std::string_view path) const {
   if (path == "/") return Html();
@@ -71,41 +65,34 @@ std::optional<HttpReply> StatusPage::Get(std::string_view path) const {
   return std::nullopt;
 }
 
-void StatusPage::Refresh() const {
-  const auto now = std::chrono::steady_clock::now();
-  if (taken_ && now - *taken_ < options_.fresh_for) return;
-  status_->Clear();
-  status_->set_version(options_.build.version);
-  status_->set_revision(options_.build.revision);
-  ToProto(options_.start_time, *status_->mutable_start_time());
-  FillStats(control_, started_, log_.lines_dropped(), *status_->mutable_stats());
+status::v1::Status StatusPage::Snapshot() const {
+  status::v1::Status status;
+  status.set_version(options_.build.version);
+  status.set_revision(options_.build.revision);
+  ToProto(options_.start_time, *status.mutable_start_time());
+  FillStats(control_, started_, log_.lines_dropped(), *status.mutable_stats());
   for (const Event& event : events_.After(0, kEventsShown).events) {
-    ToProto(event, *status_->add_events());
+    ToProto(event, *status.add_events());
   }
-  google::protobuf::util::JsonPrintOptions print;
-  print.preserve_proto_field_names = true;
-  print.always_print_primitive_fields = true;
-  json_.clear();
-  const auto printed = google::protobuf::util::MessageToJsonString(*status_, &json_, print);
-  json_ = printed.ok() ? absl::StrCat(json_, "\n") : "";
-  taken_ = now;
+  return status;
 }
 
 HttpReply StatusPage::Json() const {
-  const MutexLock lock(mutex_);
-  Refresh();
-  if (json_.empty()) {
+  google::protobuf::util::JsonPrintOptions print;
+  print.preserve_proto_field_names = true;
+  print.always_print_primitive_fields = true;
+  std::string json;
+  if (!google::protobuf::util::MessageToJsonString(Snapshot(), &json, print).ok()) {
     return {.code = 500,
             .reason = "Internal Server Error",
             .body = "cannot encode the status as JSON\n"};
   }
-  return Part(kJsonType, json_);
+  return Part(kJsonType, absl::StrCat(json, "\n"));
 }
 
 HttpReply StatusPage::Html() const {
-  const MutexLock lock(mutex_);
-  Refresh();
-  const admin::v1::GetStatsResponse& stats = status_->stats();
+  const status::v1::Status status = Snapshot();
+  const admin::v1::GetStatsResponse& stats = status.stats();
   const auto running = std::count_if(
       stats.reactors().begin(), stats.reactors().end(),
       [](const auto& reactor) { return reactor.state() != admin::v1::REACTOR_STATE_PARKED; });
@@ -116,8 +103,8 @@ HttpReply StatusPage::Html() const {
   std::string body = absl::StrReplaceAll(
       {generated::kIndexHtml.data(), generated::kIndexHtml.size()},
       {{"{{state}}", Escape(StateWord(stats.state()))},
-       {"{{version}}", Escape(status_->version())},
-       {"{{revision}}", Escape(status_->revision().empty() ? "unknown" : status_->revision())},
+       {"{{version}}", Escape(status.version())},
+       {"{{revision}}", Escape(status.revision().empty() ? "unknown" : status.revision())},
        {"{{uptime}}", uptime == 0 ? "0s" : absl::FormatDuration(absl::Seconds(uptime))},
        {"{{time}}", google::protobuf::util::TimeUtil::ToString(time)},
        {"{{connections}}", absl::StrCat(stats.total().connections_active())},

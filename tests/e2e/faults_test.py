@@ -166,9 +166,8 @@ class FullDisk(FaultCase):
 
 class StuckScrapes(FaultCase):
     def test_scrapes_that_never_read_hide_nothing(self):
-        # Many reactors make a long response; more clients are stuck than the exporter has threads.
-        # Whether the kernel buffers their responses or a time limit ends them, others get theirs
-        # within the 10 s scrape timeout of Prometheus.
+        # Many reactors make a long response. Whether the kernel buffers that of a stuck client or a
+        # time limit ends it, others get theirs within the 10 s scrape timeout of Prometheus.
         gateway = self.gateway(reactors=128)
         size = len(get(gateway, "/metrics")[2])
         for _ in range(8):

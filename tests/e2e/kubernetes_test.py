@@ -216,7 +216,7 @@ class Fit(EndToEnd):
         ports = {p["name"]: p["containerPort"] for p in self.container["ports"]}
         shown = run(ECHOGW, "--print-config", env=settings()).out
         self.assertIn(f'listen = [":{ports["data"]}"]', shown)
-        self.assertIn(f'ECHOGW_METRICS=0.0.0.0:{ports["metrics"]}', read("deploy", "Dockerfile"))
+        self.assertIn(f'ECHOGW_METRICS=:{ports["metrics"]}', read("deploy", "Dockerfile"))
         # Not open to the pod network.
         self.assertIn('admin = "127.0.0.1:', shown)
 

@@ -31,7 +31,7 @@ GENERATED = ('server/gen/',)
 CIRCLES = ({'reactor/connection', 'reactor/services'},)
 FORBIDDEN = {
     'reactor': re.compile(r'^(server|ctl|tests|proto)\b|^(grpc|grpcpp|google|prometheus|spdlog|CLI|'
-                          r'toml\+\+|civetweb|protobuf)\b'),
+                          r'toml\+\+|boost|protobuf)\b'),
     'server': re.compile(r'^(ctl|tests)\b'),
     'ctl': re.compile(r'^(reactor|server|tests)\b'),
     'ctl/engine': re.compile(r'^(grpc|grpcpp|protobuf|proto)\b'),
@@ -80,8 +80,7 @@ def library_of(name):
     if name.startswith('absl/'):
         return None if LIGHT.match(name) else 'absl/' + name.split('/')[1]
     # Some heavy libraries have no folder of their own.
-    bare = {'CivetServer.h': 'civetweb', 'civetweb.h': 'civetweb', 'zlib.h': 'zlib',
-            'curses.h': 'ncurses', 'ncurses.h': 'ncurses'}
+    bare = {'zlib.h': 'zlib', 'curses.h': 'ncurses', 'ncurses.h': 'ncurses'}
     if name in bare:
         return bare[name]
     return None if LIGHT.match(name) else name.split('/')[0]

@@ -280,10 +280,14 @@ TEST(ConfigLoader, CpusAreValidatedAgainstTheMask) {
             "--cpus: CPU 3 is not in the affinity mask of this process (0-2,5)");
 }
 
-TEST(ConfigLoader, MetricsAreIpv4Only) {
+TEST(ConfigLoader, MetricsAddresses) {
   EXPECT_FALSE(Load({{"metrics", {"off"}}}).config.metrics.has_value());
-  EXPECT_EQ(Load({{"metrics", {":1"}}}).config.metrics->ToString(), "0.0.0.0:1");
-  EXPECT_THAT(ErrorOf({{"metrics", {"[::1]:1"}}}), HasSubstr("IPv4 only"));
+  EXPECT_EQ(Load({{"metrics", {"0.0.0.0:1"}}}).config.metrics->ToString(), "0.0.0.0:1");
+  EXPECT_EQ(Load({{"metrics", {"[::1]:1"}}}).config.metrics->ToString(), "[::1]:1");
+  EXPECT_FALSE(Load({{"metrics", {"[::1]:1"}}}).config.metrics->dual_stack);
+  const LoadedConfig all = Load({{"metrics", {":1"}}});
+  EXPECT_EQ(all.config.metrics->ToString(), "[::]:1");
+  EXPECT_TRUE(all.config.metrics->dual_stack);
 }
 
 TEST(ConfigLoader, AdminAddresses) {

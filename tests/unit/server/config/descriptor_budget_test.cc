@@ -27,6 +27,12 @@ TEST(DescriptorBudgetTest, AdminConnectionsLeaveHalfOfTheReserve) {
   EXPECT_EQ(SplitDescriptors(1'048'576, need)->admin_connections, 64U);
 }
 
+TEST(DescriptorBudgetTest, TheExporterLeavesOperatorsTheirs) {
+  const DescriptorNeed need{.reactors = 2, .listen_addresses = 1};
+  EXPECT_EQ(SplitDescriptors(80, need)->exporter_connections, 4U);
+  EXPECT_EQ(SplitDescriptors(1'048'576, need)->exporter_connections, 32U);
+}
+
 TEST(DescriptorBudgetTest, UnlimitedFilesFitAnInt) {
   EXPECT_GT(SplitDescriptors(~std::uint64_t{0}, {})->ceiling, 1 << 30);
 }

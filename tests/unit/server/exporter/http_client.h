@@ -1,4 +1,4 @@
-// One HTTP request over a plain socket, for tests of the exporter.
+// HTTP requests over a plain socket, for tests of the exporter.
 #pragma once
 
 #include <arpa/inet.h>
@@ -17,29 +17,40 @@
 
 namespace echogw::server {
 
-// A connection to "127.0.0.1:PORT".
+// A connection to "127.0.0.1:PORT" or "[::1]:PORT".
 inline UniqueFd ConnectTcp(const std::string& address) {
   const auto colon = address.rfind(':');
-  sockaddr_in to{};
-  to.sin_family = AF_INET;
-  to.sin_port = htons(static_cast<std::uint16_t>(std::stoi(address.substr(colon + 1))));
-  ::inet_pton(AF_INET, address.substr(0, colon).c_str(), &to.sin_addr);
-  UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  const void* peer = &to;
-  EXPECT_EQ(::connect(fd.get(), static_cast<const sockaddr*>(peer), sizeof(to)), 0) << address;
+  const auto port = htons(static_cast<std::uint16_t>(std::stoi(address.substr(colon + 1))));
+  sockaddr_in v4{};
+  v4.sin_family = AF_INET;
+  v4.sin_port = port;
+  sockaddr_in6 v6{};
+  v6.sin6_family = AF_INET6;
+  v6.sin6_port = port;
+  const bool ipv6 = address.front() == '[';
+  if (ipv6) {
+    ::inet_pton(AF_INET6, address.substr(1, colon - 2).c_str(), &v6.sin6_addr);
+  } else {
+    ::inet_pton(AF_INET, address.substr(0, colon).c_str(), &v4.sin_addr);
+  }
+  UniqueFd fd(::socket(ipv6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const void* peer = &v4;
+  if (ipv6) peer = &v6;
+  EXPECT_EQ(::connect(fd.get(), static_cast<const sockaddr*>(peer), ipv6 ? sizeof(v6) : sizeof(v4)),
+            0)
+      << address;
   timeval limit{.tv_sec = 20, .tv_usec = 0};
   ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
   return fd;
 }
 
-// Status line, headers and body, as they come.
-inline std::string Http(const std::string& address, const std::string& method,
-                        const std::string& path, const std::string& headers = "") {
-  const UniqueFd fd = ConnectTcp(address);
-  const std::string request =
-      method + " " + path + " HTTP/1.1\r\nHost: test\r\nConnection: close\r\n" + headers + "\r\n";
-  EXPECT_EQ(::send(fd.get(), request.data(), request.size(), MSG_NOSIGNAL),
-            static_cast<ssize_t>(request.size()));
+inline void SendText(const UniqueFd& fd, const std::string& text) {
+  EXPECT_EQ(::send(fd.get(), text.data(), text.size(), MSG_NOSIGNAL),
+            static_cast<ssize_t>(text.size()));
+}
+
+// All that comes until the end.
+inline std::string ReadAll(const UniqueFd& fd) {
   std::string reply;
   std::array<char, 4096> buffer{};
   for (;;) {
@@ -48,6 +59,20 @@ inline std::string Http(const std::string& address, const std::string& method,
     reply.append(buffer.data(), static_cast<std::size_t>(n));
   }
   return reply;
+}
+
+// Status line, headers and body, as they come.
+inline std::string HttpRaw(const std::string& address, const std::string& request) {
+  const UniqueFd fd = ConnectTcp(address);
+  SendText(fd, request);
+  return ReadAll(fd);
+}
+
+inline std::string Http(const std::string& address, const std::string& method,
+                        const std::string& target, const std::string& headers = "") {
+  return HttpRaw(address, method + " " + target +
+                              " HTTP/1.1\r\nHost: test\r\nConnection: close\r\n" + headers +
+                              "\r\n");
 }
 
 inline std::string Body(const std::string& reply) {
