@@ -94,8 +94,8 @@ start() {
     case $line in
       "listening on "*) listen=${listen:-${line#listening on }} ;;
       "admin on "*) admin=${line#admin on } ;;
-      "metrics on http://"*)
-        metrics=${line#metrics on http://}
+      "metrics on http"*)
+        metrics=${line#metrics on http*://}
         metrics=${metrics%/metrics}
         ;;
       ready)

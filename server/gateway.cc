@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/access/admin_access.h"
 #include "server/access/data_tls.h"
+#include "server/access/metrics_access.h"
 #include "server/admin/admin_calls.h"
 #include "server/admin/admin_server.h"
 #include "server/admin/admin_service.h"
@@ -81,7 +82,8 @@ absl::Status Gateway::StartAll() {
   reactor_log_ = std::make_unique<ReactorLog>(*log_, events_);
   options.descriptor_ceiling = budget->ceiling;
   if (!loaded_.config.tls_cert.empty()) {
-    auto tls = DataTls::Create(loaded_.config.tls_cert, loaded_.config.tls_key, timers_, *log_);
+    auto tls =
+        DataTls::Create("data", loaded_.config.tls_cert, loaded_.config.tls_key, timers_, *log_);
     if (!tls.ok()) return tls.status();
     data_tls_ = *std::move(tls);
     options.tls = &data_tls_->context();
@@ -111,8 +113,15 @@ absl::Status Gateway::StartMetrics(std::size_t connections_max) {
   options.start_time = start_time_;
   auto page = std::make_unique<StatusPage>(*pool_, events_, *log_, std::move(options));
   auto collector = std::make_unique<MetricsCollector>(*pool_, *log_, *calls_, GetBuildInfo());
+  auto access = MetricsAccess::Create(loaded_.config.metrics_access, timers_, *log_);
+  if (!access.ok()) return access.status();
+  metrics_access_ = *std::move(access);
   auto metrics = MetricsServer::Start(
-      {.http = {.address = *loaded_.config.metrics, .connections_max = connections_max}},
+      {.http = {.address = *loaded_.config.metrics,
+                .connections_max = connections_max,
+                .tls = metrics_access_->tls()},
+       .admits = [access = metrics_access_.get()](
+                     const std::string& authorization) { return access->Admits(authorization); }},
       std::move(collector), state_, std::move(page));
   if (!metrics.ok()) return metrics.status();
   metrics_ = *std::move(metrics);

@@ -32,6 +32,7 @@ class AdminService;
 class DataTls;
 class GrpcLogRedirect;
 class Logging;
+class MetricsAccess;
 class MetricsServer;
 
 // What a service manager passes to the process.
@@ -104,6 +105,7 @@ class Gateway {
   std::unique_ptr<ReactorPool> pool_;
   std::unique_ptr<AdminAccess> access_;
   std::unique_ptr<AdminCalls> calls_;
+  std::unique_ptr<MetricsAccess> metrics_access_;
   std::unique_ptr<MetricsServer> metrics_;
   std::unique_ptr<AdminService> service_;
 

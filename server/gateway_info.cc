@@ -46,7 +46,10 @@ std::string Announcement(const GatewayInfo& info) {
   }
   absl::StrAppend(&out, "admin on ", info.admin_address, "\n");
   if (!info.metrics_address.empty()) {
-    absl::StrAppend(&out, "metrics on http://", info.metrics_address, "/metrics\n");
+    const auto cert = info.config.find("metrics-tls-cert");
+    const bool tls = cert != info.config.end() && !cert->second.empty();
+    absl::StrAppend(&out, "metrics on http", tls ? "s" : "", "://", info.metrics_address,
+                    "/metrics\n");
   }
   return absl::StrCat(out, "ready\n");
 }

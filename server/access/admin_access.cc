@@ -1,6 +1,5 @@
 #include "server/access/admin_access.h"
 
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -9,7 +8,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "server/base/small_file.h"
+#include "server/access/token_file.h"
 
 namespace echogw::server {
 namespace {
@@ -172,28 +171,10 @@ RefusalCounts AdminAccess::refused() const {
 }
 
 absl::Status AdminAccess::LoadTokens() {
-  auto file = ReadSmallFile(options_.token_file, options_.token_file);
-  if (!file.ok()) return file.status();
-  auto table = TokenTable::Parse(file->text);
-  if (!table.ok()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(options_.token_file, ": ", std::string(table.status().message())));
-  }
-  const std::size_t count = table->size();
-  const bool exposed = table->has_plain() && (file->mode & S_IROTH) != 0;
-  {
-    const MutexLock lock(mutex_);
-    tokens_ = std::make_shared<const TokenTable>(*std::move(table));
-  }
-  log_.Write(count == 0 ? LogLevel::kWarning : LogLevel::kInfo,
-             absl::StrCat("admin: ", count == 0 ? "no" : absl::StrCat(count), " tokens in ",
-                          options_.token_file));
-  if (exposed) {
-    log_.Write(LogLevel::kWarning,
-               absl::StrCat("admin: ", options_.token_file,
-                            ": the tokens are readable by all users; use chmod 600, or sha256: "
-                            "entries"));
-  }
+  auto table = server::LoadTokens(options_.token_file, "admin", log_);
+  if (!table.ok()) return table.status();
+  const MutexLock lock(mutex_);
+  tokens_ = std::make_shared<const TokenTable>(*std::move(table));
   return absl::OkStatus();
 }
 

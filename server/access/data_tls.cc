@@ -4,23 +4,27 @@
 
 namespace echogw::server {
 
-absl::StatusOr<std::unique_ptr<DataTls>> DataTls::Create(const std::string& cert,
+absl::StatusOr<std::unique_ptr<DataTls>> DataTls::Create(const std::string& port,
+                                                         const std::string& cert,
                                                          const std::string& key,
                                                          TimerThread& timers, LogSink& log) {
-  std::unique_ptr<DataTls> tls(new DataTls(cert, key, timers, log));
+  std::unique_ptr<DataTls> tls(new DataTls(port, cert, key, timers, log));
   if (absl::Status s = tls->watch_.Start(); !s.ok()) return s;
   return tls;
 }
 
-DataTls::DataTls(const std::string& cert, const std::string& key, TimerThread& timers, LogSink& log)
-    : log_(log),
-      watch_(timers, log, "data", {cert, key}, [this, cert, key] { return Load(cert, key); }) {}
+DataTls::DataTls(const std::string& port, const std::string& cert, const std::string& key,
+                 TimerThread& timers, LogSink& log)
+    : log_(log), watch_(timers, log, port, {cert, key}, [this, port, cert, key] {
+        return Load(port, cert, key);
+      }) {}
 
-absl::Status DataTls::Load(const std::string& cert, const std::string& key) {
+absl::Status DataTls::Load(const std::string& port, const std::string& cert,
+                           const std::string& key) {
   auto material = LoadTls({.tls_cert = cert, .tls_key = key});
   if (!material.ok()) return material.status();
   if (absl::Status s = context_.Load(material->certificates, material->key); !s.ok()) return s;
-  LogTls(*material, "data", log_);
+  LogTls(*material, port, log_);
   return absl::OkStatus();
 }
 

@@ -1,5 +1,5 @@
-// The certificate of the TLS listeners of the data port, reloaded when its files change. Owned by
-// the gateway; outlives the reactors.
+// The certificate of the TLS connections of a port, the data port or the exporter's, reloaded when
+// its files change. Owned by the gateway; outlives the connections.
 #pragma once
 
 #include <memory>
@@ -15,8 +15,9 @@ namespace echogw::server {
 
 class DataTls {
  public:
-  // Errors name the file.
-  [[nodiscard]] static absl::StatusOr<std::unique_ptr<DataTls>> Create(const std::string& cert,
+  // Errors name the file. `port` begins the log lines.
+  [[nodiscard]] static absl::StatusOr<std::unique_ptr<DataTls>> Create(const std::string& port,
+                                                                       const std::string& cert,
                                                                        const std::string& key,
                                                                        TimerThread& timers,
                                                                        LogSink& log);
@@ -26,8 +27,10 @@ class DataTls {
   [[nodiscard]] TlsContext& context() { return context_; }
 
  private:
-  DataTls(const std::string& cert, const std::string& key, TimerThread& timers, LogSink& log);
-  [[nodiscard]] absl::Status Load(const std::string& cert, const std::string& key);
+  DataTls(const std::string& port, const std::string& cert, const std::string& key,
+          TimerThread& timers, LogSink& log);
+  [[nodiscard]] absl::Status Load(const std::string& port, const std::string& cert,
+                                  const std::string& key);
 
   LogSink& log_;
   TlsContext context_;

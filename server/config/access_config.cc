@@ -78,8 +78,28 @@ absl::Status CheckAdminAccess(const Config& config) {
   return absl::OkStatus();
 }
 
-std::vector<std::string> AdminAccessWarnings(const Config& config) {
+absl::Status CheckMetricsAccess(const Config& config) {
+  const MetricsAccessOptions& access = config.metrics_access;
+  if (access.tls_cert.empty() != access.tls_key.empty()) {
+    return access.tls_key.empty() ? Lacks("metrics-tls-cert", "metrics-tls-key")
+                                  : Lacks("metrics-tls-key", "metrics-tls-cert");
+  }
+  if (config.metrics || (access.tls_cert.empty() && access.token_file.empty())) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat(access.tls_cert.empty() ? "metrics-token-file" : "metrics-tls-cert",
+                   ": the exporter is off; leave it out, or set metrics to HOST:PORT"));
+}
+
+std::vector<std::string> AccessWarnings(const Config& config) {
   std::vector<std::string> warnings;
+  const MetricsAccessOptions& metrics = config.metrics_access;
+  if (!metrics.token_file.empty() && metrics.tls_cert.empty() &&
+      !IsLoopback(config.metrics->host)) {
+    warnings.push_back(absl::StrCat("metrics: no TLS on ", config.metrics->ToString(),
+                                    ": anyone on the network path can read the tokens"));
+  }
   if (!IsRemote(config)) return warnings;
   if (!HasTls(config)) {
     warnings.push_back(absl::StrCat("admin: no TLS on ", config.admin.ToString(),

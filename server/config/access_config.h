@@ -1,4 +1,4 @@
-// Checks of the configuration of the admin port. Pure functions; any thread.
+// Checks of the configuration of access to the admin and metrics ports. Pure functions; any thread.
 #pragma once
 
 #include <string>
@@ -13,7 +13,10 @@ namespace echogw::server {
 // or authentication. The message is one line that says what to do.
 [[nodiscard]] absl::Status CheckAdminAccess(const Config& config);
 
+// Refuses incomplete combinations of keys, and keys without effect.
+[[nodiscard]] absl::Status CheckMetricsAccess(const Config& config);
+
 // Warnings about a configuration that is valid; empty: none.
-[[nodiscard]] std::vector<std::string> AdminAccessWarnings(const Config& config);
+[[nodiscard]] std::vector<std::string> AccessWarnings(const Config& config);
 
 }  // namespace echogw::server

@@ -43,6 +43,13 @@ struct AdminAccessOptions {
   bool allow_insecure = false;
 };
 
+// Access to the exporter; see access/metrics_access.h. Files; empty: plain text, no tokens.
+struct MetricsAccessOptions {
+  std::string tls_cert;
+  std::string tls_key;
+  std::string token_file;
+};
+
 struct Config {
   std::vector<ListenAddress> listen;
   ListenOptions listen_options;
@@ -61,6 +68,7 @@ struct Config {
   AdminAddress admin;
   AdminAccessOptions admin_access;
   std::optional<ListenAddress> metrics;  // unset: off
+  MetricsAccessOptions metrics_access;
 
   LogOptions log;
 

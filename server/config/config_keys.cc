@@ -239,6 +239,19 @@ std::vector<ConfigKey> AdminAccessKeys() {
   };
 }
 
+std::vector<ConfigKey> MetricsAccessKeys() {
+  return {
+      TextKey("metrics-tls-cert", "FILE", FIELD(metrics_access.tls_cert),
+              "Serve the exporter over TLS with this certificate chain (PEM)"),
+      TextKey("metrics-tls-key", "FILE", FIELD(metrics_access.tls_key),
+              "Its private key (PEM). Changed files are reloaded"),
+      TextKey("metrics-token-file", "FILE", FIELD(metrics_access.token_file),
+              "Require a token of this file, in the format of admin-token-file, for all but "
+              "/-/healthy and /-/ready: a bearer token, or HTTP basic authentication with NAME "
+              "and TOKEN"),
+  };
+}
+
 std::vector<ConfigKey> LogKeys() {
   return {
       AutoWordKey(
@@ -285,6 +298,7 @@ std::vector<ConfigKey> AllKeys() {
   add("Limits", LimitKeys());
   add("Admin and metrics", AdminKeys());
   add("Admin access", AdminAccessKeys());
+  add("Metrics access", MetricsAccessKeys());
   add("Log", LogKeys());
   add("Drain at SIGTERM and SIGINT", DrainKeys());
   return all;

@@ -165,9 +165,10 @@ absl::StatusOr<LoadedConfig> LoadConfig(const KeyValues& flags, const Environmen
   if (auto status = CheckPorts(loaded.config); !status.ok()) return status;
   if (auto status = CheckProtocols(loaded.config); !status.ok()) return status;
   if (auto status = CheckAdminAccess(loaded.config); !status.ok()) return status;
+  if (auto status = CheckMetricsAccess(loaded.config); !status.ok()) return status;
   Resolve(loaded);
   loaded.warnings = NearMisses(environment);
-  for (std::string& warning : AdminAccessWarnings(loaded.config)) {
+  for (std::string& warning : AccessWarnings(loaded.config)) {
     loaded.warnings.push_back(std::move(warning));
   }
   return loaded;

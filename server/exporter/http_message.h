@@ -12,6 +12,7 @@ struct HttpRequest {
   std::string method;
   std::string path;  // without query; "*" of OPTIONS is one
   std::string accept_encoding;
+  std::string authorization;
 };
 
 struct HttpReply {

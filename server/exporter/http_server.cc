@@ -1,5 +1,6 @@
 #include "server/exporter/http_server.h"
 
+#include <openssl/ssl.h>
 #include <pthread.h>
 #include <sys/socket.h>
 
@@ -8,6 +9,8 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ssl/context.hpp>
+#include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
@@ -53,41 +56,103 @@ HttpReply Refusal(const error_code& error) {
   return {.code = 400, .reason = "Bad Request", .body = "not an HTTP/1 request\n"};
 }
 
-// One connection: a request, its reply, the end. Handlers own it.
-class HttpSession : public std::enable_shared_from_this<HttpSession> {
+// A connection as the server sees it: a list of all, by age.
+class HttpConnection {
  public:
-  using List = std::list<HttpSession*>;
+  using List = std::list<HttpConnection*>;
 
-  // `open` is ordered by age.
-  HttpSession(tcp::socket socket, const HttpServer::Answer& answer, List& open)
-      : stream_(std::move(socket)),
-        answer_(answer),
-        open_(open),
-        at_(open.insert(open.end(), this)) {
+  explicit HttpConnection(List& all) : all_(all), at_(all.insert(all.end(), this)) {}
+  HttpConnection(const HttpConnection&) = delete;
+  HttpConnection& operator=(const HttpConnection&) = delete;
+
+  virtual void Close() = 0;
+
+ protected:
+  ~HttpConnection() { Leave(); }
+  void Leave() {
+    if (at_ != all_.end()) all_.erase(at_);
+    at_ = all_.end();
+  }
+
+ private:
+  List& all_;
+  List::iterator at_;
+};
+
+// The transport of a connection: what precedes its request and follows its reply.
+struct PlainTransport {
+  PlainTransport(tcp::socket socket, SSL* /*none*/) : stream(std::move(socket)) {}
+
+  beast::tcp_stream& tcp_stream() { return stream; }
+  template <typename Then>
+  void Open(Then then) {
+    then(error_code());
+  }
+  template <typename Then>
+  void Finish(Then then) {
+    then(error_code());
+  }
+
+  beast::tcp_stream stream;
+};
+
+struct TlsTransport {
+  TlsTransport(tcp::socket socket, SSL* ssl)
+      : context(SharedContext(ssl)), stream(std::move(socket), context) {}
+
+  beast::tcp_stream& tcp_stream() { return stream.next_layer(); }
+  template <typename Then>
+  void Open(Then then) {
+    stream.async_handshake(asio::ssl::stream_base::server, std::move(then));
+  }
+  template <typename Then>
+  void Finish(Then then) {
+    stream.async_shutdown(std::move(then));
+  }
+
+  static SSL_CTX* SharedContext(SSL* ssl) {
+    SSL_CTX* context = ::SSL_get_SSL_CTX(ssl);
+    ::SSL_CTX_up_ref(context);
+    return context;
+  }
+
+  asio::ssl::context context;
+  asio::ssl::stream<beast::tcp_stream> stream;
+};
+
+// One connection: a request, its reply, the end. Handlers own it.
+template <typename Transport>
+class HttpSession final : public HttpConnection,
+                          public std::enable_shared_from_this<HttpSession<Transport>> {
+ public:
+  HttpSession(tcp::socket socket, SSL* ssl, const HttpServer::Answer& answer, List& all)
+      : HttpConnection(all), transport_(std::move(socket), ssl), answer_(answer) {
     parser_.header_limit(kHeaderMax);
     // The body is not read.
     parser_.body_limit(std::numeric_limits<std::uint64_t>::max());
   }
   HttpSession(const HttpSession&) = delete;
   HttpSession& operator=(const HttpSession&) = delete;
-  ~HttpSession() { Leave(); }
+  ~HttpSession() = default;
 
   void Begin(milliseconds limit) {
-    stream_.expires_after(limit);  // for all that follows
-    http::async_read_header(
-        stream_, buffer_, parser_,
-        [self = shared_from_this()](error_code error, std::size_t) { self->OnRequest(error); });
+    transport_.tcp_stream().expires_after(limit);  // for all that follows
+    transport_.Open([self = this->shared_from_this()](error_code error) {
+      if (!error) self->Read();
+    });
   }
 
-  void Close() {
+  void Close() override {
     Leave();
-    stream_.close();
+    transport_.tcp_stream().close();
   }
 
  private:
-  void Leave() {
-    if (at_ != open_.end()) open_.erase(at_);
-    at_ = open_.end();
+  void Read() {
+    http::async_read_header(transport_.stream, buffer_, parser_,
+                            [self = this->shared_from_this()](error_code error, std::size_t) {
+                              self->OnRequest(error);
+                            });
   }
 
   void OnRequest(error_code error) {
@@ -109,7 +174,8 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
     try {
       return answer_({.method = text(message.method_string()),
                       .path = std::string(PathOf(target)),
-                      .accept_encoding = text(message[http::field::accept_encoding])});
+                      .accept_encoding = text(message[http::field::accept_encoding]),
+                      .authorization = text(message[http::field::authorization])});
     } catch (const std::exception&) {
       return {.code = 500, .reason = "Internal Server Error", .body = "internal error\n"};
     }
@@ -117,30 +183,30 @@ class HttpSession : public std::enable_shared_from_this<HttpSession> {
 
   void Send(const HttpReply& reply, bool with_body) {
     out_ = Encode(reply, with_body);
-    asio::async_write(stream_, asio::buffer(out_),
-                      [self = shared_from_this()](error_code error, std::size_t) {
+    asio::async_write(transport_.stream, asio::buffer(out_),
+                      [self = this->shared_from_this()](error_code error, std::size_t) {
                         if (!error) self->End();
                       });
   }
 
   void End() {
-    error_code gone;
-    stream_.socket().shutdown(tcp::socket::shutdown_send, gone);
-    stream_.expires_after(kLinger);
-    Drop();
+    transport_.tcp_stream().expires_after(kLinger);
+    transport_.Finish([self = this->shared_from_this()](error_code) {
+      error_code gone;
+      self->transport_.tcp_stream().socket().shutdown(tcp::socket::shutdown_send, gone);
+      self->Drop();
+    });
   }
 
   void Drop() {
-    stream_.async_read_some(asio::buffer(dropped_),
-                            [self = shared_from_this()](error_code error, std::size_t) {
-                              if (!error) self->Drop();
-                            });
+    transport_.tcp_stream().async_read_some(
+        asio::buffer(dropped_), [self = this->shared_from_this()](error_code error, std::size_t) {
+          if (!error) self->Drop();
+        });
   }
 
-  beast::tcp_stream stream_;
+  Transport transport_;
   const HttpServer::Answer& answer_;
-  List& open_;
-  List::iterator at_;
   beast::flat_buffer buffer_;
   http::request_parser<http::empty_body> parser_;
   std::string out_;
@@ -154,6 +220,7 @@ class HttpServer::Loop {
   Loop(const HttpServerOptions& options, Answer answer)
       : connections_max_(options.connections_max),
         request_limit_(options.request_limit),
+        tls_(options.tls),
         answer_(std::move(answer)) {}
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
@@ -184,10 +251,20 @@ class HttpServer::Loop {
   void Admit(tcp::socket socket) {
     if (open_.size() >= connections_max_) open_.front()->Close();
     try {
-      std::make_shared<HttpSession>(std::move(socket), answer_, open_)->Begin(request_limit_);
+      if (tls_ == nullptr) {
+        Begin<PlainTransport>(std::move(socket), nullptr);
+      } else if (const SslHandle ssl = tls_->NewServerSide(); ssl != nullptr) {
+        Begin<TlsTransport>(std::move(socket), ssl.get());
+      }
     } catch (const std::exception&) {
       return;  // no memory
     }
+  }
+
+  template <typename Transport>
+  void Begin(tcp::socket socket, SSL* ssl) {
+    std::make_shared<HttpSession<Transport>>(std::move(socket), ssl, answer_, open_)
+        ->Begin(request_limit_);
   }
 
   void Accept() {
@@ -210,8 +287,9 @@ class HttpServer::Loop {
 
   const std::size_t connections_max_;
   const milliseconds request_limit_;
+  TlsContext* const tls_;
   const Answer answer_;
-  HttpSession::List open_;  // outlives the sessions, which end with io_
+  HttpConnection::List open_;  // outlives the sessions, which end with io_
   asio::io_context io_{1};
   tcp::acceptor listener_{io_};
   asio::steady_timer pause_{io_};

@@ -10,6 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "reactor/net/socket.h"
+#include "reactor/services/tls_context.h"
 #include "server/exporter/http_message.h"
 
 namespace echogw::server {
@@ -19,6 +20,7 @@ struct HttpServerOptions {
   std::size_t connections_max = 32;
   // From accept to the last byte of the reply. Prometheus gives a scrape up after 10 s.
   std::chrono::milliseconds request_limit = std::chrono::seconds(10);
+  TlsContext* tls = nullptr;  // outlives the server; null: plain text
 };
 
 class HttpServer {

@@ -35,11 +35,12 @@ HttpReply Compressed(HttpReply reply) {
 class MetricsServer::Router {
  public:
   Router(std::unique_ptr<MetricsCollector> collector, const std::atomic<GatewayState>& state,
-         std::unique_ptr<StatusPage> page, std::chrono::milliseconds fresh_for)
+         std::unique_ptr<StatusPage> page, const MetricsServerOptions& options)
       : collector_(std::move(collector)),
         state_(state),
         page_(std::move(page)),
-        fresh_for_(fresh_for) {}
+        fresh_for_(options.fresh_for),
+        admits_(options.admits) {}
 
   HttpReply Answer(const HttpRequest& request) {
     if (request.method == "OPTIONS" && request.path == "*") return {.headers = kAllow};
@@ -51,6 +52,14 @@ class MetricsServer::Router {
     }
     if (request.path == "/-/healthy") return {.body = "healthy\n"};
     if (request.path == "/-/ready") return Ready();
+    if (admits_ && !admits_(request.authorization)) {
+      return {.code = 401,
+              .reason = "Unauthorized",
+              .body =
+                  "send a token: 'Authorization: Bearer TOKEN', or NAME and TOKEN by basic "
+                  "authentication\n",
+              .headers = "WWW-Authenticate: Basic realm=\"echogw\", charset=\"UTF-8\"\r\n"};
+    }
     return Shared(request.path, NamesGzip(request.accept_encoding));
   }
 
@@ -97,6 +106,7 @@ class MetricsServer::Router {
   const std::atomic<GatewayState>& state_;
   const std::unique_ptr<StatusPage> page_;
   const std::chrono::milliseconds fresh_for_;
+  const std::function<bool(const std::string&)> admits_;
   // By path. Of the server's thread.
   std::map<std::string, Kept> kept_;
 };
@@ -104,8 +114,7 @@ class MetricsServer::Router {
 absl::StatusOr<std::unique_ptr<MetricsServer>> MetricsServer::Start(
     const MetricsServerOptions& options, std::unique_ptr<MetricsCollector> collector,
     const std::atomic<GatewayState>& state, std::unique_ptr<StatusPage> page) {
-  auto router =
-      std::make_unique<Router>(std::move(collector), state, std::move(page), options.fresh_for);
+  auto router = std::make_unique<Router>(std::move(collector), state, std::move(page), options);
   auto server = HttpServer::Start(options.http, [to = router.get()](const HttpRequest& request) {
     return to->Answer(request);
   });

@@ -1,5 +1,6 @@
 // The paths of the exporter: /metrics, /-/healthy (the process is alive), /-/ready (200 while the
-// gateway serves, else 503 with its state) and the status page. GET and HEAD only. The gateway owns
+// gateway serves, else 503 with its state) and the status page. GET and HEAD only. Who may read is
+// asked for all but health, since probes carry no secrets. The gateway owns
 // it, starts and stops it on the main thread; requests run on the HTTP server's thread. Other
 // replies than those of health are shared by the requests of a moment, so that any number of
 // readers costs the gateway only a few snapshots per second. No reactor is asked or delayed.
@@ -7,6 +8,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -23,6 +25,9 @@ struct MetricsServerOptions {
   HttpServerOptions http;
   // How long a reply is reused. The status page asks once per second.
   std::chrono::milliseconds fresh_for = std::chrono::milliseconds(200);
+  // Whether a request with this header "authorization" may read; null: everybody. The server's
+  // thread.
+  std::function<bool(const std::string&)> admits;
 };
 
 class MetricsServer {

@@ -2,8 +2,12 @@
 and refuses all others; credentials may change while the gateway runs.
 Method: the real binaries, with tokens and certificates made by openssl."""
 
+import base64
 import os
+import ssl
 import unittest
+import urllib.error
+import urllib.request
 
 from exporter import Scrape
 from harness import ECHOGWCTL, EndToEnd, run, wait_until
@@ -157,6 +161,49 @@ class Tls(AccessCase):
                     says=("denied access",))
         self.expect(3, server, "--ca-cert", authority, "stats", says=("--client-cert",))
         self.expect(3, server, *papers("self", "stranger", "DNS:ops.example"), "stats")
+
+
+class Metrics(AccessCase):
+    def get(self, gateway, path, context=None, **headers):
+        url = f"{'https' if context else 'http'}://{gateway.metrics}{path}"
+        request = urllib.request.Request(url, headers=headers)
+        try:
+            with urllib.request.urlopen(request, timeout=20, context=context) as response:
+                return response.status
+        except urllib.error.HTTPError as error:
+            return error.code
+
+    def test_tokens(self):
+        server = self.gateway("--metrics-token-file",
+                              self.write("tokens", f"viewer grafana {GRAFANA}\n"))
+        basic = base64.b64encode(f"grafana:{GRAFANA}".encode()).decode()
+        self.assertEqual(self.get(server, "/metrics"), 401)
+        self.assertEqual(self.get(server, "/metrics", Authorization="Bearer " + ALICE), 401)
+        self.assertEqual(self.get(server, "/metrics", Authorization="Bearer " + GRAFANA), 200)
+        self.assertEqual(self.get(server, "/", Authorization="Basic " + basic), 200)
+        self.assertEqual(self.get(server, "/-/healthy"), 200)
+        self.write("tokens", f"operator alice {ALICE}\n")
+        wait_until(lambda: self.get(server, "/", Authorization="Bearer " + ALICE) == 200,
+                   "the new token")
+        self.assertEqual(self.get(server, "/", Authorization="Bearer " + GRAFANA), 401)
+
+    def test_certificates_are_renewed(self):
+        trusts = {name: ssl.create_default_context(cafile=self.authority(name))
+                  for name in ("old", "new")}
+        cert, key = self.certificate("gw", "old", "IP:127.0.0.1")
+        server = self.gateway("--metrics-tls-cert", cert, "--metrics-tls-key", key)
+        self.assertEqual(self.get(server, "/metrics", trusts["old"]), 200)
+        self.certificate("next", "new", "IP:127.0.0.1")
+        for end in (".key", ".pem"):
+            os.rename(self.path("next" + end), self.path("gw" + end))
+
+        def renewed():
+            try:
+                return self.get(server, "/-/healthy", trusts["new"]) == 200
+            except urllib.error.URLError:
+                return False
+
+        wait_until(renewed, "the new certificate")
 
 
 class UnixSocket(AccessCase):

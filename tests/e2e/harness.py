@@ -177,7 +177,7 @@ class Gateway(Process):
         text = self.out.text()
         self.listen = re.findall(r"^listening on (\S+)$", text, re.M)
         self.admin = re.search(r"^admin on (\S+)$", text, re.M).group(1)
-        metrics_url = re.search(r"^metrics on http://(\S+)/metrics$", text, re.M)
+        metrics_url = re.search(r"^metrics on https?://(\S+)/metrics$", text, re.M)
         self.metrics = metrics_url.group(1) if metrics_url else ""
         unix = "unix:" in self.listen[0]
         self.address = None if unix else split_address(self.listen[0])

@@ -114,6 +114,15 @@ TEST(AccessConfig, WhatWasAllowedIsWarnedOf) {
               ElementsAre(HasSubstr("tokens included")));
 }
 
+TEST(AccessConfig, TokensOfTheExporterAreWarnedOfWithoutTls) {
+  KeyValues flags = {{"metrics", {"10.0.0.1:1"}}, {"metrics-token-file", {"t"}}};
+  EXPECT_THAT(LoadConfig(flags, {}, "", kMachine)->warnings,
+              ElementsAre("metrics: no TLS on 10.0.0.1:1: anyone on the network path can read the "
+                          "tokens"));
+  flags["metrics"] = {"127.0.0.1:1"};
+  EXPECT_THAT(LoadConfig(flags, {}, "", kMachine)->warnings, IsEmpty());
+}
+
 TEST(AccessConfig, KeysThatLackOthersAreRefused) {
   const std::vector<std::pair<KeyValues, std::string>> cases = {
       {{{"admin-tls-cert", {"c"}}}, "admin-tls-cert needs admin-tls-key as well"},
@@ -125,6 +134,12 @@ TEST(AccessConfig, KeysThatLackOthersAreRefused) {
                    {"admin-tls-operators", {"x", "y"}},
                    {"admin-tls-viewers", {"y"}}}),
        "admin-tls-viewers: 'y' is also in admin-tls-operators"},
+      {{{"metrics-tls-cert", {"c"}}}, "metrics-tls-cert needs metrics-tls-key as well"},
+      {{{"metrics-tls-key", {"k"}}}, "metrics-tls-key needs metrics-tls-cert as well"},
+      {{{"metrics", {"off"}}, {"metrics-token-file", {"t"}}},
+       "metrics-token-file: the exporter is off"},
+      {{{"metrics", {"off"}}, {"metrics-tls-cert", {"c"}}, {"metrics-tls-key", {"k"}}},
+       "metrics-tls-cert: the exporter is off"},
       {{{"admin-unix-mode", {"888"}}}, "--admin-unix-mode: '888' is not a file mode"},
       {{{"admin-unix-mode", {"01777"}}}, "--admin-unix-mode: '01777' is not a file mode"},
       {{{"admin-unix-mode", {"1777"}}}, "--admin-unix-mode: '1777' is not a file mode"},

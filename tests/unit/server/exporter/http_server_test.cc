@@ -2,8 +2,11 @@
 // sends, does not send or does not read. Method: a real server on loopback.
 #include "server/exporter/http_server.h"
 
+#include <openssl/ssl.h>
+#include <signal.h>
 #include <sys/socket.h>
 
+#include <array>
 #include <chrono>
 #include <memory>
 #include <stdexcept>
@@ -14,12 +17,14 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/support/tls_identity.h"
 #include "tests/unit/server/exporter/http_client.h"
 
 namespace echogw::server {
 namespace {
 
 using std::chrono::milliseconds;
+using std::chrono::seconds;
 using testing::AllOf;
 using testing::HasSubstr;
 using testing::StartsWith;
@@ -155,6 +160,48 @@ TEST_F(HttpServerTest, ServesIpv6AndBothFamilies) {
   const std::string port = std::to_string(server_->address().port);
   EXPECT_EQ(Body(Http("[::1]:" + port, "GET", "/6")), "GET /6 ");
   EXPECT_EQ(Body(Http("127.0.0.1:" + port, "GET", "/4")), "GET /4 ");
+}
+
+// Reads "/" over TLS; empty if the handshake fails.
+std::string TlsGet(const std::string& address) {
+  const UniqueFd fd = ConnectTcp(address);
+  const std::unique_ptr<SSL_CTX, decltype(&::SSL_CTX_free)> context(
+      ::SSL_CTX_new(::TLS_client_method()), &::SSL_CTX_free);
+  const SslHandle ssl(::SSL_new(context.get()));
+  ::SSL_set_fd(ssl.get(), fd.get());
+  ::signal(SIGPIPE, SIG_IGN);  // OpenSSL writes without MSG_NOSIGNAL
+  if (::SSL_connect(ssl.get()) != 1) return "";
+  const std::string request = "GET /large HTTP/1.1\r\nHost: x\r\n\r\n";
+  EXPECT_GT(::SSL_write(ssl.get(), request.data(), static_cast<int>(request.size())), 0);
+  std::string reply;
+  std::array<char, 4096> buffer{};
+  for (;;) {
+    const int n = ::SSL_read(ssl.get(), buffer.data(), static_cast<int>(buffer.size()));
+    if (n <= 0) break;
+    reply.append(buffer.data(), static_cast<std::size_t>(n));
+  }
+  EXPECT_NE(::SSL_get_shutdown(ssl.get()) & SSL_RECEIVED_SHUTDOWN, 0) << "a reply that was cut";
+  return reply;
+}
+
+TEST_F(HttpServerTest, ServesTlsWithTheCertificateOfTheMoment) {
+  TlsContext tls;
+  StartServer({.request_limit = seconds(5), .tls = &tls});
+  EXPECT_EQ(TlsGet(address_), "") << "no certificate";
+  for (const char* name : {"one.example", "two.example"}) {
+    const TlsIdentity identity = MakeTlsIdentity(name);
+    ASSERT_TRUE(tls.Load(identity.certificate, identity.key).ok());
+    EXPECT_EQ(Body(TlsGet(address_)).size(), kLarge);
+  }
+  EXPECT_EQ(Body(Get("/")), "") << "plain text";
+}
+
+TEST_F(HttpServerTest, AHandshakeEndsWhenItsTimeIsUp) {
+  TlsContext tls;
+  const TlsIdentity identity = MakeTlsIdentity("gw.example");
+  ASSERT_TRUE(tls.Load(identity.certificate, identity.key).ok());
+  StartServer({.request_limit = milliseconds(300), .tls = &tls});
+  EXPECT_EQ(ReadAll(ConnectTcp(address_)), "");
 }
 
 TEST_F(HttpServerTest, APortInUseIsRefused) {

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
+#include <functional>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -45,13 +46,19 @@ class MetricsTest : public testing::Test {
     control_.set_stats(SampleStats());
     log_.dropped = 5;
     log_.errors = 6;
+    StartServer(nullptr);
+  }
+
+  void StartServer(std::function<bool(const std::string&)> admits) {
     const BuildInfo build{
         .version = "1.2.3", .revision = "abc", .compiler = "cc \"9\"", .build_type = "Test"};
     auto server = MetricsServer::Start(
-        {.http = {.address = {.host = "127.0.0.1"}}, .fresh_for = milliseconds(0)},
+        {.http = {.address = {.host = "127.0.0.1"}},
+         .fresh_for = milliseconds(0),
+         .admits = std::move(admits)},
         std::make_unique<MetricsCollector>(control_, log_, calls_, build), state_,
         std::make_unique<StatusPage>(control_, events_, log_, StatusPageOptions()));
-    EXPECT_TRUE(server.ok()) << server.status();
+    ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
   }
 
@@ -200,6 +207,20 @@ TEST_F(MetricsTest, HealthyAndReady) {
   EXPECT_THAT(reply, StartsWith("HTTP/1.1 503 "));
   EXPECT_EQ(Body(reply), "unhealthy\n");
   EXPECT_THAT(Get("/-/healthy"), StartsWith("HTTP/1.1 200 "));
+}
+
+TEST_F(MetricsTest, WhoMayReadIsAskedForAllButHealth) {
+  StartServer([](const std::string& authorization) { return authorization == "Bearer good"; });
+  for (const char* path : {"/metrics", "/", "/status.json", "/status.css", "/nothing"}) {
+    EXPECT_THAT(Get(path), AllOf(StartsWith("HTTP/1.1 401 Unauthorized\r\n"),
+                                 HasSubstr("\r\nWWW-Authenticate: Basic realm=\"echogw\"")))
+        << path;
+    EXPECT_THAT(Http(server_->address(), "GET", path, "Authorization: Bearer good\r\n"),
+                Not(HasSubstr(" 401 ")))
+        << path;
+  }
+  EXPECT_THAT(Get("/-/healthy"), StartsWith("HTTP/1.1 200 "));
+  EXPECT_THAT(Get("/-/ready"), StartsWith("HTTP/1.1 200 "));
 }
 
 TEST_F(MetricsTest, OtherPathsAndMethodsAreRefused) {
