@@ -17,7 +17,7 @@ namespace {
 
 using testing::HasSubstr;
 
-constexpr char kToken[] = "0123456789abcdef";
+constexpr char kReader[] = "0123456789abcdef";
 
 class MetricsAccessTest : public testing::Test {
  protected:
@@ -43,20 +43,20 @@ TEST_F(MetricsAccessTest, WithoutATokenFileEverybodyReads) {
 
 TEST_F(MetricsAccessTest, OnlyATokenOfTheFileReads) {
   const std::string file = dir_.Write(
-      "tokens", absl::StrCat("viewer prometheus ", kToken, "\noperator a ", kToken, "x"));
+      "tokens", absl::StrCat("viewer prometheus ", kReader, "\noperator a ", kReader, "x"));
   const auto access = Create({.token_file = file});
   ASSERT_TRUE(access.ok()) << access.status();
   for (const std::string& good :
-       {absl::StrCat("Bearer ", kToken), absl::StrCat("bearer ", kToken, "x"),
-        Basic(absl::StrCat("prometheus:", kToken)), Basic(absl::StrCat("a:", kToken, "x"))}) {
+       {absl::StrCat("Bearer ", kReader), absl::StrCat("bearer ", kReader, "x"),
+        Basic(absl::StrCat("prometheus:", kReader)), Basic(absl::StrCat("a:", kReader, "x"))}) {
     EXPECT_TRUE((*access)->Admits(good)) << good;
   }
   for (const std::string& bad :
-       {std::string(), std::string("Bearer"), std::string("Bearer "), std::string(kToken),
-        absl::StrCat("Bearer  ", kToken), absl::StrCat("Digest ", kToken),
-        Basic(absl::StrCat("a:", kToken)), Basic(absl::StrCat(":", kToken)), Basic(kToken),
-        Basic(absl::StrCat("prometheus:", kToken, "y")), Basic("prometheus:"), Basic(""),
-        absl::StrCat("Basic prometheus:", kToken)}) {
+       {std::string(), std::string("Bearer"), std::string("Bearer "), std::string(kReader),
+        absl::StrCat("Bearer  ", kReader), absl::StrCat("Digest ", kReader),
+        Basic(absl::StrCat("a:", kReader)), Basic(absl::StrCat(":", kReader)), Basic(kReader),
+        Basic(absl::StrCat("prometheus:", kReader, "y")), Basic("prometheus:"), Basic(""),
+        absl::StrCat("Basic prometheus:", kReader)}) {
     EXPECT_FALSE((*access)->Admits(bad)) << bad;
   }
 }
