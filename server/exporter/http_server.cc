@@ -1,5 +1,7 @@
 #include "server/exporter/http_server.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <openssl/ssl.h>
 #include <pthread.h>
 #include <sys/socket.h>
@@ -7,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <boost/asio/buffer.hpp>
+#include <boost/asio/error.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl/context.hpp>
@@ -28,6 +31,7 @@
 #include <utility>
 
 #include "reactor/base/unique_fd.h"
+#include "reactor/net/socket_setup.h"
 
 namespace echogw::server {
 namespace {
@@ -41,9 +45,9 @@ using std::chrono::milliseconds;
 
 // The request line and the headers.
 constexpr std::uint32_t kHeaderMax = 8 * 1024;
-// After the reply, for input that is under way: closing a socket that has some resets the
-// connection, and the client may lose the reply.
-constexpr milliseconds kLinger(1000);
+// What a client has not read is bounded by the connections, not left in the kernel's buffers, which
+// grow to megabytes.
+constexpr int kSendBuffer = 64 * 1024;
 // Without descriptors and without a connection that could be closed.
 constexpr milliseconds kAcceptPause(100);
 
@@ -127,6 +131,7 @@ class HttpSession final : public HttpConnection,
  public:
   HttpSession(tcp::socket socket, SSL* ssl, const HttpServer::Answer& answer, List& all)
       : HttpConnection(all), transport_(std::move(socket), ssl), answer_(answer) {
+    Reset(true);
     parser_.header_limit(kHeaderMax);
     // The body is not read.
     parser_.body_limit(std::numeric_limits<std::uint64_t>::max());
@@ -189,8 +194,9 @@ class HttpSession final : public HttpConnection,
                       });
   }
 
+  // Waits for the client's end: closing a socket that has input resets the connection, and the
+  // client may lose the reply.
   void End() {
-    transport_.tcp_stream().expires_after(kLinger);
     transport_.Finish([self = this->shared_from_this()](error_code) {
       error_code gone;
       self->transport_.tcp_stream().socket().shutdown(tcp::socket::shutdown_send, gone);
@@ -202,7 +208,15 @@ class HttpSession final : public HttpConnection,
     transport_.tcp_stream().async_read_some(
         asio::buffer(dropped_), [self = this->shared_from_this()](error_code error, std::size_t) {
           if (!error) self->Drop();
+          if (error == asio::error::eof) self->Reset(false);
         });
+  }
+
+  // Whether closing drops what the kernel has not sent. A client that does not read could keep it
+  // there for ever.
+  void Reset(bool on) {
+    error_code gone;
+    transport_.tcp_stream().socket().set_option(tcp::socket::linger(on, 0), gone);
   }
 
   Transport transport_;
@@ -299,9 +313,15 @@ class HttpServer::Loop {
 absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const HttpServerOptions& options,
                                                               Answer answer) {
   if (auto free = CheckPortIsFree(options.address); !free.ok()) return free;
-  const ListenOptions listen{.reuse_port = false};
+  const ListenOptions listen{.reuse_port = false, .send_buffer_bytes = kSendBuffer};
   auto listener = BindListener(options.address, listen);
   if (!listener.ok()) return listener.status();
+  // Connections inherit it. It ends those that the kernel still has after a graceful close.
+  if (auto s = SetOption(listener->get(), IPPROTO_TCP, TCP_USER_TIMEOUT,
+                         static_cast<int>(options.request_limit.count()), "TCP_USER_TIMEOUT");
+      !s.ok()) {
+    return s;
+  }
   if (auto s = Listen(listener->get(), listen, options.address); !s.ok()) return s;
   auto address = LocalAddress(listener->get(), options.address.dual_stack);
   if (!address.ok()) return address.status();

@@ -17,8 +17,8 @@
 
 namespace echogw::server {
 
-// A connection to "127.0.0.1:PORT" or "[::1]:PORT".
-inline UniqueFd ConnectTcp(const std::string& address) {
+// A connection to "127.0.0.1:PORT" or "[::1]:PORT". `receive_buffer` of 0 is the kernel's choice.
+inline UniqueFd ConnectTcp(const std::string& address, int receive_buffer = 0) {
   const auto colon = address.rfind(':');
   const auto port = htons(static_cast<std::uint16_t>(std::stoi(address.substr(colon + 1))));
   sockaddr_in v4{};
@@ -34,6 +34,9 @@ inline UniqueFd ConnectTcp(const std::string& address) {
     ::inet_pton(AF_INET, address.substr(0, colon).c_str(), &v4.sin_addr);
   }
   UniqueFd fd(::socket(ipv6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (receive_buffer > 0) {
+    ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof(receive_buffer));
+  }
   const void* peer = &v4;
   if (ipv6) peer = &v6;
   EXPECT_EQ(::connect(fd.get(), static_cast<const sockaddr*>(peer), ipv6 ? sizeof(v6) : sizeof(v4)),

@@ -8,16 +8,20 @@
 
 #include <array>
 #include <chrono>
+#include <fstream>
 #include <memory>
+#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_format.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/support/tls_identity.h"
+#include "tests/support/wait_until.h"
 #include "tests/unit/server/exporter/http_client.h"
 
 namespace echogw::server {
@@ -41,6 +45,7 @@ class HttpServerTest : public testing::Test {
     auto server = HttpServer::Start(options, [](const HttpRequest& request) -> HttpReply {
       if (request.path == "/throw") throw std::runtime_error("on purpose");
       if (request.path == "/large") return {.body = std::string(kLarge, 'x')};
+      if (request.path == "/larger-than-the-client") return {.body = std::string(50'000, 'x')};
       return {.body = request.method + " " + request.path + " " + request.accept_encoding};
     });
     ASSERT_TRUE(server.ok()) << server.status();
@@ -149,6 +154,37 @@ TEST_F(HttpServerTest, ClientsThatDoNotReadDelayNobody) {
   }
   EXPECT_EQ(Body(Get("/health")), "GET /health ");
   EXPECT_EQ(Body(ReadAll(stuck.front())).size(), kLarge);
+}
+
+// The connections of the server that the kernel still has anything of.
+int KernelConnections(const ListenAddress& address) {
+  std::ifstream table("/proc/net/tcp");
+  const std::string port = absl::StrFormat(":%04X", address.port);
+  int found = 0;
+  for (std::string line; std::getline(table, line);) {
+    std::istringstream fields(line);
+    std::string number;
+    std::string local;
+    std::string remote;
+    std::string state;
+    fields >> number >> local >> remote >> state;
+    const bool waits = state == "0A" || state == "06";  // LISTEN, TIME_WAIT
+    if (local.size() > port.size() && local.substr(local.size() - port.size()) == port && !waits) {
+      ++found;
+    }
+  }
+  return found;
+}
+
+TEST_F(HttpServerTest, ClientsThatDoNotReadLeaveNothingInTheKernel) {
+  StartServer({.request_limit = milliseconds(300)});
+  std::vector<UniqueFd> stuck;
+  for (const char* path : {"/large", "/larger-than-the-client", "/larger-than-the-client"}) {
+    stuck.push_back(ConnectTcp(address_, 4096));
+    SendText(stuck.back(), std::string("GET ") + path + " HTTP/1.1\r\nHost: x\r\n\r\n");
+  }
+  ::shutdown(stuck.back().get(), SHUT_WR);
+  EXPECT_TRUE(WaitUntil([this] { return KernelConnections(server_->address()) == 0; }));
 }
 
 TEST_F(HttpServerTest, ServesIpv6AndBothFamilies) {
