@@ -115,6 +115,16 @@ class Exporter(EndToEnd):
         self.ctl(self.server, "undrain")
         self.assertEqual(get(self.server, "/-/ready")[0], 200)
 
+    def test_ipv4_and_ipv6(self):
+        six = self.gateway(metrics="[::1]:0")
+        self.assertTrue(six.metrics.startswith("[::1]:"), six.metrics)
+        self.assertEqual(get(six, "/-/ready")[0], 200)
+        both = self.gateway(metrics=":0")
+        _, port = split_address(both.metrics)
+        for host in ("127.0.0.1", "[::1]"):
+            both.metrics = f"{host}:{port}"
+            self.assertEqual(Scrape(both).total("echogw_state", state="serving"), 1)
+
     def test_idle_connections_do_not_stall_a_scrape(self):
         address = split_address(self.server.metrics)
         with socket.create_connection(address), socket.create_connection(address) as half:
