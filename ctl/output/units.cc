@@ -74,6 +74,10 @@ std::string HumanNanoseconds(std::uint64_t count) {
   return HumanDuration(Duration(static_cast<std::int64_t>(count)));
 }
 
+std::string HumanMicroseconds(std::uint64_t count) {
+  return HumanDuration(std::chrono::microseconds(static_cast<std::int64_t>(count)));
+}
+
 std::string HumanRate(double per_second) {
   if (!(per_second > 0)) return "0";
   if (per_second < 100) {

@@ -22,6 +22,7 @@ std::string HumanBytes(std::uint64_t bytes);
 // 850 ns, 1.25 µs, 12.5 ms, 3.40 s, 2m05s, 3h12m, 4d03h.
 std::string HumanDuration(Duration duration);
 std::string HumanNanoseconds(std::uint64_t count);
+std::string HumanMicroseconds(std::uint64_t count);
 // A rate per second: 0, 0.25, 12.3, 1.23k.
 std::string HumanRate(double per_second);
 std::string HumanByteRate(double bytes_per_second);

@@ -4,7 +4,6 @@
 
 #include <string>
 
-#include "ctl/top/keys.h"
 #include "ctl/top/state.h"
 
 namespace echogw::ctl::top {

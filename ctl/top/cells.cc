@@ -116,21 +116,12 @@ char AsciiFor(char32_t glyph) {
 }
 
 void AppendUtf8(std::string& text, char32_t glyph) {
-  const auto append = [&](char32_t byte) { text += static_cast<char>(byte); };
-  if (glyph < 0x80) {
-    append(glyph);
-  } else if (glyph < 0x800) {
-    append(0xc0U | (glyph >> 6U));
-    append(0x80U | (glyph & 0x3fU));
-  } else if (glyph < 0x10000) {
-    append(0xe0U | (glyph >> 12U));
-    append(0x80U | ((glyph >> 6U) & 0x3fU));
-    append(0x80U | (glyph & 0x3fU));
-  } else {
-    append(0xf0U | (glyph >> 18U));
-    append(0x80U | ((glyph >> 12U) & 0x3fU));
-    append(0x80U | ((glyph >> 6U) & 0x3fU));
-    append(0x80U | (glyph & 0x3fU));
+  // The grid holds none that takes more than three bytes.
+  const unsigned more = glyph < 0x80 ? 0 : glyph < 0x800 ? 1 : 2;
+  constexpr unsigned kLead[] = {0, 0xc0, 0xe0};
+  text += static_cast<char>(kLead[more] | glyph >> 6 * more);
+  for (unsigned i = more; i > 0; --i) {
+    text += static_cast<char>(0x80U | (glyph >> 6 * (i - 1) & 0x3fU));
   }
 }
 

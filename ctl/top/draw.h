@@ -5,6 +5,7 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "ctl/top/cells.h"
 #include "ctl/top/state.h"
@@ -42,6 +43,20 @@ void DrawWrapped(CellGrid& grid, int y, int rows, std::string_view text, Style s
 // row `position` when not everything is seen. Sets the length of a page.
 void DrawList(CellGrid& grid, TopState& state, ListCursor& cursor, int count, int top, int bottom,
               int position, bool selection, const std::function<void(int i, int y)>& draw_row);
+
+// A column of a list, and what a row has in it. The width includes the blank before it.
+struct ListColumn {
+  std::string_view title;
+  int width;
+  bool left = false;
+};
+struct ListCell {
+  std::string text;
+  Style style = Style::kPlain;
+};
+void DrawTitles(CellGrid& grid, int y, const std::vector<ListColumn>& columns);
+void DrawRow(CellGrid& grid, int y, const std::vector<ListColumn>& columns,
+             const std::vector<ListCell>& cells);
 
 // Draws an error, "loading" or `empty` in place of a list; false when there are rows to draw.
 bool DrawNoRows(CellGrid& grid, const Loading& loading, int count, int y, std::string_view empty);

@@ -1,10 +1,10 @@
 #include <algorithm>
 #include <array>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "ctl/output/emit.h"
 #include "ctl/output/proto_document.h"
 #include "ctl/output/units.h"
 #include "ctl/top/draw.h"
@@ -26,80 +26,46 @@ std::string CountText(const ConnectionsView& view) {
   return absl::StrCat(shown, " of ", HumanCount(view.response.total()));
 }
 
-// How wide each column is, the blank before it included; the peer's takes what is left.
-constexpr int kIdWidth = 10;
-constexpr int kPeerWidth = 23;
-constexpr int kMostExtraPeer = 26;
-constexpr int kStateWidth = 9;
-constexpr std::array<std::pair<const char*, int>, 5> kNumbers = {
-    {{"AGE", 8}, {"IDLE", 8}, {"IN", 7}, {"OUT", 7}, {"UNREAD", 8}}};
-
-int PeerWidth(const CellGrid& grid) {
-  return kPeerWidth + std::clamp(grid.width() - 80, 0, kMostExtraPeer);
+std::vector<ListColumn> ColumnsOf(const CellGrid& grid) {
+  constexpr int kMostExtraPeer = 26;
+  return {{"ID", 10},         {"PEER", 23 + std::clamp(grid.width() - 80, 0, kMostExtraPeer), true},
+          {"STATE", 9, true}, {"AGE", 8},
+          {"IDLE", 8},        {"IN", 7},
+          {"OUT", 7},         {"UNREAD", 8}};
 }
 
-void DrawConnection(CellGrid& grid, const Connection& c, int y) {
-  int x = kIdWidth;
-  grid.PutRight(x, y, absl::StrCat(c.id()), kIdWidth - 1);
-  grid.Put(x + 1, y, c.peer(), Style::kPlain, PeerWidth(grid) - 1);
-  x += PeerWidth(grid);
-  grid.Put(x + 1, y, EnumText(c.state()),
-           c.state() == admin::v1::CONNECTION_STATE_OPEN ? Style::kPlain : Style::kWarn,
-           kStateWidth - 1);
-  x += kStateWidth;
-  const std::array<std::string, kNumbers.size()> texts = {
-      HumanDuration(FromProto(c.age())), HumanDuration(FromProto(c.idle())),
-      CompactBytes(static_cast<double>(c.received_bytes())),
-      CompactBytes(static_cast<double>(c.sent_bytes())),
-      CompactBytes(static_cast<double>(c.pending_bytes()))};
-  for (std::size_t i = 0; i < texts.size(); ++i) {
-    x += kNumbers[i].second;
-    grid.PutRight(x, y, texts[i], kNumbers[i].second - 1);
-  }
+std::vector<ListCell> CellsOf(const Connection& c) {
+  const bool open = c.state() == admin::v1::CONNECTION_STATE_OPEN;
+  return {{absl::StrCat(c.id())},
+          {c.peer()},
+          {EnumText(c.state()), open ? Style::kPlain : Style::kWarn},
+          {HumanDuration(FromProto(c.age()))},
+          {HumanDuration(FromProto(c.idle()))},
+          {CompactBytes(static_cast<double>(c.received_bytes()))},
+          {CompactBytes(static_cast<double>(c.sent_bytes()))},
+          {CompactBytes(static_cast<double>(c.pending_bytes()))}};
 }
 
-void DrawTitles(CellGrid& grid, int y) {
-  grid.StyleRow(y, Style::kHeading);
-  int x = kIdWidth;
-  grid.PutRight(x, y, "ID", kIdWidth, Style::kHeading);
-  grid.Put(x + 1, y, "PEER", Style::kHeading);
-  x += PeerWidth(grid);
-  grid.Put(x + 1, y, "STATE", Style::kHeading);
-  x += kStateWidth;
-  for (const auto& [title, width] : kNumbers) {
-    x += width;
-    grid.PutRight(x, y, title, width, Style::kHeading);
-  }
+Facts ConnectionFacts(const Connection& c) {
+  return {{"Peer", c.peer()},
+          {"Proxied by", c.proxied_by()},
+          {"Local", c.local()},
+          {"Mode", c.mode()},
+          {"Reactor", absl::StrCat(c.reactor())},
+          {"State", EnumText(c.state())},
+          {"Age", HumanDuration(FromProto(c.age()))},
+          {"Idle", HumanDuration(FromProto(c.idle()))},
+          {"Received", HumanBytes(c.received_bytes())},
+          {"Sent", HumanBytes(c.sent_bytes())},
+          {"Unread", HumanBytes(c.pending_bytes())}};
 }
 
-using Pairs = std::vector<std::pair<const char*, std::string>>;
-
-Pairs ConnectionFacts(const Connection& c) {
-  Pairs facts = {{"Peer", c.peer()}};
-  if (!c.proxied_by().empty()) facts.emplace_back("Proxied by", c.proxied_by());
-  const Pairs rest = {{"Local", c.local()},
-                      {"Mode", c.mode()},
-                      {"Reactor", absl::StrCat(c.reactor())},
-                      {"State", EnumText(c.state())},
-                      {"Age", HumanDuration(FromProto(c.age()))},
-                      {"Idle", HumanDuration(FromProto(c.idle()))},
-                      {"Received", HumanBytes(c.received_bytes())},
-                      {"Sent", HumanBytes(c.sent_bytes())},
-                      {"Unread", HumanBytes(c.pending_bytes())}};
-  facts.insert(facts.end(), rest.begin(), rest.end());
-  return facts;
-}
-
-std::string Microseconds(std::uint64_t count) {
-  return HumanDuration(std::chrono::microseconds(static_cast<std::int64_t>(count)));
-}
-
-Pairs KernelFacts(const TcpInfo& tcp) {
+Facts KernelFacts(const TcpInfo& tcp) {
   return {
       {"TCP state", tcp.state()},
-      {"Round trip", absl::StrCat(Microseconds(tcp.round_trip_microseconds()), ", least ",
-                                  Microseconds(tcp.round_trip_least_microseconds()))},
-      {"Variance", Microseconds(tcp.round_trip_variance_microseconds())},
+      {"Round trip", absl::StrCat(HumanMicroseconds(tcp.round_trip_microseconds()), ", least ",
+                                  HumanMicroseconds(tcp.round_trip_least_microseconds()))},
+      {"Variance", HumanMicroseconds(tcp.round_trip_variance_microseconds())},
       {"Retransmits", HumanCount(tcp.retransmits())},
       {"Window", absl::StrCat(tcp.congestion_window(), " segments of ", tcp.segment_bytes(), " B")},
       {"Unacked",
@@ -110,9 +76,11 @@ Pairs KernelFacts(const TcpInfo& tcp) {
       {"Delivery", HumanByteRate(static_cast<double>(tcp.delivery_rate_bytes_per_second()))}};
 }
 
-void DrawPairs(CellGrid& grid, const Pairs& pairs, int x, int y, int width) {
+// Those with an empty value are left out.
+void DrawFacts(CellGrid& grid, const Facts& facts, int x, int y, int width) {
   constexpr int kLabel = 13;
-  for (const auto& [label, value] : pairs) {
+  for (const auto& [label, value] : facts) {
+    if (value.empty()) continue;
     grid.Put(x, y, label, Style::kDim, kLabel - 1);
     grid.Put(x + kLabel, y, value, Style::kPlain, width - kLabel);
     ++y;
@@ -124,8 +92,8 @@ void DrawDetail(CellGrid& grid, const ConnectionsView& view, int top) {
   if (DrawNoRows(grid, view.detail_loading, 1, top + 2, "")) return;
   if (!view.detail_loading.loaded) return;
   const int half = grid.width() / 2;
-  DrawPairs(grid, ConnectionFacts(view.detail.response.connection()), 1, top + 2, half - 2);
-  DrawPairs(grid, KernelFacts(view.detail.response.tcp()), half + 1, top + 2, half - 2);
+  DrawFacts(grid, ConnectionFacts(view.detail.response.connection()), 1, top + 2, half - 2);
+  DrawFacts(grid, KernelFacts(view.detail.response.tcp()), half + 1, top + 2, half - 2);
 }
 
 }  // namespace
@@ -142,13 +110,14 @@ void DrawConnections(CellGrid& grid, TopState& state, int top, int bottom) {
     absl::StrAppend(&title, ": ", CountText(view));
   }
   grid.Put(1, top, title, Style::kBold, grid.width() - 1);
-  DrawTitles(grid, top + 1);
+  const std::vector<ListColumn> columns = ColumnsOf(grid);
+  DrawTitles(grid, top + 1, columns);
   const int count = view.response.connections_size();
   const int first = top + 2;
   state.page = std::max(bottom - first, 1);
   if (DrawNoRows(grid, view.loading, count, first, "no connections")) return;
   DrawList(grid, state, view.cursor, count, first, bottom, bottom, true,
-           [&](int i, int y) { DrawConnection(grid, view.response.connections(i), y); });
+           [&](int i, int y) { DrawRow(grid, y, columns, CellsOf(view.response.connections(i))); });
 }
 
 }  // namespace echogw::ctl::top

@@ -1,6 +1,6 @@
 #include <algorithm>
 #include <string>
-#include <string_view>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "ctl/top/draw.h"
@@ -13,29 +13,26 @@ using admin::v1::Event;
 
 // The rows below the list that say all of the selected event.
 constexpr int kDetailRows = 3;
-// Where columns begin, and how wide they are at most.
-constexpr int kTimeAt = 1;
-constexpr int kSeverityAt = 11;
-constexpr int kKindAt = 20;
-constexpr int kKindWidth = 11;
-constexpr int kActorAt = 32;
-constexpr int kActorWidth = 15;
-constexpr int kMessageAt = 48;
+const std::vector<ListColumn> kColumnsOfEvents = {{"TIME UTC", 10, true},
+                                                  {"SEVERITY", 9, true},
+                                                  {"KIND", 12, true},
+                                                  {"ACTOR", 16, true},
+                                                  {"MESSAGE", 1 << 16, true}};
 
 Style StyleOf(admin::v1::EventSeverity severity) {
   if (severity == admin::v1::EVENT_SEVERITY_ERROR) return Style::kBad;
   return severity == admin::v1::EVENT_SEVERITY_WARNING ? Style::kWarn : Style::kPlain;
 }
 
-void DrawEvent(CellGrid& grid, const Event& event, int y) {
-  grid.Put(kTimeAt, y, ClockText(event.time().seconds()));
-  grid.Put(kSeverityAt, y, EnumText(event.severity()), StyleOf(event.severity()), 8);
-  grid.Put(kKindAt, y, event.kind(), Style::kPlain, kKindWidth);
+std::vector<ListCell> CellsOf(const Event& event) {
   // gRPC's "ipv4:127.0.0.1:51234" without the family, which can be seen.
-  const std::string_view peer = event.actor();
-  grid.Put(kActorAt, y, peer.substr(peer.starts_with("ipv4:") || peer.starts_with("ipv6:") ? 5 : 0),
-           Style::kPlain, kActorWidth);
-  grid.Put(kMessageAt, y, event.message(), StyleOf(event.severity()));
+  const std::string& actor = event.actor();
+  const bool family = actor.starts_with("ipv4:") || actor.starts_with("ipv6:");
+  return {{ClockText(event.time().seconds())},
+          {EnumText(event.severity()), StyleOf(event.severity())},
+          {event.kind()},
+          {actor.substr(family ? 5 : 0)},
+          {event.message(), StyleOf(event.severity())}};
 }
 
 std::string WholeText(const Event& event) {
@@ -50,12 +47,7 @@ std::string WholeText(const Event& event) {
 void DrawEvents(CellGrid& grid, TopState& state, int top, int bottom) {
   EventsView& view = state.events;
   grid.Put(1, top, "Events, newest first", Style::kBold);
-  grid.StyleRow(top + 1, Style::kHeading);
-  grid.Put(kTimeAt, top + 1, "TIME UTC", Style::kHeading);
-  grid.Put(kSeverityAt, top + 1, "SEVERITY", Style::kHeading);
-  grid.Put(kKindAt, top + 1, "KIND", Style::kHeading);
-  grid.Put(kActorAt, top + 1, "ACTOR", Style::kHeading);
-  grid.Put(kMessageAt, top + 1, "MESSAGE", Style::kHeading);
+  DrawTitles(grid, top + 1, kColumnsOfEvents);
   const int first = top + 2;
   const int last = bottom - kDetailRows;
   const int count = static_cast<int>(view.events.size());
@@ -65,7 +57,7 @@ void DrawEvents(CellGrid& grid, TopState& state, int top, int bottom) {
     return view.events[static_cast<std::size_t>(i)];
   };
   DrawList(grid, state, view.cursor, count, first, last, bottom, true,
-           [&](int i, int y) { DrawEvent(grid, event(i), y); });
+           [&](int i, int y) { DrawRow(grid, y, kColumnsOfEvents, CellsOf(event(i))); });
   DrawWrapped(grid, last, kDetailRows, WholeText(event(view.cursor.selected)), Style::kPlain);
 }
 

@@ -150,6 +150,29 @@ void DrawList(CellGrid& grid, TopState& state, ListCursor& cursor, int count, in
   grid.PutRight(grid.width() - 1, position, text, grid.width() / 2, Style::kDim);
 }
 
+void DrawTitles(CellGrid& grid, int y, const std::vector<ListColumn>& columns) {
+  std::vector<ListCell> titles;
+  for (const ListColumn& column : columns) {
+    titles.push_back({std::string(column.title), Style::kHeading});
+  }
+  grid.StyleRow(y, Style::kHeading);
+  DrawRow(grid, y, columns, titles);
+}
+
+void DrawRow(CellGrid& grid, int y, const std::vector<ListColumn>& columns,
+             const std::vector<ListCell>& cells) {
+  int x = 0;
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    const int width = columns[i].width;
+    if (columns[i].left) {
+      grid.Put(x + 1, y, cells[i].text, cells[i].style, width - 1);
+    } else {
+      grid.PutRight(x + width, y, cells[i].text, width - 1, cells[i].style);
+    }
+    x += width;
+  }
+}
+
 bool DrawNoRows(CellGrid& grid, const Loading& loading, int count, int y, std::string_view empty) {
   if (!loading.error.empty()) {
     DrawWrapped(grid, y, kErrorRows, loading.error, Style::kWarn);

@@ -1,5 +1,5 @@
-// Messages between the view of `top` and the threads that call the gateway. Values: they are handed
-// over by an inbox and a queue, never shared.
+// What goes in and out of the view of `top`: keys, and messages to and from the threads that call
+// the gateway. Values: messages are handed over by an inbox and a queue, never shared.
 #pragma once
 
 #include <cstdint>
@@ -10,6 +10,27 @@
 #include "echogw/admin/v1/admin.pb.h"
 
 namespace echogw::ctl::top {
+
+// A key, whatever the terminal sends for it.
+struct Key {
+  enum class Code {
+    kChar,
+    kUp,
+    kDown,
+    kLeft,
+    kRight,
+    kPageUp,
+    kPageDown,
+    kHome,
+    kEnd,
+    kEnter,
+    kEscape,
+    kBackspace,
+  };
+  Code code = Code::kChar;
+  // Of kChar: printable ASCII; otherwise 0.
+  char letter = 0;
+};
 
 // From the view to the gateway: the API's own requests.
 using TopRequest =

@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "ctl/top/cells.h"
-#include "ctl/top/keys.h"
 #include "ctl/top/messages.h"
 #include "ctl/top/state.h"
 

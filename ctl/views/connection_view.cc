@@ -15,10 +15,6 @@ namespace {
 
 using admin::v1::Connection;
 
-std::string Microseconds(std::uint64_t count) {
-  return HumanDuration(std::chrono::microseconds(static_cast<std::int64_t>(count)));
-}
-
 // The kernel reports a number far past any window when it has no threshold yet.
 std::string Threshold(std::uint64_t segments) {
   return segments >= 0x7fffffff ? "none" : HumanCount(segments);
@@ -27,9 +23,10 @@ std::string Threshold(std::uint64_t segments) {
 Facts TcpFacts(const admin::v1::TcpInfo& tcp) {
   return {
       {"TCP state", tcp.state()},
-      {"Round trip", absl::StrCat(Microseconds(tcp.round_trip_microseconds()), " +/- ",
-                                  Microseconds(tcp.round_trip_variance_microseconds()),
-                                  ", minimum ", Microseconds(tcp.round_trip_least_microseconds()))},
+      {"Round trip",
+       absl::StrCat(HumanMicroseconds(tcp.round_trip_microseconds()), " +/- ",
+                    HumanMicroseconds(tcp.round_trip_variance_microseconds()), ", minimum ",
+                    HumanMicroseconds(tcp.round_trip_least_microseconds()))},
       {"Retransmits", absl::StrCat(HumanCount(tcp.retransmits()), " segments, ",
                                    HumanCount(tcp.lost_segments()), " presumed lost")},
       {"Window", absl::StrCat(HumanCount(tcp.congestion_window()), " segments of ",
