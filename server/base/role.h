@@ -1,5 +1,4 @@
-// Roles of the callers of the admin port, and the role that a method requires. Pure functions; any
-// thread.
+// Roles of the callers of the admin port, and that which a method requires. Pure functions.
 #pragma once
 
 #include <array>

@@ -20,8 +20,7 @@ absl::Status InUse(const std::string& path) {
   return absl::AlreadyExistsError(absl::StrCat("unix:", path, " is served by another process"));
 }
 
-// Whether the locked file is still the one at the path: its owner may have removed it between our
-// open and our lock.
+// Whether the path still names the locked file: its owner may have removed it meanwhile.
 bool IsCurrent(int fd, const std::string& path) {
   struct stat held {};
   struct stat named {};

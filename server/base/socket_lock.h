@@ -19,8 +19,6 @@ class SocketLock {
   // later bind.
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<SocketLock>> Acquire(const std::string& path);
 
-  SocketLock(const SocketLock&) = delete;
-  SocketLock& operator=(const SocketLock&) = delete;
   // Removes the lock file, then releases the lock.
   ~SocketLock();
 

@@ -19,8 +19,6 @@ class TimerThread {
   using Interval = std::chrono::steady_clock::duration;
 
   TimerThread();
-  TimerThread(const TimerThread&) = delete;
-  TimerThread& operator=(const TimerThread&) = delete;
   // Waits for a function that is running; what is not due by then never runs.
   ~TimerThread();
 
@@ -34,8 +32,7 @@ class TimerThread {
   // Makes a timer due now. No effect if it is running or over.
   void FireNow(std::uint64_t timer);
 
-  // On return the function is not running and never runs again. Not from a timer. No effect if it
-  // is over, or for 0.
+  // On return it is not running and never runs again. Not from a timer. No effect if over, or 0.
   void Cancel(std::uint64_t timer);
 
  private:

@@ -1,5 +1,4 @@
-// Redirects gRPC's log lines to the log. Owned by the gateway for as long as a gRPC server lives.
-// gRPC logs from any thread.
+// Redirects gRPC's log lines to the log, from any thread, while a gRPC server lives.
 #pragma once
 
 #include "reactor/base/log_sink.h"

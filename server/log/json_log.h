@@ -1,5 +1,4 @@
-// Log lines as JSON, one object per line: {"time": ..., "level": ..., "message": ...}. Used by the
-// logging thread only.
+// Log lines as JSON, {"time": ..., "level": ..., "message": ...}. For the logging thread only.
 #pragma once
 
 #include <spdlog/formatter.h>

@@ -105,8 +105,7 @@ Logging::Logging(const std::vector<std::shared_ptr<spdlog::sinks::sink>>& sinks,
   } else {
     impl_->logger->set_pattern(absl::StrCat(kTimePattern, " %^%l%$ %v"));
   }
-  // Every line reaches the file at once: what matters most is written just before a crash, and a
-  // full disk shows in the count.
+  // At once: what matters most is written just before a crash, and a full disk shows in the count.
   impl_->logger->flush_on(spdlog::level::trace);
   impl_->logger->set_error_handler([impl = impl_.get()](const std::string&) {
     impl->write_errors.fetch_add(1, std::memory_order_relaxed);

@@ -1,6 +1,7 @@
 // The log as reactors see it: their warnings and errors become events as well. Any thread.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "reactor/base/log_sink.h"
@@ -15,7 +16,16 @@ class ReactorLog final : public LogSink {
   [[nodiscard]] bool Enabled(LogLevel level) const noexcept override {
     return level >= LogLevel::kWarning || log_.Enabled(level);
   }
-  void Write(LogLevel level, std::string_view line) noexcept override;
+  void Write(LogLevel level, std::string_view line) noexcept override {
+    if (log_.Enabled(level)) log_.Write(level, line);
+    // The end of an operation is an event of its own.
+    if (level < LogLevel::kWarning || line.starts_with("operation ")) return;
+    events_.Add(
+        {.severity = level == LogLevel::kError ? EventSeverity::kError : EventSeverity::kWarning,
+         .kind = "reactor",
+         .actor = "gateway",
+         .message = std::string(line)});
+  }
 
  private:
   LogSink& log_;

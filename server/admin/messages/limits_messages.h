@@ -1,5 +1,4 @@
-// The limits of the data plane as messages of the admin API and as text. Pure functions; any
-// thread.
+// The limits of the data plane as messages and as text. Pure functions; any thread.
 #pragma once
 
 #include <string>
