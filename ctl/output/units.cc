@@ -5,6 +5,8 @@
 #include <charconv>
 #include <cmath>
 #include <cstddef>
+#include <map>
+#include <string>
 #include <system_error>
 
 #include "absl/status/status.h"
@@ -111,20 +113,14 @@ absl::StatusOr<std::uint64_t> ParseSize(std::string_view text) {
   if (digits == 0) return malformed;
   const auto number = ParseDigits(text.substr(0, digits));
   const std::string unit = absl::AsciiStrToLower(view.substr(digits));
-  int shift = 0;
-  if (unit == "k" || unit == "kib") {
-    shift = 10;
-  } else if (unit == "m" || unit == "mib") {
-    shift = 20;
-  } else if (unit == "g" || unit == "gib") {
-    shift = 30;
-  } else if (!unit.empty() && unit != "b") {
-    return malformed;
-  }
-  if (!number || *number > (UINT64_MAX >> shift)) {
+  static const std::map<std::string, int> kShifts = {
+      {"", 0}, {"b", 0}, {"k", 10}, {"kib", 10}, {"m", 20}, {"mib", 20}, {"g", 30}, {"gib", 30}};
+  const auto shift = kShifts.find(unit);
+  if (shift == kShifts.end()) return malformed;
+  if (!number || *number > (UINT64_MAX >> shift->second)) {
     return absl::InvalidArgumentError(absl::StrCat("'", view, "' is too large"));
   }
-  return *number << shift;
+  return *number << shift->second;
 }
 
 }  // namespace echogw::ctl
