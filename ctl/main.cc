@@ -14,7 +14,6 @@
 
 #include "ctl/base/interrupt.h"
 #include "ctl/cli/cli.h"
-#include "ctl/cli/commands.h"
 #include "ctl/output/units.h"
 
 namespace {

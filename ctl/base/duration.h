@@ -1,5 +1,4 @@
-// Durations as people type them: a number and its unit, as in 500ms, 1.5s, 2m, 1h or 1m30s.
-// Pure functions, safe on any thread.
+// Durations as people type them: a number and its unit, as in 500ms or 1m30s. Pure functions.
 #pragma once
 
 #include <chrono>

@@ -10,9 +10,9 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "ctl/cli/cli_tree.h"
+#include "ctl/cli/commands.h"
 #include "ctl/cli/suggest.h"
-#include "ctl/describe/cli_tree.h"
-#include "ctl/describe/model.h"
 #include "ctl/gateway/client.h"
 
 namespace echogw::ctl {
@@ -96,8 +96,7 @@ std::string ParseFault(const CLI::ParseError& error, const CLI::App& app, const 
 }
 
 // Runs the verb that was parsed with a client for the parsed target.
-ExitCode RunCommand(CliTree& tree, const std::vector<std::unique_ptr<Command>>& commands,
-                    CliEnvironment& environment) {
+ExitCode RunCommand(CliTree& tree, CliEnvironment& environment) {
   Command& command = tree.CommandOf(tree.app().get_subcommands().front());
   Access access;
   if (command.CallsGateway()) {
@@ -106,20 +105,29 @@ ExitCode RunCommand(CliTree& tree, const std::vector<std::unique_ptr<Command>>& 
     access = *std::move(loaded);
   }
   Client client(tree.globals().target, tree.globals().timeout, std::move(access));
-  CommandContext context{{environment}, client, FormatOf(tree.globals().format), [&] {
-                           return DescribeCli(tree.app(), commands);
-                         }};
+  CommandContext context{
+      {environment}, client, FormatOf(tree.globals().format), [&tree] { return tree.Describe(); }};
   return command.Run(context);
 }
 
 }  // namespace
+
+std::vector<std::unique_ptr<Command>> MakeCommands() {
+  std::vector<std::unique_ptr<Command>> commands;
+#define VERB(file, Name) commands.push_back(Make##Name##Command());
+#define OTHER(part, Name) commands.push_back(part::Make##Name##Command());
+#include "ctl/cli/verbs.inc"
+#undef VERB
+#undef OTHER
+  return commands;
+}
 
 ExitCode RunCli(const std::vector<std::string>& arguments,
                 std::vector<std::unique_ptr<Command>> commands, CliEnvironment environment) {
   CliTree tree(commands);
   CLI::App& app = tree.app();
   const std::string word = FirstWord(app, arguments);
-  const std::vector<std::string>& names = tree.names();
+  const std::vector<std::string> names = tree.names();
   if (!word.empty() && std::find(names.begin(), names.end(), word) == names.end()) {
     const std::string nearest = Nearest(word, names);
     return Usage(
@@ -142,7 +150,7 @@ ExitCode RunCli(const std::vector<std::string>& arguments,
   if (app.get_subcommands().empty()) {
     return Usage(environment, "no command given, for example 'echogwctl stats'", "");
   }
-  return RunCommand(tree, commands, environment);
+  return RunCommand(tree, environment);
 }
 
 }  // namespace echogw::ctl

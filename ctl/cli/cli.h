@@ -11,6 +11,9 @@
 
 namespace echogw::ctl {
 
+// Every verb, in the order of the help.
+std::vector<std::unique_ptr<Command>> MakeCommands();
+
 // `arguments` are those after the program's name. ECHOGW_TARGET is read from the process.
 ExitCode RunCli(const std::vector<std::string>& arguments,
                 std::vector<std::unique_ptr<Command>> commands, CliEnvironment environment);

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <memory>
-#include <vector>
 
 #include "ctl/base/command.h"
 
@@ -16,8 +15,5 @@ namespace echogw::ctl {
 #include "ctl/cli/verbs.inc"
 #undef VERB
 #undef OTHER
-
-// Every verb, in the order of the help.
-std::vector<std::unique_ptr<Command>> MakeCommands();
 
 }  // namespace echogw::ctl

@@ -70,8 +70,7 @@ Parts PartsOf(const CliModel& model) {
   return parts;
 }
 
-// Splits the line at blanks by itself: bash also splits at '=' and ':' and so tears apart
-// "--output=json" and "127.0.0.1:7001".
+// Splits the line at blanks itself: bash also splits at '=' and ':', as in 127.0.0.1:7001.
 constexpr char kMain[] = R"(
 _echogwctl() {
   COMPREPLY=()

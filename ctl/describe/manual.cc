@@ -31,8 +31,7 @@ std::string Protected(const std::string& line) {
   return !line.empty() && (line[0] == '.' || line[0] == '\'') ? "\\&" + line : line;
 }
 
-// Text lines, filled so that the source can be read. Each sentence begins a line, so that roff sees
-// where it ends.
+// Lines of text. Each sentence begins a line, so that roff sees where it ends.
 std::string Text(std::string_view text) {
   std::string lines;
   std::string filled;

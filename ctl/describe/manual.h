@@ -1,5 +1,4 @@
-// Manual pages in mdoc(7), which man-db and mandoc both set, written from the description of the
-// command line. Pure functions.
+// Manual pages in mdoc(7), from the description of the command line. Pure functions.
 #pragma once
 
 #include <string>

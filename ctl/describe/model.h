@@ -1,17 +1,12 @@
-// The command line as data: what `completion` and `man` are made from, read off the definition
-// tree that the parser itself uses. Values; safe on any thread.
+// The command line as data: what `completion` and `man` are made from. CliTree makes it from the
+// definition that the parser itself uses. Values; safe on any thread.
 #pragma once
 
-#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "ctl/base/command.h"
-
-namespace CLI {
-class App;
-}  // namespace CLI
 
 namespace echogw::ctl {
 
@@ -40,31 +35,26 @@ struct CliOption {
   [[nodiscard]] std::vector<std::string> Spellings() const;
 };
 
-struct CliVerb {
+// What the program and each verb have; a manual page each.
+struct CliPage {
   std::string name;
   std::string summary;
   std::vector<std::string> paragraphs;
   // Lines without their indentation.
   std::vector<std::string> examples;
   std::vector<ExitMeaning> exit_codes;
+  // Those of the program may stand before or after any verb.
   std::vector<CliOption> options;
+};
+
+struct CliVerb : CliPage {
   std::vector<CliOption> arguments;
 };
 
-struct CliModel {
-  std::string name;
+struct CliModel : CliPage {
   std::string version;
-  std::string summary;
-  std::vector<std::string> paragraphs;
-  std::vector<std::string> examples;
-  std::vector<ExitMeaning> exit_codes;
-  // May stand before or after any verb.
-  std::vector<CliOption> options;
   std::vector<CliVerb> verbs;
 };
-
-// `app` was built from `commands`.
-CliModel DescribeCli(const CLI::App& app, const std::vector<std::unique_ptr<Command>>& commands);
 
 // The codes of every verb that calls the gateway, with their usual meaning.
 std::vector<ExitMeaning> CommonExitCodes();

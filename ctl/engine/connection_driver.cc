@@ -10,13 +10,12 @@
 #include "absl/strings/str_format.h"
 
 namespace echogw::ctl::load {
-
 namespace {
 
 using State = LoadConnection::State;
 
 // A churn slot waits this long after a failure, so that a dead endpoint does not make it spin.
-constexpr std::chrono::nanoseconds kPauseAfterFailure = std::chrono::milliseconds(20);
+constexpr Duration kPauseAfterFailure = std::chrono::milliseconds(20);
 
 ErrorKind KindOfIoError(int error) {
   return error == ECONNRESET || error == EPIPE ? ErrorKind::kReset : ErrorKind::kIo;
@@ -98,7 +97,7 @@ bool ConnectionDriver::Handshake(LoadConnection& connection) {
 
 void ConnectionDriver::OnConnected(LoadConnection& connection) {
   const LoadTime now = LoadClock::now();
-  const std::chrono::nanoseconds took = now - connection.connect_began;
+  const Duration took = now - connection.connect_began;
   slots_.Enter(connection, State::kOpen);
   connection.in_banner = options_.banner;
   connection.last_progress = now;
@@ -120,8 +119,7 @@ void ConnectionDriver::Read(LoadConnection& connection, bool until_empty) {
       const auto got = static_cast<std::size_t>(size);
       const std::size_t banner = SkipBanner(connection, got);
       if (got > banner && !Consume(connection, buffer_.data() + banner, got - banner)) return;
-      // Edge-triggered: bytes after a short read raise a new event. A FIN or an error that was
-      // reported with this event does not.
+      // Bytes after a short read raise a new event; a FIN or error reported with this one does not.
       if (got < buffer_.size() && !until_empty && connection.socket.tls() == nullptr) return;
       continue;
     }
@@ -238,8 +236,7 @@ void ConnectionDriver::Send(LoadConnection& connection) {
     const ssize_t sent = connection.socket.Send(pattern_.At(connection.send_phase), size);
     if (sent < 0) {
       if (errno == EINTR) continue;
-      // After EAGAIN an EPOLLOUT follows. A reset is left to Read(), which may find bytes before
-      // it.
+      // After EAGAIN an EPOLLOUT follows. Read() reports a reset: it may find bytes before it.
       connection.blocked = errno == EAGAIN;
       if (errno != EAGAIN && errno != ECONNRESET) Fail(connection, KindOfIoError(errno), errno);
       return;
@@ -294,7 +291,7 @@ void ConnectionDriver::CloseSocket(LoadConnection& connection) {
 }
 
 void ConnectionDriver::NoteSlow(const LoadConnection& connection, SlowConnection::What what,
-                                std::chrono::nanoseconds took) {
+                                Duration took) {
   if (options_.slow_threshold.count() == 0 || took <= options_.slow_threshold) return;
   ++result_.slow_count;
   if (result_.slow.size() >= LoadResult::kSlowDetails) return;

@@ -64,8 +64,7 @@ class ConnectionDriver {
   void OnEof(LoadConnection& connection);
   // Frees what the connection holds; the slot is released by the caller.
   void CloseSocket(LoadConnection& connection);
-  void NoteSlow(const LoadConnection& connection, SlowConnection::What what,
-                std::chrono::nanoseconds took);
+  void NoteSlow(const LoadConnection& connection, SlowConnection::What what, Duration took);
   [[nodiscard]] bool churn() const { return options_.mode == LoadMode::kChurn; }
 
   const LoadOptions& options_;

@@ -50,9 +50,16 @@ struct LoadConnection {
 
 class ConnectionSlots {
  public:
+  using State = LoadConnection::State;
+
   // Slots of a stream load are used once, those of a churn load repeatedly. At most
   // `connecting_max` connects are pending at a time.
-  ConnectionSlots(std::size_t count, bool reuse, std::size_t connecting_max);
+  ConnectionSlots(std::size_t count, bool reuse, std::size_t connecting_max)
+      : slots_(count), reuse_(reuse), connecting_max_(connecting_max) {
+    counts_[static_cast<std::size_t>(State::kIdle)] = count;
+    // The lowest slot is taken first.
+    for (std::size_t i = count; i > 0; --i) idle_.push_back(i - 1);
+  }
 
   [[nodiscard]] std::size_t size() const { return slots_.size(); }
   [[nodiscard]] LoadConnection& operator[](std::size_t index) { return slots_[index]; }
@@ -70,26 +77,47 @@ class ConnectionSlots {
   }
 
   // Connections in this state.
-  [[nodiscard]] std::size_t In(LoadConnection::State state) const {
+  [[nodiscard]] std::size_t In(State state) const {
     return counts_[static_cast<std::size_t>(state)];
   }
   // Connects and closes that are not finished.
   [[nodiscard]] std::size_t pending() const {
-    return In(LoadConnection::State::kConnecting) + In(LoadConnection::State::kFinishing);
+    return In(State::kConnecting) + In(State::kFinishing);
   }
-  void Enter(LoadConnection& connection, LoadConnection::State state);
+  void Enter(LoadConnection& connection, State state) {
+    --counts_[static_cast<std::size_t>(connection.state)];
+    ++counts_[static_cast<std::size_t>(state)];
+    connection.state = state;
+  }
   // Ends the use of a slot: it dies, or is idle again at once or, after a failure, from `ready`.
-  void Release(LoadConnection& connection);
-  void Release(LoadConnection& connection, LoadTime ready);
+  void Release(LoadConnection& connection) {
+    Enter(connection, reuse_ ? State::kIdle : State::kDead);
+    if (reuse_) idle_.push_back(IndexOf(connection));
+  }
+  void Release(LoadConnection& connection, LoadTime ready) {
+    Enter(connection, reuse_ ? State::kIdle : State::kDead);
+    if (reuse_) paused_.emplace_back(ready, IndexOf(connection));
+  }
 
   // Whether a slot is idle and not too many connects are pending.
   [[nodiscard]] bool CanConnect() const {
-    return !idle_.empty() && In(LoadConnection::State::kConnecting) < connecting_max_;
+    return !idle_.empty() && In(State::kConnecting) < connecting_max_;
   }
   // The idle slot to connect next, as new, in the state kConnecting. Only when CanConnect().
-  [[nodiscard]] LoadConnection& TakeIdle();
+  [[nodiscard]] LoadConnection& TakeIdle() {
+    LoadConnection& connection = slots_[idle_.back()];
+    idle_.pop_back();
+    connection = LoadConnection{};
+    Enter(connection, State::kConnecting);
+    return connection;
+  }
   // Makes slots idle whose pause is over.
-  void EndPauses(LoadTime now);
+  void EndPauses(LoadTime now) {
+    while (NextPauseEnd() <= now) {
+      idle_.push_back(paused_.front().second);
+      paused_.pop_front();
+    }
+  }
   [[nodiscard]] LoadTime NextPauseEnd() const {
     return paused_.empty() ? LoadTime::max() : paused_.front().first;
   }

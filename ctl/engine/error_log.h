@@ -2,14 +2,19 @@
 // details. A value: one writer, merged after the writers ended. Allocates: errors are rare.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <map>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
+
+#include "absl/strings/str_cat.h"
 
 namespace echogw::ctl::load {
 
@@ -35,10 +40,20 @@ enum class ErrorKind {
 };
 
 // "connect", "connect-timeout", "client-limit" and so on.
-[[nodiscard]] std::string_view ErrorKindName(ErrorKind kind);
+[[nodiscard]] inline std::string_view ErrorKindName(ErrorKind kind) {
+  // By the values of ErrorKind.
+  static constexpr std::array<std::string_view, 9> kNames = {
+      "connect",     "connect-timeout", "client-limit", "reset", "early-eof",
+      "wrong-bytes", "surplus-bytes",   "timeout",      "io"};
+  return kNames.at(static_cast<std::size_t>(kind));
+}
 
 // "ECONNREFUSED", "" for 0, "errno 9999" for a number without a name.
-[[nodiscard]] std::string ErrnoName(int error);
+[[nodiscard]] inline std::string ErrnoName(int error) {
+  if (error == 0) return "";
+  const char* const name = strerrorname_np(error);
+  return name != nullptr ? std::string(name) : absl::StrCat("errno ", error);
+}
 
 class ErrorLog {
  public:
@@ -60,11 +75,27 @@ class ErrorLog {
   };
   using Key = std::pair<ErrorKind, int>;
 
-  void Add(Detail detail);
-  void Merge(const ErrorLog& other);
+  void Add(Detail detail) {
+    ++total_;
+    const std::uint64_t count = ++counts_[{detail.kind, detail.error}];
+    if (count <= kDetails) details_.push_back(std::move(detail));
+  }
+  void Merge(const ErrorLog& other) {
+    total_ += other.total_;
+    for (const auto& [key, count] : other.counts_) counts_[key] += count;
+    details_.insert(details_.end(), other.details_.begin(), other.details_.end());
+    std::stable_sort(details_.begin(), details_.end(),
+                     [](const Detail& a, const Detail& b) { return a.time < b.time; });
+  }
 
   [[nodiscard]] std::uint64_t total() const { return total_; }
-  [[nodiscard]] std::uint64_t CountOf(ErrorKind kind) const;
+  [[nodiscard]] std::uint64_t CountOf(ErrorKind kind) const {
+    std::uint64_t count = 0;
+    for (const auto& [key, value] : counts_) {
+      if (key.first == kind) count += value;
+    }
+    return count;
+  }
   [[nodiscard]] const std::map<Key, std::uint64_t>& counts() const { return counts_; }
   // At most kDetails of each kind, errno and thread, in order of time.
   [[nodiscard]] const std::vector<Detail>& details() const { return details_; }

@@ -49,18 +49,11 @@ class BasicLoadRun {
     Stop();
     threads_.Join();
   }
-  BasicLoadRun(const BasicLoadRun&) = delete;
-  BasicLoadRun& operator=(const BasicLoadRun&) = delete;
 
-  // Waits until all connections of a stream load have been tried and its traffic has begun; false
-  // when `timeout` passed first.
-  [[nodiscard]] bool WaitStarted(std::chrono::nanoseconds timeout) {
-    return gate_.WaitOpen(timeout);
-  }
+  // Waits until a stream load has tried its connections and begun; false after `timeout`.
+  [[nodiscard]] bool WaitStarted(Duration timeout) { return gate_.WaitOpen(timeout); }
   // Waits for the end of the load; false when `timeout` passed first.
-  [[nodiscard]] bool WaitDone(std::chrono::nanoseconds timeout) {
-    return threads_.WaitDone(timeout);
-  }
+  [[nodiscard]] bool WaitDone(Duration timeout) { return threads_.WaitDone(timeout); }
   // Ends the load early: no new messages, outstanding answers are still collected.
   void Stop() { stop_.store(true, std::memory_order_relaxed); }
   // Any time; not a consistent cut.

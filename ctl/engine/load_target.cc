@@ -16,7 +16,6 @@
 #include "absl/strings/str_cat.h"
 
 namespace echogw::ctl::load {
-
 namespace {
 
 // Files that the process holds beside its connections: terminal, epoll, gRPC's own, libraries.
@@ -35,8 +34,7 @@ std::uint16_t PortOf(const sockaddr_storage& address) {
 // How long an address has before the next one is tried beside it (RFC 8305).
 constexpr std::chrono::milliseconds kNextAddressAfter{250};
 
-// Starts a connect or, for datagrams, sends one that an echo endpoint answers. fd is -1 if that
-// fails at once.
+// Starts a connect, or sends a datagram that an echo endpoint answers. fd is -1 on failure.
 pollfd StartTry(const LoadTarget& target, int type) {
   const bool datagram = type == SOCK_DGRAM;
   pollfd attempt{.fd = socket(target.family(), type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0),
@@ -120,8 +118,7 @@ absl::StatusOr<HostPort> ParseHostPort(std::string_view text) {
   return HostPort{.host = std::string(host), .port = std::string(port)};
 }
 
-absl::StatusOr<LoadTarget> ResolveEndpoint(const HostPort& where,
-                                           std::chrono::nanoseconds timeout) {
+absl::StatusOr<LoadTarget> ResolveEndpoint(const HostPort& where, Duration timeout) {
   if (!where.unix_path.empty()) {
     LoadTarget endpoint;
     auto* address = reinterpret_cast<sockaddr_un*>(&endpoint.address);
@@ -138,8 +135,7 @@ absl::StatusOr<LoadTarget> ResolveEndpoint(const HostPort& where,
       absl::StrCat("no address of '", where.host, "' answers on port ", where.port));
 }
 
-absl::StatusOr<LoadTarget> ResolveUdpEndpoint(const HostPort& where,
-                                              std::chrono::nanoseconds timeout) {
+absl::StatusOr<LoadTarget> ResolveUdpEndpoint(const HostPort& where, Duration timeout) {
   auto found = LookUp(where, SOCK_DGRAM);
   if (!found.ok()) return found.status();
   if (found->size() == 1) return found->front();
@@ -148,7 +144,7 @@ absl::StatusOr<LoadTarget> ResolveUdpEndpoint(const HostPort& where,
 }
 
 absl::StatusOr<LoadTarget> FirstToAnswer(const std::vector<LoadTarget>& targets, int type,
-                                         std::chrono::nanoseconds timeout) {
+                                         Duration timeout) {
   using Clock = std::chrono::steady_clock;
   const auto began = Clock::now();
   std::vector<pollfd> tries;
@@ -167,9 +163,9 @@ absl::StatusOr<LoadTarget> FirstToAnswer(const std::vector<LoadTarget>& targets,
   for (bool more = true; more && winner == tries.end();) {
     if (tries.size() < targets.size()) tries.push_back(StartTry(targets[tries.size()], type));
     const bool last = tries.size() == targets.size();
-    const std::chrono::nanoseconds left = timeout - (Clock::now() - began);
-    const auto wait = last ? std::clamp<std::chrono::nanoseconds>(left, {}, std::chrono::minutes(1))
-                           : std::chrono::nanoseconds(kNextAddressAfter);
+    const Duration left = timeout - (Clock::now() - began);
+    const auto wait = last ? std::clamp<Duration>(left, {}, std::chrono::minutes(1))
+                           : Duration(kNextAddressAfter);
     if (std::any_of(tries.begin(), tries.end(), is_pending)) {
       poll(tries.data(), tries.size(),
            static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(wait).count()));

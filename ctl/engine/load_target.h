@@ -14,6 +14,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "ctl/base/duration.h"
 
 namespace echogw::ctl::load {
 
@@ -40,17 +41,16 @@ struct HostPort {
 // Looks the name up. Of several addresses ("localhost") the first that accepts a connection, which
 // is closed at once, is taken; a single address is not tried. UNAVAILABLE when nothing is found or
 // none answers within `timeout`.
-[[nodiscard]] absl::StatusOr<LoadTarget> ResolveEndpoint(const HostPort& where,
-                                                         std::chrono::nanoseconds timeout);
+[[nodiscard]] absl::StatusOr<LoadTarget> ResolveEndpoint(const HostPort& where, Duration timeout);
 
 // The same for datagrams: the first address that answers one, or the first of all.
 [[nodiscard]] absl::StatusOr<LoadTarget> ResolveUdpEndpoint(const HostPort& where,
-                                                            std::chrono::nanoseconds timeout);
+                                                            Duration timeout);
 
 // Tries the targets in order, each as soon as the one before failed or is silent for 250 ms. `type`
 // is SOCK_STREAM or SOCK_DGRAM. UNAVAILABLE when none answers.
 [[nodiscard]] absl::StatusOr<LoadTarget> FirstToAnswer(const std::vector<LoadTarget>& targets,
-                                                       int type, std::chrono::nanoseconds timeout);
+                                                       int type, Duration timeout);
 
 // `count` source addresses for connections to `target`: 127.0.0.1, 127.0.0.2 and on. Empty for a
 // count of 1, which leaves the choice to the kernel. INVALID_ARGUMENT for more when the target is

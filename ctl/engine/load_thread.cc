@@ -7,10 +7,8 @@
 #include <utility>
 
 namespace echogw::ctl::load {
-
 namespace {
 
-using std::chrono::nanoseconds;
 using State = LoadConnection::State;
 
 // Pending connects over all threads: a burst of this size fits any accept queue.
@@ -20,7 +18,7 @@ constexpr std::size_t kConnectsPerTurn = 8;
 // Messages of a rate sent in one turn, so that a client that is behind still reads and stops.
 constexpr std::size_t kSendsPerTurn = 1024;
 // How often Stop() and timeouts are checked when nothing else happens.
-constexpr nanoseconds kCheckEvery = std::chrono::milliseconds(100);
+constexpr Duration kCheckEvery = std::chrono::milliseconds(100);
 
 }  // namespace
 

@@ -28,8 +28,7 @@ class LoadThread {
 
   // INVALID_ARGUMENT for options that cannot run.
   [[nodiscard]] static absl::Status Check(const LoadOptions& options);
-  // All references outlive the thread. `stop` is set by the owner and never cleared; it guards no
-  // other data.
+  // All references outlive the thread. `stop` is never cleared and guards no other data.
   LoadThread(const LoadOptions& options, const Pattern& pattern, const LoadShare& share,
              StartGate& gate, const std::atomic<bool>& stop);
 

@@ -7,6 +7,7 @@
 #include <memory>
 #include <vector>
 
+#include "ctl/base/duration.h"
 #include "ctl/engine/load_target.h"
 #include "ctl/engine/tls_client.h"
 
@@ -16,7 +17,7 @@ using LoadClock = std::chrono::steady_clock;
 using LoadTime = LoadClock::time_point;
 
 // `wait` after `time`, or LoadTime::max() if that is beyond the range of the clock.
-[[nodiscard]] inline LoadTime Later(LoadTime time, std::chrono::nanoseconds wait) {
+[[nodiscard]] inline LoadTime Later(LoadTime time, Duration wait) {
   return wait < LoadTime::max() - time ? time + wait : LoadTime::max();
 }
 
@@ -40,9 +41,9 @@ struct LoadBasics {
   // Messages of a connection that may be unanswered at a time, at least 1. Not in churn.
   std::uint64_t depth = 1;
   // From the end of the warm-up; 0 for no end but Stop() and the number of messages.
-  std::chrono::nanoseconds duration{0};
+  Duration duration{0};
   // Traffic before this has passed is verified but not measured.
-  std::chrono::nanoseconds warmup{0};
+  Duration warmup{0};
   // Ends after this many messages, those of the warm-up included; 0 for no limit.
   std::uint64_t messages = 0;
   // At least 1 and at most the number of connections.
@@ -57,12 +58,11 @@ struct LoadOptions : LoadBasics {
   // Messages (in churn: connections) per second over all connections, sent on time whether or not
   // answers came; 0 sends the next one after an answer.
   double rate = 0;
-  std::chrono::nanoseconds connect_timeout = std::chrono::seconds(5);
-  // A connection without progress for this long fails, as does, at the end of the load, an answer
-  // that is missing for this long.
-  std::chrono::nanoseconds stall_timeout = std::chrono::seconds(10);
+  Duration connect_timeout = std::chrono::seconds(5);
+  // A connection without progress for this long fails, as does an answer missing at the end.
+  Duration stall_timeout = std::chrono::seconds(10);
   // Connects, and in churn mode first echoes, that take longer are recorded; 0 for none.
-  std::chrono::nanoseconds slow_threshold{0};
+  Duration slow_threshold{0};
   // Ends each connection with FIN and waits for the server's FIN, so that a surplus byte or a lost
   // FIN is found. Otherwise a connection is closed after its last byte.
   bool await_fin = false;
@@ -77,7 +77,7 @@ struct UdpLoadOptions : LoadBasics {
   static constexpr std::uint64_t kBytesMin = 8;
   static constexpr std::uint64_t kBytesMax = 65507;
 
-  std::chrono::nanoseconds answer_timeout = std::chrono::seconds(1);
+  Duration answer_timeout = std::chrono::seconds(1);
 };
 
 }  // namespace echogw::ctl::load

@@ -1,6 +1,7 @@
 // What a load found. Plain values: each thread fills one, and they are merged after the join.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstddef>
@@ -18,7 +19,7 @@ struct SlowConnection {
   // When it ended.
   std::chrono::system_clock::time_point time;
   What what = What::kConnect;
-  std::chrono::nanoseconds took{0};
+  Duration took{0};
   std::uint64_t connection = 0;
   std::uint16_t local_port = 0;
 };
@@ -31,16 +32,22 @@ struct MeasuredResult {
   LatencyHistogram latency;
   // Of the whole load.
   std::uint64_t verified_bytes = 0;
-  std::chrono::nanoseconds measured{0};
+  Duration measured{0};
   std::uint64_t measured_messages = 0;
   // CPU time, user and system, of the load's threads in the measured time.
-  std::chrono::nanoseconds measured_cpu{0};
+  Duration measured_cpu{0};
   // Stop() was called before the load was over.
   bool interrupted = false;
 
-  // Adds the result of another thread of the same load. Times are the longest, because the threads
-  // ran side by side; CPU times add up.
-  void Merge(const MeasuredResult& other);
+  // Adds the result of another thread of the load. Of times the longest counts; CPU times add up.
+  void Merge(const MeasuredResult& other) {
+    latency.Merge(other.latency);
+    verified_bytes += other.verified_bytes;
+    measured = std::max(measured, other.measured);
+    measured_messages += other.measured_messages;
+    measured_cpu += other.measured_cpu;
+    interrupted = interrupted || other.interrupted;
+  }
 };
 
 struct LoadResult : MeasuredResult {
@@ -69,9 +76,29 @@ struct LoadResult : MeasuredResult {
   // Of the measured time in churn mode, of the whole load otherwise.
   std::uint64_t measured_connects = 0;
   // Time it took to open the connections of a stream load.
-  std::chrono::nanoseconds connect_phase{0};
+  Duration connect_phase{0};
 
-  void Merge(const LoadResult& other);
+  void Merge(const LoadResult& other) {
+    MeasuredResult::Merge(other);
+    connect_latency.Merge(other.connect_latency);
+    errors.Merge(other.errors);
+    slow_count += other.slow_count;
+    slow.insert(slow.end(), other.slow.begin(), other.slow.end());
+    std::stable_sort(
+        slow.begin(), slow.end(),
+        [](const SlowConnection& a, const SlowConnection& b) { return a.time < b.time; });
+    connects_begun += other.connects_begun;
+    connects += other.connects;
+    messages += other.messages;
+    wrong_bytes += other.wrong_bytes;
+    alive_at_end += other.alive_at_end;
+    unsent += other.unsent;
+    unfinished += other.unfinished;
+    // The same for all threads that measured anything.
+    measured_from = std::max(measured_from, other.measured_from);
+    measured_connects += other.measured_connects;
+    connect_phase = std::max(connect_phase, other.connect_phase);
+  }
 };
 
 // What a thread has done so far, for progress lines. Written by that thread once per turn of its
@@ -96,7 +123,17 @@ struct UdpLoadResult : MeasuredResult {
 
   // The sum of all that went wrong.
   [[nodiscard]] std::uint64_t faults() const { return lost + late + wrong + refused + io_errors; }
-  void Merge(const UdpLoadResult& other);
+  void Merge(const UdpLoadResult& other) {
+    MeasuredResult::Merge(other);
+    sent += other.sent;
+    answered += other.answered;
+    lost += other.lost;
+    late += other.late;
+    wrong += other.wrong;
+    refused += other.refused;
+    io_errors += other.io_errors;
+    if (first_error == 0) first_error = other.first_error;
+  }
 };
 
 }  // namespace echogw::ctl::load

@@ -12,7 +12,6 @@
 #include "absl/strings/str_cat.h"
 
 namespace echogw::ctl::load {
-
 namespace {
 
 bool IsAddress(const std::string& host) {

@@ -1,5 +1,4 @@
-// TLS on the client side of a load. TlsSettings is shared by all threads and constant; a
-// TlsClient belongs to one connection.
+// TLS of a load. TlsSettings is constant and shared; a TlsClient belongs to one connection.
 #pragma once
 
 #include <openssl/types.h>

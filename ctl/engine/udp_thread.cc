@@ -9,7 +9,6 @@
 #include "absl/strings/str_cat.h"
 
 namespace echogw::ctl::load {
-
 namespace {
 
 // How often missing answers are looked for, as a fraction of their timeout.

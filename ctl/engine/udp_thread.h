@@ -37,8 +37,6 @@ class UdpThread {
   // All references outlive the thread.
   UdpThread(const UdpLoadOptions& options, const Pattern& pattern, const LoadShare& share,
             StartGate& gate, const std::atomic<bool>& stop);
-  UdpThread(const UdpThread&) = delete;
-  UdpThread& operator=(const UdpThread&) = delete;
   ~UdpThread();
 
   [[nodiscard]] absl::Status Open();

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <grpcpp/create_channel.h>
 #include <grpcpp/security/credentials.h>
+#include <grpcpp/support/channel_arguments.h>
 #include <grpcpp/support/client_interceptor.h>
 
 #include <algorithm>
@@ -146,8 +147,13 @@ absl::StatusOr<Access> LoadAccess(const AccessOptions& options, const std::strin
   return access;
 }
 
-std::shared_ptr<grpc::Channel> OpenChannel(const std::string& target, const Access& access,
-                                           grpc::ChannelArguments arguments) {
+std::shared_ptr<grpc::Channel> OpenChannel(const std::string& target, const Access& access) {
+  grpc::ChannelArguments arguments;
+  // A web proxy must not be used for an admin port.
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  // For verbs that retry: gRPC's default backoff grows to minutes.
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);
   std::shared_ptr<grpc::ChannelCredentials> credentials = grpc::InsecureChannelCredentials();
   if (access.tls) {
     credentials = grpc::SslCredentials({.pem_root_certs = access.ca_cert,

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <grpcpp/channel.h>
-#include <grpcpp/support/channel_arguments.h>
 
 #include <memory>
 #include <string>
@@ -36,14 +35,12 @@ struct Access {
   std::string token;
 };
 
-// Errors name the option and say what to do. A token for `target` is not sent in plain text beyond
-// this machine.
+// Errors name the option. A token is sent in plain text only if `target` is on this machine.
 [[nodiscard]] absl::StatusOr<Access> LoadAccess(const AccessOptions& options,
                                                 const std::string& target);
 
 // A channel whose every call carries the token.
 [[nodiscard]] std::shared_ptr<grpc::Channel> OpenChannel(const std::string& target,
-                                                         const Access& access,
-                                                         grpc::ChannelArguments arguments);
+                                                         const Access& access);
 
 }  // namespace echogw::ctl

@@ -49,13 +49,17 @@ struct Reply {
 
 // One unary call with the client's deadline.
 template <auto kMethod>
-Reply<ResponseOf<kMethod>> Call(CommandContext& context, const RequestOf<kMethod>& request = {}) {
+Reply<ResponseOf<kMethod>> Call(Client& client, const RequestOf<kMethod>& request = {}) {
   using Stub = typename RpcTypes<decltype(kMethod)>::Stub;
   grpc::ClientContext call;
-  context.client.SetDeadline(call);
+  client.SetDeadline(call);
   Reply<ResponseOf<kMethod>> reply;
-  reply.status = (context.client.stub<Stub>().*kMethod)(&call, request, &reply.message);
+  reply.status = (client.stub<Stub>().*kMethod)(&call, request, &reply.message);
   return reply;
+}
+template <auto kMethod>
+Reply<ResponseOf<kMethod>> Call(CommandContext& context, const RequestOf<kMethod>& request = {}) {
+  return Call<kMethod>(context.client, request);
 }
 
 // A verb in whole: calls, and emits the response, whose table `print(response)` writes.
@@ -70,21 +74,47 @@ ExitCode CallAndEmit(CommandContext& context, const RequestOf<kMethod>& request,
 class StreamCall {
  public:
   // Without a message for `silence` the call is cancelled.
-  StreamCall(CommandContext& context, Duration silence);
-  ~StreamCall();
-  StreamCall(const StreamCall&) = delete;
-  StreamCall& operator=(const StreamCall&) = delete;
+  StreamCall(CommandContext& context, Duration silence)
+      : client_(context.client),
+        health_(context.client.health()),
+        guard_(context.interrupt.Arm([this] { call_.TryCancel(); })),
+        watchdog_(silence, [this] { call_.TryCancel(); }) {}
+  ~StreamCall() { StopWatching(); }
 
   grpc::ClientContext& call() { return call_; }
   void Feed() { watchdog_.Feed(); }
   // Silence is a failure only if a health check gets no response either.
-  void AllowSilence();
+  void AllowSilence() {
+    watchdog_.AskBefore([this] { return Responds(); });
+  }
   // `status`, or DEADLINE_EXCEEDED after silence.
-  grpc::Status Finish(const grpc::Status& status);
+  grpc::Status Finish(const grpc::Status& status) {
+    StopWatching();
+    return watchdog_.has_bitten() ? grpc::Status(grpc::StatusCode::DEADLINE_EXCEEDED, "") : status;
+  }
 
  private:
-  bool Responds();
-  void StopWatching();
+  bool Responds() {
+    grpc::ClientContext probe;
+    client_.SetDeadline(probe);
+    {
+      const std::lock_guard lock(mutex_);
+      if (stopped_) return true;
+      probe_ = &probe;
+    }
+    grpc::health::v1::HealthCheckResponse response;
+    const grpc::StatusCode code = health_.Check(&probe, {}, &response).error_code();
+    const std::lock_guard lock(mutex_);
+    probe_ = nullptr;
+    // Any other response, as PERMISSION_DENIED, is one.
+    return code != grpc::StatusCode::DEADLINE_EXCEEDED && code != grpc::StatusCode::UNAVAILABLE;
+  }
+  void StopWatching() {
+    watchdog_.Stop();
+    const std::lock_guard lock(mutex_);
+    stopped_ = true;
+    if (probe_ != nullptr) probe_->TryCancel();
+  }
 
   Client& client_;
   Client::Health& health_;

@@ -5,9 +5,11 @@
 
 #include <grpcpp/client_context.h>
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <type_traits>
+#include <utility>
 
 #include "ctl/base/duration.h"
 #include "ctl/gateway/access.h"
@@ -22,13 +24,17 @@ class Client {
   using Health = grpc::health::v1::Health::StubInterface;
 
   // `target` is HOST:PORT or unix:PATH and has been validated.
-  Client(std::string target, Duration timeout, Access access = {});
-  // For tests: with stubs of their own.
-  Client(std::string target, Duration timeout, std::unique_ptr<Admin> admin,
-         std::unique_ptr<Health> health);
+  Client(std::string target, Duration timeout, Access access = {})
+      : target_(std::move(target)), timeout_(timeout), access_(std::move(access)) {}
 
-  Admin& admin();
-  Health& health();
+  Admin& admin() {
+    Connect();
+    return *admin_;
+  }
+  Health& health() {
+    Connect();
+    return *health_;
+  }
   template <typename Stub>
   Stub& stub() {
     if constexpr (std::is_same_v<Stub, Health>) {
@@ -39,14 +45,21 @@ class Client {
   }
 
   // For a unary call.
-  void SetDeadline(grpc::ClientContext& context) const;
+  void SetDeadline(grpc::ClientContext& context) const {
+    context.set_deadline(std::chrono::system_clock::now() + timeout_);
+  }
 
   [[nodiscard]] const std::string& target() const { return target_; }
   [[nodiscard]] Duration timeout() const { return timeout_; }
   [[nodiscard]] const Access& access() const { return access_; }
 
  private:
-  void Connect();
+  void Connect() {
+    if (admin_) return;
+    const auto channel = OpenChannel(target_, access_);
+    admin_ = admin::v1::Admin::NewStub(channel);
+    health_ = grpc::health::v1::Health::NewStub(channel);
+  }
 
   std::string target_;
   Duration timeout_;

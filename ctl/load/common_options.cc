@@ -8,7 +8,6 @@
 #include "absl/strings/str_split.h"
 
 namespace echogw::ctl::load {
-
 namespace {
 
 constexpr std::uint64_t kSizeMax = std::uint64_t{1} << 30;
@@ -49,10 +48,9 @@ void CommonLoadOptions::AddTo(OptionSet& options) {
   options.Count("-t,--threads", &threads_, {1, kThreadsMax},
                 "Client threads; of soak: of the churn clients (1)");
   options.Time("--connect-timeout", &connect_timeout_, "Fail a connect after this time (5s)",
-               std::chrono::milliseconds(1));
+               kLeastTime);
   options.Time("--stall-timeout", &stall_timeout_,
-               "Fail a connection that makes no progress for this time (10s)",
-               std::chrono::milliseconds(1));
+               "Fail a connection that makes no progress for this time (10s)", kLeastTime);
   options.Custom(
       "--cpu", "LIST", [this](const std::string& text) { return ParseCpus(text, &cpus_); },
       "Pin the client threads to these CPUs in turn, as in 1 or 0,2 (not pinned)");

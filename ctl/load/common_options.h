@@ -1,5 +1,4 @@
-// The options that bench and soak share.
-// Owned by the command; used on its thread.
+// The options that bench and soak share. Owned by the command; used on its thread.
 #pragma once
 
 #include <chrono>
@@ -11,7 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "ctl/base/command.h"
-#include "ctl/describe/option_set.h"
+#include "ctl/cli/option_set.h"
 #include "ctl/engine/error_log.h"
 #include "ctl/engine/load_target.h"
 #include "ctl/engine/options.h"
@@ -60,8 +59,7 @@ class CommonLoadOptions {
   Duration stall_timeout_ = std::chrono::seconds(10);
 };
 
-// Writes the error and returns its exit code: usage for INVALID_ARGUMENT, unreachable for
-// UNAVAILABLE, refused for the rest.
+// Writes the error and returns its exit code: usage, unreachable or refused.
 [[nodiscard]] ExitCode FailLoad(CommandContext& context, const absl::Status& status);
 
 // No connection could be made: writes the first reason.

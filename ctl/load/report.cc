@@ -11,7 +11,6 @@
 #include "ctl/output/units.h"
 
 namespace echogw::ctl::load {
-
 namespace {
 
 struct Percentile {
@@ -51,35 +50,13 @@ std::string Plural(std::uint64_t count, const std::string& noun) {
   return absl::StrCat(count, " ", noun, count == 1 ? "" : "s");
 }
 
-double PerSecond(std::uint64_t count, std::chrono::nanoseconds time) {
+double PerSecond(std::uint64_t count, Duration time) {
   if (time.count() <= 0) return 0;
   return static_cast<double>(count) / std::chrono::duration<double>(time).count();
 }
 
-double CpuPerMessage(const MeasuredResult& result) {
-  if (result.measured_messages == 0) return 0;
-  return static_cast<double>(result.measured_cpu.count()) /
-         static_cast<double>(result.measured_messages);
-}
-
-std::string MeasuredText(const MeasuredResult& result) {
-  return absl::StrCat(HumanDuration(result.measured), result.interrupted ? " (interrupted)" : "");
-}
-
-std::string RateText(const MeasuredResult& result) {
-  return absl::StrCat(result.measured_messages, ", ",
-                      HumanRate(PerSecond(result.measured_messages, result.measured)), "/s");
-}
-
-std::string ThroughputText(const MeasuredResult& result, std::uint64_t message_bytes) {
-  const double rate = PerSecond(result.measured_messages, result.measured);
-  return absl::StrCat(HumanByteRate(rate * static_cast<double>(message_bytes)),
-                      " in each direction");
-}
-
-void WatchLoad(CommandContext& context, bool shown,
-               const std::function<bool(std::chrono::nanoseconds)>& done,
-               const std::function<std::string(std::chrono::nanoseconds)>& line) {
+void WatchLoad(CommandContext& context, bool shown, const std::function<bool(Duration)>& done,
+               const std::function<std::string(Duration)>& line) {
   const LoadTime began = LoadClock::now();
   LoadTime last = began;
   while (!done(std::chrono::seconds(1))) {

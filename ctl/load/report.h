@@ -1,5 +1,4 @@
-// The parts of a report that bench and soak share, as a document and as text. Pure but for the
-// stream they are given.
+// The parts of a report that bench and soak share. Pure but for the stream they are given.
 #pragma once
 
 #include <chrono>
@@ -22,22 +21,11 @@ namespace echogw::ctl::load {
 [[nodiscard]] std::string Plural(std::uint64_t count, const std::string& noun);
 
 // 0 for no time.
-[[nodiscard]] double PerSecond(std::uint64_t count, std::chrono::nanoseconds time);
+[[nodiscard]] double PerSecond(std::uint64_t count, Duration time);
 
-// CPU nanoseconds of the client for each message; 0 without a message.
-[[nodiscard]] double CpuPerMessage(const MeasuredResult& result);
-
-// "1.00 s", with " (interrupted)" if it was.
-[[nodiscard]] std::string MeasuredText(const MeasuredResult& result);
-// "1000, 500/s" and "31.2 KiB/s in each direction".
-[[nodiscard]] std::string RateText(const MeasuredResult& result);
-[[nodiscard]] std::string ThroughputText(const MeasuredResult& result, std::uint64_t message_bytes);
-
-// Waits until done(1s) is true. If `shown`, writes line(time since the last one) once a second to
-// the error stream.
-void WatchLoad(CommandContext& context, bool shown,
-               const std::function<bool(std::chrono::nanoseconds)>& done,
-               const std::function<std::string(std::chrono::nanoseconds since_last)>& line);
+// Waits until done(1s). If `shown`, writes line(time since the last one) once a second.
+void WatchLoad(CommandContext& context, bool shown, const std::function<bool(Duration)>& done,
+               const std::function<std::string(Duration since_last)>& line);
 
 // {count, min_nanoseconds, mean_nanoseconds, p50_nanoseconds ... max_nanoseconds}.
 [[nodiscard]] Document LatencyDocument(const LatencyHistogram& histogram);
@@ -49,8 +37,7 @@ void AddLatencyRow(Table& table, const std::string& title, const LatencyHistogra
 // {total, kinds: [{kind, errno, count}], first: [{time, kind, errno, connection, ...}]}.
 [[nodiscard]] Document ErrorsDocument(const ErrorLog& errors);
 
-// A line for each kind, with what to do about limits of this machine, and for each recorded error.
-// Nothing without errors.
+// A line for each kind, with advice on limits of this machine, and for each recorded error.
 void PrintErrors(std::ostream& out, const ErrorLog& errors);
 
 // [{time, what, took_nanoseconds, connection, local_port}].

@@ -15,7 +15,7 @@
 #include "absl/strings/str_split.h"
 #include "ctl/base/interrupt.h"
 #include "ctl/cli/commands.h"
-#include "ctl/describe/option_set.h"
+#include "ctl/cli/option_set.h"
 #include "ctl/gateway/call.h"
 #include "ctl/gateway/rpc_error.h"
 #include "ctl/load/common_options.h"
@@ -28,7 +28,6 @@
 #include "ctl/output/units.h"
 
 namespace echogw::ctl::load {
-
 namespace {
 
 constexpr std::uint64_t kClientsMax = 1'000'000;
@@ -73,17 +72,15 @@ class SoakCommand : public Command {
     options.Count("--held", &held_, {0, kClientsMax},
                   "Connections that stay open and in use from start to end (64)");
     options.Time("--held-interval", &held_interval_,
-                 "Time between two messages of a held connection (100ms)",
-                 std::chrono::milliseconds(1));
+                 "Time between two messages of a held connection (100ms)", kLeastTime);
     options.Time("-d,--duration", &duration_, "Run this long (60s; no limit with --connections)",
-                 std::chrono::milliseconds(1));
+                 kLeastTime);
     options.Count("--connections", &connections_, {1},
                   "Stop when the churn clients have opened this many");
     options.Real("-r,--rate", &rate_,
                  "Connections per second over all churn clients (no rate: as fast as they can)");
     options.Time("--slow-threshold", &slow_threshold_,
-                 "Report connects and first echoes that take longer (900ms)",
-                 std::chrono::milliseconds(1));
+                 "Report connects and first echoes that take longer (900ms)", kLeastTime);
     options.Time("--baseline", &baseline_,
                  "First run this long without operations, to compare latencies (0s)");
     AddControlOptions(options);
@@ -112,15 +109,13 @@ class SoakCommand : public Command {
       if (!status.ok()) return FailLoad(context, status);
     }
     findings.elapsed = LoadClock::now() - began;
-    if (findings.Connects() == 0 && findings.Errors().total() > 0) {
+    if (findings.Sum(&LoadResult::connects) == 0 && findings.Errors().total() > 0) {
       return FailToConnect(context, findings.endpoint, findings.Errors());
     }
     ReadAfter(context, &findings);
-    if (context.format == OutputFormat::kTable) {
-      PrintSoak(context.out, findings, context.colour);
-    } else {
-      EmitDocument(context, SoakDocument(findings));
-    }
+    Emit(
+        context, [&] { return SoakDocument(findings); },
+        [&] { PrintSoak(context.out, findings, context.colour); });
     if (!LossesOf(findings).empty()) return ExitCode::kRefused;
     const bool failed = findings.control && findings.control->Unsuccessful() > 0;
     return failed || findings.interrupted ? ExitCode::kPartial : ExitCode::kOk;
@@ -208,11 +203,11 @@ class SoakCommand : public Command {
       findings->server_note = "not asked (--no-admin)";
       return std::nullopt;
     }
-    ServerSide server;
-    const grpc::Status status = ReadLedger(context.client, &server.before);
-    server.start_before = StartTime(context);
+    auto [status, stats] = Call<&Admin::GetStats>(context);
     if (status.ok()) {
-      findings->server = std::move(server);
+      findings->server.emplace();
+      findings->server->before = std::move(stats);
+      findings->server->start_before = StartTime(context);
       return std::nullopt;
     }
     if (!control_.empty()) return FailRpc(context, status);
@@ -249,9 +244,9 @@ class SoakCommand : public Command {
           " as far as can be told: others use the gateway, and its counters did not settle";
       return;
     }
-    server.faults = CheckLedger(
-        server.before, server.after,
-        {.connects = findings->Connects(), .verified_bytes = findings->VerifiedBytes()});
+    server.faults = CheckLedger(server.before, server.after,
+                                {.connects = findings->Sum(&LoadResult::connects),
+                                 .verified_bytes = findings->Sum(&LoadResult::verified_bytes)});
   }
 
   absl::Status RunPhase(CommandContext& context, const TrafficPlan& plan, bool control,

@@ -9,7 +9,6 @@
 #include "ctl/views/operation_view.h"
 
 namespace echogw::ctl::load {
-
 namespace {
 
 using admin::v1::Operation;
@@ -34,24 +33,19 @@ std::uint64_t ControlRecord::Unsuccessful() const {
 }
 
 SoakController::SoakController(Client& client, ControlPlan plan)
-    : client_(client), admin_(client.admin()), plan_(std::move(plan)) {
+    : client_(client), plan_(std::move(plan)) {
+  client.admin();
   if (plan_.rebalance) extras_.push_back(&SoakController::Rebalance);
   if (plan_.move) extras_.push_back(&SoakController::Move);
   if (plan_.drain_reactor) extras_.push_back(&SoakController::DrainAndUndrain);
-}
-
-SoakController::~SoakController() { Stop(); }
-
-void SoakController::Start() {
-  thread_ = std::thread([this] { Run(); });
 }
 
 void SoakController::Stop() {
   {
     const std::lock_guard lock(mutex_);
     stop_ = true;
+    stop_changed_.notify_all();
   }
-  stop_changed_.notify_all();
   if (thread_.joinable()) thread_.join();
 }
 
@@ -60,22 +54,9 @@ bool SoakController::WaitUntil(std::chrono::steady_clock::time_point time) {
   return stop_changed_.wait_until(lock, time, [this] { return stop_; });
 }
 
-template <typename Request, typename Response>
-grpc::Status SoakController::Call(grpc::Status (Client::Admin::*method)(grpc::ClientContext*,
-                                                                        const Request&, Response*),
-                                  const Request& request, Response* response) {
-  grpc::ClientContext call;
-  client_.SetDeadline(call);
-  return (admin_.*method)(&call, request, response);
-}
-
-template <typename Request, typename Response>
-bool SoakController::Operate(const std::string& kind,
-                             grpc::Status (Client::Admin::*method)(grpc::ClientContext*,
-                                                                   const Request&, Response*),
-                             const Request& request) {
-  Response response;
-  const grpc::Status status = Call(method, request, &response);
+template <auto kMethod>
+bool SoakController::Operate(const std::string& kind, const RequestOf<kMethod>& request) {
+  const auto [status, response] = Call<kMethod>(client_, request);
   if (!status.ok()) {
     NoteRefusal(kind, status);
     return false;
@@ -93,7 +74,7 @@ void SoakController::Run() {
     if (!plan_.sizes.empty()) {
       admin::v1::ResizeRequest request;
       request.set_target(plan_.sizes[step % plan_.sizes.size()]);
-      Operate("resize", &Client::Admin::Resize, request);
+      Operate<&Admin::Resize>("resize", request);
     }
     const bool extra = plan_.sizes.empty() || (step + 1) % kResizesPerExtra == 0;
     if (extra && !extras_.empty()) Extra();
@@ -110,37 +91,31 @@ void SoakController::Extra() {
 void SoakController::Rebalance(const std::vector<std::uint32_t>&) {
   admin::v1::RebalanceRequest request;
   request.set_policy(admin::v1::REBALANCE_POLICY_CONNECTIONS);
-  Operate("rebalance", &Client::Admin::Rebalance, request);
+  Operate<&Admin::Rebalance>("rebalance", request);
 }
 
 void SoakController::Move(const std::vector<std::uint32_t>& serving) {
   admin::v1::MoveRequest request;
   request.set_from_reactor(serving[extras_done_ % serving.size()]);
   request.set_to_reactor(serving[(extras_done_ + 1) % serving.size()]);
-  Operate("move", &Client::Admin::Move, request);
+  Operate<&Admin::Move>("move", request);
 }
 
 void SoakController::DrainAndUndrain(const std::vector<std::uint32_t>& serving) {
   const std::uint32_t reactor = serving[extras_done_ % serving.size()];
   admin::v1::DrainRequest drain;
   drain.set_reactor(reactor);
-  if (!Operate("drain", &Client::Admin::Drain, drain)) return;
+  if (!Operate<&Admin::Drain>("drain", drain)) return;
   admin::v1::UndrainRequest undrain;
   undrain.set_reactor(reactor);
-  admin::v1::UndrainResponse response;
-  const grpc::Status status = Call(&Client::Admin::Undrain, undrain, &response);
-  if (!status.ok()) {
-    NoteRefusal("undrain", status);
-    return;
-  }
+  const grpc::Status status = Call<&Admin::Undrain>(client_, undrain).status;
+  if (!status.ok()) return NoteRefusal("undrain", status);
   ++record_.tallies["undrain"].succeeded;
   succeeded_.fetch_add(1, std::memory_order_relaxed);
 }
 
 std::vector<std::uint32_t> SoakController::ServingReactors() {
-  admin::v1::ListReactorsResponse response;
-  const grpc::Status status =
-      Call(&Client::Admin::ListReactors, admin::v1::ListReactorsRequest(), &response);
+  const auto [status, response] = Call<&Admin::ListReactors>(client_);
   if (!status.ok()) NoteRefusal("list-reactors", status);
   std::vector<std::uint32_t> serving;
   for (const admin::v1::Reactor& reactor : response.reactors()) {
@@ -156,7 +131,7 @@ Operation SoakController::WaitForEnd(Operation operation) {
     call.set_deadline(give_up);
     admin::v1::WatchOperationRequest request;
     request.set_id(operation.id());
-    const auto reader = admin_.WatchOperation(&call, request);
+    const auto reader = client_.admin().WatchOperation(&call, request);
     admin::v1::WatchOperationResponse response;
     while (reader->Read(&response)) operation = response.operation();
     static_cast<void>(reader->Finish());
@@ -165,9 +140,9 @@ Operation SoakController::WaitForEnd(Operation operation) {
   while (!IsDone(operation) && std::chrono::system_clock::now() < give_up) {
     admin::v1::GetOperationRequest request;
     request.set_id(operation.id());
-    admin::v1::GetOperationResponse response;
-    if (!Call(&Client::Admin::GetOperation, request, &response).ok()) break;
-    operation = response.operation();
+    auto [status, response] = Call<&Admin::GetOperation>(client_, request);
+    if (!status.ok()) break;
+    operation = std::move(*response.mutable_operation());
     if (!IsDone(operation)) std::this_thread::sleep_for(kPollEvery);
   }
   return operation;

@@ -6,7 +6,6 @@
 // do not end it: the verdict of a soak is about connections.
 #pragma once
 
-#include <grpcpp/client_context.h>
 #include <grpcpp/support/status.h>
 
 #include <atomic>
@@ -22,7 +21,7 @@
 #include <vector>
 
 #include "ctl/engine/latency_histogram.h"
-#include "ctl/gateway/client.h"
+#include "ctl/gateway/call.h"
 #include "echogw/admin/v1/admin.pb.h"
 
 namespace echogw::ctl::load {
@@ -31,7 +30,7 @@ struct ControlPlan {
   // Targets of Resize, in turn and from the start again; empty for none.
   std::vector<std::uint32_t> sizes;
   // From the start of one step to that of the next; a step that takes longer delays the next.
-  std::chrono::nanoseconds every = std::chrono::seconds(1);
+  Duration every = std::chrono::seconds(1);
   // What else to do, in turn: after each fifth resize, or at each step when there are none.
   bool rebalance = false;
   bool move = false;
@@ -83,12 +82,11 @@ class SoakController {
  public:
   // `client` outlives it; its stub is made here, on the caller's thread.
   SoakController(Client& client, ControlPlan plan);
-  // As Stop().
-  ~SoakController();
-  SoakController(const SoakController&) = delete;
-  SoakController& operator=(const SoakController&) = delete;
+  ~SoakController() { Stop(); }
 
-  void Start();
+  void Start() {
+    thread_ = std::thread([this] { Run(); });
+  }
   // Ends after the operation under way, with a drained reactor undrained. Blocks until then.
   void Stop();
   // After Stop().
@@ -111,16 +109,9 @@ class SoakController {
   void Move(const std::vector<std::uint32_t>& serving);
   void DrainAndUndrain(const std::vector<std::uint32_t>& serving);
   [[nodiscard]] std::vector<std::uint32_t> ServingReactors();
-  template <typename Request, typename Response>
-  [[nodiscard]] grpc::Status Call(grpc::Status (Client::Admin::*method)(grpc::ClientContext*,
-                                                                        const Request&, Response*),
-                                  const Request& request, Response* response);
   // Begins an operation and follows it to its end. False when it was refused.
-  template <typename Request, typename Response>
-  bool Operate(const std::string& kind,
-               grpc::Status (Client::Admin::*method)(grpc::ClientContext*, const Request&,
-                                                     Response*),
-               const Request& request);
+  template <auto kMethod>
+  bool Operate(const std::string& kind, const RequestOf<kMethod>& request);
   // The operation at its end, or as last seen when the gateway says no more about it.
   [[nodiscard]] admin::v1::Operation WaitForEnd(admin::v1::Operation operation);
   void NoteEnd(const std::string& kind, const admin::v1::Operation& operation);
@@ -128,7 +119,6 @@ class SoakController {
   void NoteFailure(const std::string& kind, std::string text);
 
   Client& client_;
-  Client::Admin& admin_;
   const ControlPlan plan_;
   std::vector<void (SoakController::*)(const std::vector<std::uint32_t>&)> extras_;
   std::uint64_t extras_done_ = 0;

@@ -1,15 +1,13 @@
 #include "ctl/load/soak_ledger.h"
 
-#include <grpcpp/client_context.h>
-
 #include <thread>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "ctl/output/field_sum.h"
+#include "ctl/gateway/call.h"
 #include "ctl/output/proto_document.h"
 
 namespace echogw::ctl::load {
-
 namespace {
 
 using admin::v1::Counters;
@@ -17,10 +15,17 @@ using admin::v1::GetStatsResponse;
 
 constexpr std::chrono::milliseconds kAskCountersEvery{20};
 
+// Whether every connection is in exactly one place.
+bool IsBalanced(const Counters& counters) {
+  return counters.connections_accepted() + counters.connections_moved_in() ==
+         FieldSum(counters.connections_closed()) + counters.connections_moved_out() +
+             counters.connections_active();
+}
+
 std::string DescribeBalance(const Counters& counters) {
   return absl::StrCat(
       counters.connections_accepted(), " accepted + ", counters.connections_moved_in(),
-      " moved in, but ", ClosedTotal(counters.connections_closed()), " closed + ",
+      " moved in, but ", FieldSum(counters.connections_closed()), " closed + ",
       counters.connections_moved_out(), " moved out + ", counters.connections_active(), " active");
 }
 
@@ -34,18 +39,6 @@ bool IsSettled(const GetStatsResponse& stats, std::uint64_t active) {
 }
 
 }  // namespace
-
-std::uint64_t ClosedTotal(const admin::v1::ClosedConnections& closed) { return FieldSum(closed); }
-
-std::uint64_t RejectedTotal(const admin::v1::RejectedConnections& rejected) {
-  return FieldSum(rejected);
-}
-
-bool IsBalanced(const Counters& counters) {
-  return counters.connections_accepted() + counters.connections_moved_in() ==
-         ClosedTotal(counters.connections_closed()) + counters.connections_moved_out() +
-             counters.connections_active();
-}
 
 std::vector<std::string> CheckLedger(const GetStatsResponse& before, const GetStatsResponse& after,
                                      const ClientTotals& clients) {
@@ -74,7 +67,7 @@ std::vector<std::string> CheckLedger(const GetStatsResponse& before, const GetSt
   };
   // A client does not see whether its connection was taken or turned away at once.
   const auto taken = [](const Counters& counters) {
-    return counters.connections_accepted() + RejectedTotal(counters.connections_rejected());
+    return counters.connections_accepted() + FieldSum(counters.connections_rejected());
   };
   less("accepted or rejected connections:", taken(total) - taken(before.total()), clients.connects);
   less("received bytes:", total.received_bytes() - before.total().received_bytes(),
@@ -83,20 +76,15 @@ std::vector<std::string> CheckLedger(const GetStatsResponse& before, const GetSt
   return faults;
 }
 
-grpc::Status ReadLedger(Client& client, GetStatsResponse* stats) {
-  grpc::ClientContext call;
-  client.SetDeadline(call);
-  return client.admin().GetStats(&call, {}, stats);
-}
-
-grpc::Status WaitUntilQuiet(Client& client, std::uint64_t active, std::chrono::nanoseconds limit,
+grpc::Status WaitUntilQuiet(Client& client, std::uint64_t active, Duration limit,
                             GetStatsResponse* stats, bool* busy) {
   const auto give_up = std::chrono::steady_clock::now() + limit;
   *busy = false;
   std::uint64_t accepted = UINT64_MAX;
   for (;;) {
-    const grpc::Status status = ReadLedger(client, stats);
+    auto [status, message] = Call<&Admin::GetStats>(client);
     if (!status.ok()) return status;
+    *stats = std::move(message);
     if (IsSettled(*stats, active)) {
       *busy = false;
       return status;
@@ -132,7 +120,7 @@ Document LedgerDocument(const GetStatsResponse& before, const GetStatsResponse& 
        {"connections_accepted", to.connections_accepted() - from.connections_accepted()},
        {"connections_closed", GrowthDocument(from.connections_closed(), to.connections_closed())},
        {"connections_rejected",
-        RejectedTotal(to.connections_rejected()) - RejectedTotal(from.connections_rejected())},
+        FieldSum(to.connections_rejected()) - FieldSum(from.connections_rejected())},
        {"connections_moved_in", to.connections_moved_in() - from.connections_moved_in()},
        {"connections_moved_out", to.connections_moved_out() - from.connections_moved_out()},
        {"accepted_from_adopted", to.accepted_from_adopted() - from.accepted_from_adopted()},

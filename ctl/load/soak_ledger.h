@@ -1,6 +1,5 @@
-// The gateway's side of a soak: its counters before and after, and whether they add up, with each
-// other and with what the clients saw. Pure but for ReadLedger and WaitUntilQuiet, which call the
-// admin API on the caller's thread.
+// The gateway's side of a soak: its counters before and after, and whether they add up with each
+// other and with what the clients saw. Pure but for WaitUntilQuiet, which makes calls.
 #pragma once
 
 #include <grpcpp/support/status.h>
@@ -16,14 +15,6 @@
 
 namespace echogw::ctl::load {
 
-// Ends of connections for any reason, and refusals for any reason.
-[[nodiscard]] std::uint64_t ClosedTotal(const admin::v1::ClosedConnections& closed);
-[[nodiscard]] std::uint64_t RejectedTotal(const admin::v1::RejectedConnections& rejected);
-
-// Whether every connection is in exactly one place: accepted + moved in = closed + moved out +
-// active.
-[[nodiscard]] bool IsBalanced(const admin::v1::Counters& counters);
-
 // What the clients know of the time between the two snapshots.
 struct ClientTotals {
   std::uint64_t connects = 0;
@@ -36,13 +27,10 @@ struct ClientTotals {
                                                    const admin::v1::GetStatsResponse& after,
                                                    const ClientTotals& clients);
 
-[[nodiscard]] grpc::Status ReadLedger(Client& client, admin::v1::GetStatsResponse* stats);
-
 // Reads the counters until they add up and at most `active` connections are active, but no longer
 // than `limit`: the last ones read are kept then. `busy` says whether connections still came in
 // that case, so that a snapshot, which is no consistent cut, proves nothing.
-[[nodiscard]] grpc::Status WaitUntilQuiet(Client& client, std::uint64_t active,
-                                          std::chrono::nanoseconds limit,
+[[nodiscard]] grpc::Status WaitUntilQuiet(Client& client, std::uint64_t active, Duration limit,
                                           admin::v1::GetStatsResponse* stats, bool* busy);
 
 // By how much each field grew, by the names of the API. Of messages of plain counts.

@@ -13,7 +13,6 @@
 #include "ctl/output/units.h"
 
 namespace echogw::ctl::load {
-
 namespace {
 
 std::vector<const LoadResult*> Parts(const SoakFindings& findings) {
@@ -23,12 +22,6 @@ std::vector<const LoadResult*> Parts(const SoakFindings& findings) {
     parts.push_back(&findings.baseline->held);
   }
   return parts;
-}
-
-std::uint64_t Sum(const SoakFindings& findings, std::uint64_t LoadResult::*member) {
-  std::uint64_t sum = 0;
-  for (const LoadResult* part : Parts(findings)) sum += part->*member;
-  return sum;
 }
 
 std::uint64_t HeldLost(const SoakFindings& findings) {
@@ -67,13 +60,13 @@ std::string DescribeGateway(const ServerSide& server) {
   const admin::v1::Counters& from = server.before.total();
   const admin::v1::Counters& to = server.after.total();
   const std::uint64_t closed =
-      ClosedTotal(to.connections_closed()) - ClosedTotal(from.connections_closed());
+      FieldSum(to.connections_closed()) - FieldSum(from.connections_closed());
   const std::uint64_t by_peer =
       to.connections_closed().peer_closed() - from.connections_closed().peer_closed();
   return absl::StrFormat(
       "%d accepted, %d closed (%d not by the client), %d rejected, %d moved, %d active",
       to.connections_accepted() - from.connections_accepted(), closed, closed - by_peer,
-      RejectedTotal(to.connections_rejected()) - RejectedTotal(from.connections_rejected()),
+      FieldSum(to.connections_rejected()) - FieldSum(from.connections_rejected()),
       to.connections_moved_in() - from.connections_moved_in(), to.connections_active());
 }
 
@@ -176,13 +169,11 @@ bool ServerSide::WasRestarted() const {
                                FromProto(after.uptime()) < FromProto(before.uptime()));
 }
 
-std::uint64_t SoakFindings::Connects() const { return Sum(*this, &LoadResult::connects); }
-std::uint64_t SoakFindings::Messages() const { return Sum(*this, &LoadResult::messages); }
-std::uint64_t SoakFindings::VerifiedBytes() const {
-  return Sum(*this, &LoadResult::verified_bytes);
+std::uint64_t SoakFindings::Sum(std::uint64_t LoadResult::*member) const {
+  std::uint64_t sum = 0;
+  for (const LoadResult* part : Parts(*this)) sum += part->*member;
+  return sum;
 }
-std::uint64_t SoakFindings::WrongBytes() const { return Sum(*this, &LoadResult::wrong_bytes); }
-std::uint64_t SoakFindings::SlowCount() const { return Sum(*this, &LoadResult::slow_count); }
 
 ErrorLog SoakFindings::Errors() const {
   ErrorLog errors;
@@ -203,15 +194,17 @@ std::vector<std::string> LossesOf(const SoakFindings& findings) {
   const ErrorLog errors = findings.Errors();
   const std::uint64_t own = errors.CountOf(ErrorKind::kClientLimit);
   if (errors.total() > own) losses.push_back(Plural(errors.total() - own, "client-side error"));
-  if (findings.WrongBytes() > 0) losses.push_back(Plural(findings.WrongBytes(), "wrong byte"));
+  if (const std::uint64_t wrong = findings.Sum(&LoadResult::wrong_bytes); wrong > 0) {
+    losses.push_back(Plural(wrong, "wrong byte"));
+  }
   if (const std::uint64_t lost = HeldLost(findings); lost > 0) {
     losses.push_back(absl::StrCat(lost, " of ", findings.held_connections, " held connections"));
   }
-  if (const std::uint64_t missing = Sum(findings, &LoadResult::unfinished); missing > 0) {
+  if (const std::uint64_t missing = findings.Sum(&LoadResult::unfinished); missing > 0) {
     losses.push_back(absl::StrCat(Plural(missing, "answer"), " missing at the end"));
   }
-  if (findings.SlowCount() > 0) {
-    losses.push_back(absl::StrCat(Plural(findings.SlowCount(), "connection"), " slower than ",
+  if (const std::uint64_t slow = findings.Sum(&LoadResult::slow_count); slow > 0) {
+    losses.push_back(absl::StrCat(Plural(slow, "connection"), " slower than ",
                                   HumanDuration(findings.slow_threshold)));
   }
   if (findings.server && !findings.server->faults.empty()) {
@@ -230,20 +223,19 @@ std::string VerdictOf(const std::vector<std::string>& losses) {
 
 void PrintSoak(std::ostream& out, const SoakFindings& findings, bool colour) {
   const ErrorLog errors = findings.Errors();
-  const double seconds = std::chrono::duration<double>(findings.elapsed).count();
+  const std::uint64_t connects = findings.Sum(&LoadResult::connects);
+  const std::uint64_t slow = findings.Sum(&LoadResult::slow_count);
   Facts facts = {
-      {"LoadTarget", findings.endpoint},
+      {"Endpoint", findings.endpoint},
       {"Ran", absl::StrFormat("%s%s: %s, %s, %d-byte messages", HumanDuration(findings.elapsed),
                               DescribeEnd(findings), Plural(findings.churn_clients, "churn client"),
                               Plural(findings.held_connections, "held connection"),
                               findings.message_bytes)},
-      {"Connections",
-       absl::StrFormat(
-           "%d opened, %s/s", findings.Connects(),
-           HumanRate(seconds > 0 ? static_cast<double>(findings.Connects()) / seconds : 0))},
-      {"Messages", absl::StrCat(findings.Messages())},
-      {"Verified", absl::StrFormat("%s, %s", HumanBytes(findings.VerifiedBytes()),
-                                   Plural(findings.WrongBytes(), "wrong byte"))},
+      {"Connections", absl::StrFormat("%d opened, %s/s", connects,
+                                      HumanRate(PerSecond(connects, findings.elapsed)))},
+      {"Messages", absl::StrCat(findings.Sum(&LoadResult::messages))},
+      {"Verified", absl::StrFormat("%s, %s", HumanBytes(findings.Sum(&LoadResult::verified_bytes)),
+                                   Plural(findings.Sum(&LoadResult::wrong_bytes), "wrong byte"))},
       {"Held", absl::StrFormat("%d of %d alive at the end", findings.traffic.held.alive_at_end,
                                findings.held_connections)}};
   if (findings.control) {
@@ -267,12 +259,11 @@ void PrintSoak(std::ostream& out, const SoakFindings& findings, bool colour) {
   if (const double ratio = HeldRatio(findings); ratio > 0) {
     facts.emplace_back("Held P99.9", absl::StrFormat("%.2f times the baseline", ratio));
   }
-  facts.emplace_back(
-      "Slow", absl::StrCat(findings.SlowCount(), " over ", HumanDuration(findings.slow_threshold)));
+  facts.emplace_back("Slow", absl::StrCat(slow, " over ", HumanDuration(findings.slow_threshold)));
   facts.emplace_back("Errors", absl::StrCat(errors.total()));
   PrintFacts(out, facts);
   PrintErrors(out, errors);
-  if (findings.SlowCount() > 0) {
+  if (slow > 0) {
     out << "First slow connections\n";
     PrintSlow(out, findings.Slow());
   }
@@ -285,7 +276,7 @@ void PrintSoak(std::ostream& out, const SoakFindings& findings, bool colour) {
   }
   out << '\n';
   PrintLatencies(out, findings, colour);
-  out << '\n' << VerdictOf(LossesOf(findings)) << '\n' << std::flush;
+  out << '\n' << VerdictOf(LossesOf(findings)) << '\n';
 }
 
 Document SoakDocument(const SoakFindings& findings) {
@@ -300,14 +291,14 @@ Document SoakDocument(const SoakFindings& findings) {
        {"interrupted", findings.interrupted},
        {"elapsed_nanoseconds", std::int64_t{findings.elapsed.count()}},
        {"message_bytes", findings.message_bytes},
-       {"connections_opened", findings.Connects()},
-       {"messages", findings.Messages()},
-       {"verified_bytes", findings.VerifiedBytes()},
-       {"wrong_bytes", findings.WrongBytes()},
+       {"connections_opened", findings.Sum(&LoadResult::connects)},
+       {"messages", findings.Sum(&LoadResult::messages)},
+       {"verified_bytes", findings.Sum(&LoadResult::verified_bytes)},
+       {"wrong_bytes", findings.Sum(&LoadResult::wrong_bytes)},
        {"held_alive_at_end", findings.traffic.held.alive_at_end},
        {"held_p99_9_to_baseline", ratio > 0 ? Document(ratio) : Document()},
        {"slow_threshold_nanoseconds", std::int64_t{findings.slow_threshold.count()}},
-       {"slow_count", findings.SlowCount()},
+       {"slow_count", findings.Sum(&LoadResult::slow_count)},
        {"slow_first", SlowDocument(findings.Slow())},
        {"errors", ErrorsDocument(findings.Errors())},
        {"traffic", PhaseDocument(findings.traffic, findings)},

@@ -1,5 +1,4 @@
-// What a soak found, what counts as lost, and the report. Plain values and pure functions, but for
-// the stream that is printed to.
+// What a soak found, what counts as lost, and the report. Pure but for the output stream.
 #pragma once
 
 #include <chrono>
@@ -33,11 +32,11 @@ struct ServerSide {
 
 struct SoakFindings {
   std::string endpoint;
-  std::chrono::nanoseconds elapsed{0};
+  Duration elapsed{0};
   std::uint64_t churn_clients = 0;
   std::uint64_t held_connections = 0;
   std::uint64_t message_bytes = 0;
-  std::chrono::nanoseconds slow_threshold{0};
+  Duration slow_threshold{0};
   bool interrupted = false;
   // False when it was interrupted in the baseline.
   bool ran = true;
@@ -50,12 +49,8 @@ struct SoakFindings {
   std::string server_note;
 
   // Of both phases.
-  [[nodiscard]] std::uint64_t Connects() const;
-  [[nodiscard]] std::uint64_t Messages() const;
-  [[nodiscard]] std::uint64_t VerifiedBytes() const;
-  [[nodiscard]] std::uint64_t WrongBytes() const;
+  [[nodiscard]] std::uint64_t Sum(std::uint64_t LoadResult::*member) const;
   [[nodiscard]] ErrorLog Errors() const;
-  [[nodiscard]] std::uint64_t SlowCount() const;
   [[nodiscard]] std::vector<SlowConnection> Slow() const;
 };
 

@@ -29,26 +29,25 @@ std::size_t TerminalLines() {
 
 }  // namespace
 
-void EmitDocument(CommandContext& context, const Document& document, bool one_of_many) {
-  if (context.format == OutputFormat::kYaml) {
+ExitCode Emit(CommandContext& context, const std::function<Document()>& document,
+              const std::function<void()>& print, bool one_of_many) {
+  if (context.format == OutputFormat::kTable) {
+    print();
+  } else if (context.format == OutputFormat::kYaml) {
     if (one_of_many) context.out << "---\n";
-    document.WriteYaml(context.out);
+    document().WriteYaml(context.out);
   } else {
-    document.WriteJson(context.out, !one_of_many);
+    document().WriteJson(context.out, !one_of_many);
     context.out << '\n';
   }
   context.out.flush();
+  return ExitCode::kOk;
 }
 
 ExitCode Emit(CommandContext& context, const google::protobuf::Message& message,
               const std::function<void()>& print, bool one_of_many) {
-  if (context.format == OutputFormat::kTable) {
-    print();
-    context.out.flush();
-  } else {
-    EmitDocument(context, ToDocument(message), one_of_many);
-  }
-  return ExitCode::kOk;
+  return Emit(
+      context, [&] { return ToDocument(message); }, print, one_of_many);
 }
 
 void Remark(CommandContext& context, const std::string& text) {

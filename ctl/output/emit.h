@@ -15,11 +15,10 @@ class Message;
 
 namespace echogw::ctl {
 
-// One document in the context's format, which is not kTable. `one_of_many` writes it as a part of
-// a stream: JSON on one line, YAML with "---" before it. Flushes.
-void EmitDocument(CommandContext& context, const Document& document, bool one_of_many = false);
-
-// `message` as a document, or in the format kTable what `print` writes. Flushes; returns kOk.
+// Writes a document, or in the format kTable what `print` writes. `one_of_many` writes it as a part
+// of a stream: JSON on one line, YAML with "---" before it. Flushes; returns kOk.
+ExitCode Emit(CommandContext& context, const std::function<Document()>& document,
+              const std::function<void()>& print, bool one_of_many = false);
 ExitCode Emit(CommandContext& context, const google::protobuf::Message& message,
               const std::function<void()>& print, bool one_of_many = false);
 
@@ -30,8 +29,7 @@ void Remark(CommandContext& context, const std::string& text);
 using Facts = std::vector<std::pair<std::string, std::string>>;
 void PrintFacts(std::ostream& out, const Facts& facts);
 
-// Draws frames that replace each other on a terminal, and follow each other with an empty line
-// between anywhere else.
+// Draws frames over each other on a terminal, and with an empty line between elsewhere.
 class Screen {
  public:
   explicit Screen(CommandContext& context) : context_(context) {}

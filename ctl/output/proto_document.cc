@@ -134,6 +134,15 @@ void ToProto(Duration duration, google::protobuf::Duration* out) {
   *out = TimeUtil::NanosecondsToDuration(duration.count());
 }
 
+std::uint64_t FieldSum(const Message& message) {
+  const google::protobuf::Descriptor& type = *message.GetDescriptor();
+  std::uint64_t sum = 0;
+  for (int i = 0; i < type.field_count(); ++i) {
+    sum += message.GetReflection()->GetUInt64(message, type.field(i));
+  }
+  return sum;
+}
+
 std::string TimeText(const google::protobuf::Timestamp& time) {
   const absl::Time at = absl::FromUnixSeconds(time.seconds()) + absl::Nanoseconds(time.nanos());
   return absl::FormatTime("%Y-%m-%dT%H:%M:%E3SZ", at, absl::UTCTimeZone());

@@ -5,6 +5,7 @@
 #include <google/protobuf/message.h>
 #include <google/protobuf/timestamp.pb.h>
 
+#include <cstdint>
 #include <string>
 
 #include "ctl/base/duration.h"
@@ -22,6 +23,9 @@ Document ToDocument(Duration duration);
 
 Duration FromProto(const google::protobuf::Duration& duration);
 void ToProto(Duration duration, google::protobuf::Duration* out);
+
+// The sum of a message whose fields are all counts, including fields added to the API later.
+[[nodiscard]] std::uint64_t FieldSum(const google::protobuf::Message& message);
 
 // "2024-02-29T12:34:56.789Z": of fixed length, so that rows of a stream align.
 std::string TimeText(const google::protobuf::Timestamp& time);

@@ -11,8 +11,7 @@
 
 namespace echogw::ctl {
 
-// Whether to write "us" in place of "µs" from here on, for a locale without UTF-8. Call before
-// other threads exist.
+// Writes "us" for "µs", for a locale without UTF-8. Call before other threads exist.
 void UseAsciiUnits(bool ascii);
 
 // 999, 1.23k, 45.6M; exact below 10,000.

@@ -4,7 +4,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "ctl/output/field_sum.h"
 #include "ctl/output/proto_document.h"
 #include "ctl/output/units.h"
 #include "ctl/top/draw.h"

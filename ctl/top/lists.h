@@ -1,6 +1,5 @@
-// The lists of `top`, of connections and events, and the details of one connection: opened by keys,
-// requested periodically while they are shown, and updated by the answers. Functions over the state
-// of the view, on its thread.
+// The lists of `top`, of connections and events, and the details of one connection, requested
+// periodically while they are shown. Functions over the state of the view, on its thread.
 #pragma once
 
 #include "ctl/top/state.h"

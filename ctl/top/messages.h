@@ -45,8 +45,7 @@ struct FeedLost {
   Duration retry_in{};
 };
 
-// Answers carry their request, so that a late one can be dropped. With an error the response is
-// empty.
+// Answers carry their request: a late one can be dropped. With an error the response is empty.
 struct ConnectionsPage {
   admin::v1::ListConnectionsRequest request;
   std::string error;

@@ -34,8 +34,7 @@ inline constexpr std::size_t kFigures = 6;
 
 class TopModel {
  public:
-  // A snapshot of a younger process resets the model. One that is not newer than the last one gives
-  // no rates.
+  // One of a younger process resets the model; one that is not newer gives no rates.
   void Add(const admin::v1::GetStatsResponse& snapshot);
 
   [[nodiscard]] bool empty() const { return !latest_.has_value(); }

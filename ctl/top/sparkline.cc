@@ -13,11 +13,6 @@ constexpr std::array<const char*, 9> kEighths = {" ", "▏", "▎", "▍", "▌"
 
 }  // namespace
 
-void History::Add(double value) {
-  values_.push_back(value);
-  if (values_.size() > kCapacity) values_.pop_front();
-}
-
 std::string Sparkline(const History& history, int width) {
   if (width <= 0) return "";
   const auto columns = static_cast<std::size_t>(width);

@@ -1,5 +1,4 @@
-// Sparklines and bars of block characters, and the history that they show. Values and pure
-// functions.
+// Sparklines and bars of block characters, and the history that they show. Values.
 #pragma once
 
 #include <cstddef>
@@ -14,7 +13,10 @@ class History {
   // The width of the widest terminals.
   static constexpr std::size_t kCapacity = 512;
 
-  void Add(double value);
+  void Add(double value) {
+    values_.push_back(value);
+    if (values_.size() > kCapacity) values_.pop_front();
+  }
   void Clear() { values_.clear(); }
   [[nodiscard]] std::size_t size() const { return values_.size(); }
   // Oldest first.

@@ -1,5 +1,4 @@
-// The real terminal, by ncurses; no other file uses it. One at a time, on one thread. The
-// destructor restores the terminal.
+// The terminal, by ncurses. One at a time, on one thread. The destructor restores it.
 #pragma once
 
 #include <csignal>
@@ -23,8 +22,6 @@ class TopTerminal {
   // the terminal that TERM names cannot be drawn on.
   static absl::StatusOr<std::unique_ptr<TopTerminal>> Open(TopInbox& inbox, bool colour, bool utf8);
   ~TopTerminal();
-  TopTerminal(const TopTerminal&) = delete;
-  TopTerminal& operator=(const TopTerminal&) = delete;
 
   // Blank, of the current size of the terminal.
   [[nodiscard]] CellGrid MakeGrid();

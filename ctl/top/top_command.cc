@@ -13,7 +13,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "ctl/cli/commands.h"
-#include "ctl/describe/option_set.h"
+#include "ctl/cli/option_set.h"
 #include "ctl/gateway/call.h"
 #include "ctl/output/proto_document.h"
 #include "ctl/top/admin_caller.h"
@@ -42,8 +42,7 @@ bool WaitForInput(const TopInbox& inbox) {
   return (fds[0].revents & (POLLHUP | POLLERR | POLLNVAL)) == 0;
 }
 
-// On the terminal, until the operator quits, SIGINT, SIGTERM or the end of the terminal, which is
-// then restored.
+// On the terminal, until the operator quits, a signal, or the end of the terminal.
 ExitCode RunTopLive(CommandContext& context, Duration interval) {
   TopInbox inbox;
   if (!inbox.ok())

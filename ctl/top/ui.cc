@@ -84,44 +84,30 @@ void TopUi::Press(Key key, TimePoint now) {
 bool TopUi::PressAnywhere(Key key, TimePoint now) {
   if (key.code == Key::Code::kEscape) {
     GoBack();
-    return true;
+  } else if (key.letter == 'q') {
+    done_ = true;
+  } else if (key.letter == 'h' || key.letter == '?') {
+    state_.before_help = std::exchange(state_.view, View::kHelp);
+  } else if (key.letter == ' ') {
+    state_.frozen = state_.frozen ? std::nullopt : std::optional(state_.model);
+  } else if (key.letter == 'e') {
+    OpenEvents(state_);
+  } else if (key.letter == 'D') {
+    AskDrainGateway(state_);
+  } else if (key.letter == 'u') {
+    Undrain(state_, now);
+  } else if (key.letter == 'b') {
+    Rebalance(state_, now);
+  } else if (key.letter == '+' || key.letter == '=') {
+    AskResize(state_, 1, now);
+  } else if (key.letter == '-') {
+    AskResize(state_, -1, now);
+  } else if (key.letter == 'R') {
+    AskReactorCount(state_);
+  } else {
+    return false;
   }
-  switch (key.letter) {
-    case 'q':
-      done_ = true;
-      return true;
-    case 'h':
-    case '?':
-      state_.before_help = std::exchange(state_.view, View::kHelp);
-      return true;
-    case ' ':
-      state_.frozen = state_.frozen ? std::nullopt : std::optional(state_.model);
-      return true;
-    case 'e':
-      OpenEvents(state_);
-      return true;
-    case 'D':
-      AskDrainGateway(state_);
-      return true;
-    case 'u':
-      Undrain(state_, now);
-      return true;
-    case 'b':
-      Rebalance(state_, now);
-      return true;
-    case '+':
-    case '=':
-      AskResize(state_, 1, now);
-      return true;
-    case '-':
-      AskResize(state_, -1, now);
-      return true;
-    case 'R':
-      AskReactorCount(state_);
-      return true;
-    default:
-      return false;
-  }
+  return true;
 }
 
 void TopUi::GoBack() {

@@ -2,8 +2,8 @@
 #include <string>
 
 #include "ctl/cli/commands.h"
+#include "ctl/cli/option_set.h"
 #include "ctl/describe/completion.h"
-#include "ctl/describe/option_set.h"
 
 namespace echogw::ctl {
 namespace {

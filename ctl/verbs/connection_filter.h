@@ -9,7 +9,7 @@
 
 #include "absl/status/status.h"
 #include "ctl/base/duration.h"
-#include "ctl/describe/option_set.h"
+#include "ctl/cli/option_set.h"
 #include "echogw/admin/v1/admin.pb.h"
 
 namespace echogw::ctl {

@@ -1,5 +1,4 @@
-// conns: live connections by ListConnections, one of them by GetConnection, or a stream of opens
-// and closes by WatchConnections.
+// conns: live connections, one of them in detail, or a stream of opens and closes.
 #include <algorithm>
 #include <limits>
 
@@ -108,8 +107,7 @@ class ConnsCommand : public Command {
     return ExitCode::kOk;
   }
 
-  // Follows the pages until there are `want` connections or no page is left; `list` is the last
-  // page with the connections of all.
+  // Follows the pages up to `want` connections; `list` is the last page with those of all.
   static ExitCode Fetch(CommandContext& context, ListConnectionsRequest request, std::uint64_t want,
                         ListConnectionsResponse& list) {
     for (;;) {

@@ -32,15 +32,13 @@ class HealthCommand : public Command {
                                "'; omit --service to check the whole gateway"));
     }
     if (!status.ok()) return FailRpc(context, status);
-    if (context.format == OutputFormat::kTable) {
-      context.out << EnumText(response.status()) << '\n';
-    } else {
-      EmitDocument(context,
-                   Document::Object(
-                       {{"service", service_},
-                        {"status", HealthCheckResponse::ServingStatus_Name(response.status())}}));
-    }
-    return response.status() == HealthCheckResponse::SERVING ? ExitCode::kOk : ExitCode::kRefused;
+    const auto serving = response.status();
+    const auto document = [&] {
+      return Document::Object(
+          {{"service", service_}, {"status", HealthCheckResponse::ServingStatus_Name(serving)}});
+    };
+    Emit(context, document, [&] { context.out << EnumText(serving) << '\n'; });
+    return serving == HealthCheckResponse::SERVING ? ExitCode::kOk : ExitCode::kRefused;
   }
 
  private:

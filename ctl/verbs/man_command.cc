@@ -13,9 +13,9 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "ctl/cli/commands.h"
+#include "ctl/cli/option_set.h"
 #include "ctl/cli/suggest.h"
 #include "ctl/describe/manual.h"
-#include "ctl/describe/option_set.h"
 
 namespace echogw::ctl {
 namespace {

@@ -32,12 +32,12 @@ std::vector<ExitMeaning> OperationExitCodes() {
 }
 
 void ReportOperation(CommandContext& context, const Operation& operation) {
-  if (context.format == OutputFormat::kTable) {
-    PrintOperation(context.out, operation, context.colour);
-    context.out.flush();
-    return;
-  }
-  EmitDocument(context, Document::Object({{"operation", ToDocument(operation)}}));
+  Emit(
+      context,
+      [&] {
+        return Document::Object({{"operation", ToDocument(operation)}});
+      },
+      [&] { PrintOperation(context.out, operation, context.colour); });
 }
 
 ExitCode FinishOperation(CommandContext& context, const Operation& begun, bool wait) {

@@ -1,5 +1,4 @@
 // reactors: every reactor slot with its place in the steering and its listeners, by ListReactors.
-#include "ctl/output/field_sum.h"
 #include "ctl/verbs/verb.h"
 #include "ctl/views/rates.h"
 

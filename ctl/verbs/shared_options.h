@@ -4,12 +4,10 @@
 #include <cstdint>
 #include <optional>
 
-#include "ctl/describe/option_set.h"
+#include "ctl/cli/option_set.h"
 
 namespace echogw::ctl {
 
-// The smallest condition or limit on time: zero would be none.
-inline constexpr Duration kLeastTime = std::chrono::milliseconds(1);
 inline constexpr std::uint64_t kMaxReactor = 255;
 
 inline OptionHandle AddWait(OptionSet& options, bool* wait) {

@@ -9,7 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "ctl/cli/commands.h"
-#include "ctl/describe/option_set.h"
+#include "ctl/cli/option_set.h"
 #include "ctl/gateway/call.h"
 #include "ctl/output/emit.h"
 #include "ctl/output/proto_document.h"

@@ -25,20 +25,15 @@ class VersionCommand : public Command {
     if (!client_only_) reply = Call<&Admin::GetInfo>(context);
     const auto& info = reply.message;
     const bool asked = !client_only_ && reply.status.ok();
-    if (context.format == OutputFormat::kTable) {
-      Print(context, asked ? &info : nullptr);
-    } else {
-      Document gateway;
-      if (asked) {
-        gateway = Document::Object({{"version", info.version()},
-                                    {"revision", info.revision()},
-                                    {"compiler", info.compiler()},
-                                    {"build_type", info.build_type()}});
-      }
-      EmitDocument(context,
-                   Document::Object({{"client", Document::Object({{"version", kCtlVersion}})},
-                                     {"gateway", gateway}}));
-    }
+    const auto document = [&] {
+      const Document gateway = Document::Object({{"version", info.version()},
+                                                 {"revision", info.revision()},
+                                                 {"compiler", info.compiler()},
+                                                 {"build_type", info.build_type()}});
+      return Document::Object({{"client", Document::Object({{"version", kCtlVersion}})},
+                               {"gateway", asked ? gateway : Document()}});
+    };
+    Emit(context, document, [&] { Print(context, asked ? &info : nullptr); });
     return reply.status.ok() ? ExitCode::kOk : FailRpc(context, reply.status);
   }
 

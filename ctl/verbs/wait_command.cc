@@ -98,8 +98,7 @@ class Waiting {
       const Duration left = limit_ - (Clock::now() - begin_);
       call.set_deadline(std::chrono::system_clock::now() +
                         std::chrono::duration_cast<std::chrono::microseconds>(left));
-      // The first call fails at once and tells why. Later ones wait: gRPC only reconnects while a
-      // call is waiting.
+      // The first call tells why it fails; gRPC reconnects only while a later one waits.
       call.set_wait_for_ready(lost_.has_value());
       SetCurrent(&call);
       bool is_done = false;
@@ -207,23 +206,22 @@ class Waiting {
 
   void Report(bool met) const {
     const auto took = std::chrono::duration_cast<Duration>(Clock::now() - begin_);
-    if (context_.format == OutputFormat::kTable) {
-      std::vector<std::string> texts;
-      for (const WaitCondition& condition : conditions_) texts.push_back(condition.text());
-      context_.out << absl::StrJoin(texts, ", ") << " after " << HumanDuration(took) << '\n'
-                   << std::flush;
-      return;
-    }
-    Document list = Document::Array();
-    for (const WaitCondition& condition : conditions_) {
-      const std::string value = Value(condition);
-      list.Append(Document::Object({{"condition", condition.text()},
-                                    {"met", Met(condition)},
-                                    {"value", value.empty() ? Document() : Document(value)}}));
-    }
-    EmitDocument(context_, Document::Object({{"met", met},
-                                             {"elapsed", ToDocument(took)},
-                                             {"conditions", std::move(list)}}));
+    const auto document = [&] {
+      Document list = Document::Array();
+      for (const WaitCondition& condition : conditions_) {
+        const std::string value = Value(condition);
+        list.Append(Document::Object({{"condition", condition.text()},
+                                      {"met", Met(condition)},
+                                      {"value", value.empty() ? Document() : Document(value)}}));
+      }
+      return Document::Object(
+          {{"met", met}, {"elapsed", ToDocument(took)}, {"conditions", std::move(list)}});
+    };
+    Emit(context_, document, [&] {
+      const auto text = [](std::string* out, const WaitCondition& it) { *out += it.text(); };
+      context_.out << absl::StrJoin(conditions_, ", ", text) << " after " << HumanDuration(took)
+                   << '\n';
+    });
   }
 
   void SetCurrent(grpc::ClientContext* call) {
@@ -291,8 +289,7 @@ class WaitCommand : public Command {
             "serving, drained, connections=N, reactors=N, operation=ID")
         .Required()
         .Repeatable();
-    options.Time("--deadline", &deadline_, "Give up after this long (30s)",
-                 std::chrono::milliseconds(1));
+    options.Time("--deadline", &deadline_, "Give up after this long (30s)", kLeastTime);
   }
 
   ExitCode Run(CommandContext& context) override {

@@ -12,9 +12,7 @@
 #include <vector>
 
 #include "ctl/cli/cli.h"
-#include "ctl/cli/commands.h"
-#include "ctl/describe/cli_tree.h"
-#include "ctl/describe/model.h"
+#include "ctl/cli/cli_tree.h"
 #include "reactor/base/check.h"
 #include "tests/fuzz/argument_list.h"
 
@@ -39,7 +37,7 @@ class ParsesOnly : public Command {
 std::vector<std::string> Words() {
   const auto commands = MakeCommands();
   CliTree tree(commands);
-  const CliModel model = DescribeCli(tree.app(), commands);
+  const CliModel model = tree.Describe();
   std::vector<std::string> words = {"--help", "--version", "-h", "--", "-"};
   const auto add = [&words](const std::vector<CliOption>& options) {
     for (const CliOption& each : options) words.push_back("--" + each.long_name);

@@ -3,7 +3,7 @@
 #include <sstream>
 #include <utility>
 
-#include "ctl/cli/commands.h"
+#include "ctl/cli/cli.h"
 
 namespace echogw::ctl {
 

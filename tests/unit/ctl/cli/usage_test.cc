@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "ctl/cli/commands.h"
+#include "ctl/cli/cli.h"
 #include "tests/unit/ctl/cli_run.h"
 
 namespace echogw::ctl {

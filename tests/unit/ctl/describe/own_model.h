@@ -1,16 +1,14 @@
 // What echogwctl says of its own command line.
 #pragma once
 
-#include "ctl/cli/commands.h"
-#include "ctl/describe/cli_tree.h"
-#include "ctl/describe/model.h"
+#include "ctl/cli/cli.h"
+#include "ctl/cli/cli_tree.h"
 
 namespace echogw::ctl {
 
 inline CliModel OwnModel() {
   const auto commands = MakeCommands();
-  CliTree tree(commands);
-  return DescribeCli(tree.app(), commands);
+  return CliTree(commands).Describe();
 }
 
 }  // namespace echogw::ctl

@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "ctl/cli/commands.h"
+#include "ctl/cli/cli.h"
 #include "tests/unit/ctl/verbs/verb_fixture.h"
 
 namespace echogw::ctl {

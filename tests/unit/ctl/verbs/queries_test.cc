@@ -8,7 +8,7 @@
 #include <sstream>
 #include <string>
 
-#include "ctl/cli/commands.h"
+#include "ctl/cli/cli.h"
 #include "tests/unit/ctl/verbs/verb_fixture.h"
 
 namespace echogw::ctl {

@@ -17,7 +17,7 @@
 #include <utility>
 #include <vector>
 
-#include "ctl/cli/commands.h"
+#include "ctl/cli/cli.h"
 #include "tests/unit/ctl/cli_run.h"
 #include "tests/unit/ctl/fake_gateway.h"
 

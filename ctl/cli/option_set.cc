@@ -1,4 +1,4 @@
-#include "ctl/describe/option_set.h"
+#include "ctl/cli/option_set.h"
 
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>

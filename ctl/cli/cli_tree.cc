@@ -1,16 +1,20 @@
-#include "ctl/describe/cli_tree.h"
+#include "ctl/cli/cli_tree.h"
 
 #include <CLI/Config.hpp>
 #include <CLI/Error.hpp>
 #include <CLI/Formatter.hpp>
+#include <CLI/Option.hpp>
+#include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstdlib>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "ctl/base/version.h"
+#include "ctl/cli/option_set.h"
 #include "ctl/describe/fill.h"
-#include "ctl/describe/model.h"
-#include "ctl/describe/option_set.h"
 #include "ctl/gateway/target.h"
 
 namespace echogw::ctl {
@@ -58,23 +62,75 @@ std::string VerbFooter(const CommandHelp& help) {
       "\nGlobal options such as -o, --target and --timeout: see 'echogwctl --help'.");
 }
 
-}  // namespace
+// What a shell may offer: "on" of "on", "connections=" of "connections=N", else nothing.
+std::string Offer(const std::string& alternative) {
+  const std::size_t capital = static_cast<std::size_t>(
+      std::find_if(alternative.begin(), alternative.end(),
+                   [](unsigned char c) { return absl::ascii_isupper(c); }) -
+      alternative.begin());
+  if (capital == alternative.size()) return alternative;
+  const std::string begin = alternative.substr(0, capital);
+  return !begin.empty() && begin.back() == '=' ? begin : "";
+}
 
-const char kProgramExamples[] = R"(  echogwctl stats --watch
+std::vector<std::string> ChoicesOf(const std::string& value,
+                                   const std::vector<std::string>& verbs) {
+  if (value == "COMMAND") return verbs;
+  std::vector<std::string> choices;
+  for (const absl::string_view alternative : absl::StrSplit(value, '|', absl::SkipEmpty())) {
+    std::string offer = Offer(std::string(alternative));
+    if (!offer.empty()) choices.push_back(std::move(offer));
+  }
+  return choices;
+}
+
+CliOption Describe(const CLI::Option& option, const std::vector<std::string>& verbs) {
+  CliOption made;
+  if (!option.get_snames().empty()) made.short_name = option.get_snames().front();
+  if (!option.get_lnames().empty()) made.long_name = option.get_lnames().front();
+  if (option.get_positional()) made.argument = option.get_name(true);
+  made.value = option.get_type_name();
+  made.choices = ChoicesOf(made.value, verbs);
+  made.value_optional = !made.value.empty() && option.get_expected_min() == 0;
+  made.repeatable = option.get_expected_max() > 1;
+  made.required = option.get_required();
+  made.is_path = made.value == "FILE" || made.value == "DIR" || made.value == "PATH";
+  made.environment = option.get_envname();
+  made.help = option.get_description();
+  return made;
+}
+
+void DescribeOptions(const CLI::App& app, const std::vector<std::string>& verbs,
+                     std::vector<CliOption>& options, std::vector<CliOption>* arguments) {
+  for (const CLI::Option* option : app.get_options()) {
+    CliOption made = Describe(*option, verbs);
+    if (made.argument.empty()) {
+      options.push_back(std::move(made));
+    } else if (arguments != nullptr) {
+      arguments->push_back(std::move(made));
+    }
+  }
+}
+
+// The help of the program, as in CommandHelp.
+constexpr char kProgramExamples[] = R"(  echogwctl stats --watch
   echogwctl conns --sort idle --limit 20
   echogwctl resize 4 --wait
   echogwctl drain --wait --deadline 1m
   echogwctl -o json reactors
   ECHOGW_TARGET=unix:/run/echogw/admin.sock echogwctl health)";
 
-const char kProgramDetails[] =
+constexpr char kProgramDetails[] =
     "Results are written to standard output, everything else to standard error. An error is one "
     "line that says what to do. Colour is used on a terminal only, unless NO_COLOR is set or TERM "
     "is dumb.\n\n"
     "Durations carry a unit: 500ms, 1s, 2m, 1h, 1m30s. Sizes are bytes, or KiB, MiB and GiB.";
 
+}  // namespace
+
 CliTree::CliTree(const std::vector<std::unique_ptr<Command>>& commands)
-    : app_("Monitors and controls an echogw gateway through its admin API.", "echogwctl") {
+    : commands_(commands),
+      app_("Monitors and controls an echogw gateway through its admin API.", "echogwctl") {
   app_.set_help_flag("-h,--help", "Show this help and exit");
   app_.set_version_flag("--version", absl::StrCat("echogwctl ", kCtlVersion),
                         "Show the version of echogwctl and exit");
@@ -152,8 +208,7 @@ void CliTree::AddAccess(OptionSet& options) {
 
 void CliTree::AddVerb(Command& command) {
   const CommandHelp help = command.Help();
-  names_.emplace_back(help.name);
-  CLI::App* verb = app_.add_subcommand(names_.back(), std::string(help.summary));
+  CLI::App* verb = app_.add_subcommand(std::string(help.name), std::string(help.summary));
   verb->fallthrough();
   verb->group("Commands");
   // Only made for the help.
@@ -161,6 +216,37 @@ void CliTree::AddVerb(Command& command) {
   OptionSet options(*verb);
   command.AddOptions(options);
   command_of_[verb] = &command;
+}
+
+std::vector<std::string> CliTree::names() const {
+  std::vector<std::string> names;
+  for (const auto& command : commands_) names.emplace_back(command->Help().name);
+  return names;
+}
+
+CliModel CliTree::Describe() const {
+  const std::vector<std::string> verbs = names();
+  CliModel model;
+  model.name = app_.get_name();
+  model.version = kCtlVersion;
+  model.summary = app_.get_description();
+  model.paragraphs = Paragraphs(kProgramDetails);
+  model.examples = ExampleLines(kProgramExamples);
+  model.exit_codes = CommonExitCodes();
+  model.exit_codes.push_back({4, "only partly done, or a deadline of the command passed"});
+  DescribeOptions(app_, verbs, model.options, nullptr);
+  for (const auto& command : commands_) {
+    const CommandHelp help = command->Help();
+    CliVerb verb;
+    verb.name = std::string(help.name);
+    verb.summary = std::string(help.summary);
+    verb.paragraphs = Paragraphs(help.details);
+    verb.examples = ExampleLines(help.examples);
+    verb.exit_codes = ExitCodesOf(help);
+    DescribeOptions(*app_.get_subcommand(verb.name), verbs, verb.options, &verb.arguments);
+    model.verbs.push_back(std::move(verb));
+  }
+  return model;
 }
 
 }  // namespace echogw::ctl

@@ -41,6 +41,9 @@ class OptionHandle {
   CLI::Option* option_;
 };
 
+// The smallest condition or limit on time: zero would be none.
+inline constexpr Duration kLeastTime = std::chrono::milliseconds(1);
+
 // Names are CLI11's: "-w,--watch" for an option, "address" for a positional argument. An option
 // that is not given leaves its target unchanged: the initial value is the default.
 class OptionSet {

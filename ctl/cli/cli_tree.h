@@ -10,16 +10,13 @@
 
 #include "ctl/base/command.h"
 #include "ctl/base/duration.h"
+#include "ctl/describe/model.h"
 #include "ctl/gateway/access.h"
 
 namespace echogw::ctl {
 
 inline constexpr char kDefaultTarget[] = "127.0.0.1:7001";
 inline constexpr Duration kDefaultTimeout = std::chrono::seconds(5);
-
-// The help of the program, as in CommandHelp.
-extern const char kProgramExamples[];
-extern const char kProgramDetails[];
 
 class OptionSet;
 
@@ -40,7 +37,10 @@ class CliTree {
 
   [[nodiscard]] CLI::App& app() { return app_; }
   [[nodiscard]] const Globals& globals() const { return globals_; }
-  [[nodiscard]] const std::vector<std::string>& names() const { return names_; }
+  // Of the verbs.
+  [[nodiscard]] std::vector<std::string> names() const;
+  // What shell completion and the manual are made from.
+  [[nodiscard]] CliModel Describe() const;
   // The verb of a subcommand of app().
   [[nodiscard]] Command& CommandOf(const CLI::App* verb) const { return *command_of_.at(verb); }
 
@@ -49,9 +49,9 @@ class CliTree {
   void AddAccess(OptionSet& options);
   void AddVerb(Command& command);
 
+  const std::vector<std::unique_ptr<Command>>& commands_;
   CLI::App app_;
   Globals globals_;
-  std::vector<std::string> names_;
   std::map<const CLI::App*, Command*> command_of_;
 };
 
