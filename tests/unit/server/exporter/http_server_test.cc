@@ -33,7 +33,7 @@ using testing::AllOf;
 using testing::HasSubstr;
 using testing::StartsWith;
 
-constexpr std::size_t kLarge = 32 << 20;
+constexpr std::size_t kLarge = 16 << 20;
 
 class HttpServerTest : public testing::Test {
  protected:
