@@ -22,7 +22,7 @@ inline constexpr auto kAcceptExcessNames = std::to_array<const char*>({"wait", "
 struct Limits {
   // Connections of one reactor; at least 1.
   std::uint64_t max_connections = std::uint64_t{1} << 20U;
-  // Of all reactors, and of one client: an IPv4 address or an IPv6 /64.
+  // Of all reactors, and of one client, as ClientKey tells them apart.
   std::uint64_t max_connections_total = 0;
   std::uint64_t max_connections_per_client = 0;
   // New connections per second of all reactors, with bursts of accept_burst (0: of accept_rate).

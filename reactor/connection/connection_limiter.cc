@@ -21,17 +21,29 @@ ClientKey ClientKeyOf(const Endpoint& peer) {
   // ::1, whose own 64 bits are 0.
   constexpr std::uint64_t kIpv4 = std::uint64_t{1} << 32U;
   constexpr std::uint64_t kIpv6Zero = std::uint64_t{2} << 32U;
-  std::uint64_t bits = 0;
-  const std::size_t bytes = peer.family == AF_INET ? 4 : 8;
-  for (std::size_t i = 0; i < bytes; ++i) bits = bits << 8U | peer.address[i];
-  if (peer.family == AF_INET) return {kIpv4 | bits};
-  if (peer.family == AF_INET6) return {bits != 0 ? bits : kIpv6Zero};
-  return {};
+  const auto bits = [&peer](std::size_t from, std::size_t bytes) {
+    std::uint64_t out = 0;
+    for (std::size_t i = 0; i < bytes; ++i) out = out << 8U | peer.address[from + i];
+    return out;
+  };
+  if (peer.family == AF_INET) return {kIpv4 | bits(0, 4)};
+  if (peer.family != AF_INET6) return {};
+  const std::uint64_t network = bits(0, 8);
+  const std::uint64_t middle = bits(8, 4);  // of 96 bits
+  // RFC 6052, RFC 8215, and RFC 7915 with the prefix of RFC 2765.
+  const bool translated = (network == 0x0064FF9B'00000000U && middle == 0) ||
+                          network >> 16U == 0x0064FF9B'0001U ||
+                          (network == 0 && middle == 0xFFFF0000U);
+  if (translated) return {kIpv4 | bits(12, 4)};
+  // RFC 4380: the inverse of the client's address. Before it are the server's and a port.
+  if (network >> 32U == 0x20010000U) return {kIpv4 | (bits(12, 4) ^ 0xFFFFFFFFU)};
+  if (network >> 54U == 0xFE80U >> 6U) return {network | peer.scope, bits(8, 8)};
+  return {network != 0 ? network : kIpv6Zero};
 }
 
 ConnectionLimiter::Shard& ConnectionLimiter::ShardOf(ClientKey client) {
   // Fibonacci hashing spreads neighbours.
-  return shards_[(client.value * 0x9E3779B97F4A7C15U) >> 58U];
+  return shards_[((client.value ^ client.rest) * 0x9E3779B97F4A7C15U) >> 58U];
 }
 
 bool ConnectionLimiter::EnterTotal(std::uint64_t max) {
@@ -47,7 +59,7 @@ std::optional<RejectReason> ConnectionLimiter::Enter(ClientKey client, const Lim
   if (client.value == 0) return std::nullopt;
   Shard& shard = ShardOf(client);
   const MutexLock lock(shard.mutex);
-  std::uint64_t& count = shard.counts[client.value];
+  std::uint64_t& count = shard.counts[client];
   const std::uint64_t max = limits.max_connections_per_client;
   if (max == 0 || count < max) {
     ++count;
@@ -64,7 +76,7 @@ void ConnectionLimiter::Leave(ClientKey client) {
   if (client.value == 0) return;
   Shard& shard = ShardOf(client);
   const MutexLock lock(shard.mutex);
-  const auto found = shard.counts.find(client.value);
+  const auto found = shard.counts.find(client);
   CHECK(found != shard.counts.end());
   if (--found->second == 0) shard.counts.erase(found);
 }
@@ -104,7 +116,7 @@ std::size_t ConnectionLimiter::Clients() {
 std::uint64_t ConnectionLimiter::CountOf(ClientKey client) {
   Shard& shard = ShardOf(client);
   const MutexLock lock(shard.mutex);
-  const auto found = shard.counts.find(client.value);
+  const auto found = shard.counts.find(client);
   return found == shard.counts.end() ? 0 : found->second;
 }
 

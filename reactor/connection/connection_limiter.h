@@ -23,8 +23,13 @@
 namespace echogw {
 
 // One client: an IPv4 address, or the first 64 bits of an IPv6 address, which one customer gets.
+// Where many machines share these bits, they are told apart: on a link (fe80::/10) by the whole
+// address and the interface, behind a translator (64:ff9b::/96, 64:ff9b:1::/48, ::ffff:0:0:0/96) or
+// Teredo (2001::/32) by the IPv4 address that is embedded.
 struct ClientKey {
   std::uint64_t value = 0;  // 0: no address, counted in the total only
+  std::uint64_t rest = 0;   // of a whole address
+  bool operator==(const ClientKey&) const = default;
 };
 
 [[nodiscard]] ClientKey ClientKeyOf(const Endpoint& peer);
@@ -58,7 +63,10 @@ class ConnectionLimiter {
   static constexpr std::size_t kShards = 64;
   struct alignas(64) Shard {
     Mutex mutex;
-    std::unordered_map<std::uint64_t, std::uint64_t> counts ECHOGW_GUARDED_BY(mutex);
+    struct Hash {
+      std::size_t operator()(const ClientKey& key) const noexcept { return key.value ^ key.rest; }
+    };
+    std::unordered_map<ClientKey, std::uint64_t, Hash> counts ECHOGW_GUARDED_BY(mutex);
   };
   [[nodiscard]] Shard& ShardOf(ClientKey client);
   [[nodiscard]] bool EnterTotal(std::uint64_t max);

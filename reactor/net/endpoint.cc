@@ -29,7 +29,8 @@ Endpoint Read(int fd, NameCall call) {
   } else if (storage.ss_family == AF_INET6) {
     sockaddr_in6 v6{};
     std::memcpy(&v6, &storage, sizeof(v6));
-    return FromIpv6(v6.sin6_addr.s6_addr, ntohs(v6.sin6_port));
+    out = FromIpv6(v6.sin6_addr.s6_addr, ntohs(v6.sin6_port));
+    out.scope = v6.sin6_scope_id;
   } else if (storage.ss_family == AF_UNIX) {
     out.family = AF_UNIX;
   }

@@ -14,6 +14,8 @@ struct Endpoint {
   // In network order; 4 bytes for AF_INET. For AF_UNIX: the peer's process and user, 4 bytes each
   // in host order.
   std::array<std::uint8_t, 16> address{};
+  // Of a link-local IPv6 address: the interface, which it is unique on; else 0.
+  std::uint32_t scope = 0;
 
   // "1.2.3.4:5", "[::1]:5" or "unix:pid=7,uid=0"; "?" when it could not be read.
   [[nodiscard]] std::string ToString() const;

@@ -1,8 +1,10 @@
 // Goal: the token bucket keeps its rate whatever is taken when, and the limiter counts exactly the
 // open connections.
+#include <arpa/inet.h>
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <map>
 #include <thread>
@@ -93,6 +95,34 @@ TEST(ClientKeyTest, AnIpv4AddressOrAnIpv6NetworkIsOneClient) {
   loopback.address[15] = 1;
   EXPECT_NE(key(loopback), 0U) << "::1 is a client, too";
   EXPECT_NE(key(loopback), key({.family = AF_INET, .address = {0, 0, 0, 2}}));
+}
+
+Endpoint FromText(const char* address, std::uint32_t scope = 0) {
+  std::array<std::uint8_t, 16> bytes{};
+  EXPECT_EQ(::inet_pton(AF_INET6, address, bytes.data()), 1) << address;
+  Endpoint out = FromIpv6(bytes.data(), 1);
+  out.scope = scope;
+  return out;
+}
+
+TEST(ClientKeyTest, MachinesThatShareAWellKnownPrefixAreToldApart) {
+  const auto key = [](const Endpoint& e) { return ClientKeyOf(e); };
+  const auto text = [](const char* address, std::uint32_t scope = 0) {
+    return ClientKeyOf(FromText(address, scope));
+  };
+  EXPECT_NE(text("fe80::1", 2), text("fe80::2", 2));
+  EXPECT_NE(text("fe80::1", 2), text("fe80::1", 3)) << "the same address on another link";
+  EXPECT_EQ(text("fe80::1", 2), text("fe80::1", 2));
+  const Endpoint v4{.family = AF_INET, .address = {192, 0, 2, 1}};
+  for (const char* same : {"64:ff9b::192.0.2.1", "64:ff9b:1::192.0.2.1", "::ffff:0:192.0.2.1",
+                           "::ffff:192.0.2.1", "2001:0:1234:5678:9abc:def0:3fff:fdfe"}) {
+    EXPECT_EQ(text(same), key(v4)) << same;
+  }
+  EXPECT_NE(text("64:ff9b::192.0.2.1"), text("64:ff9b::192.0.2.2"));
+  EXPECT_NE(text("2001:0:1::1"), text("2001:0:1::2"));
+  // All other prefixes belong to one customer.
+  EXPECT_EQ(text("fd00::1"), text("fd00::2"));
+  EXPECT_EQ(text("2002:c000:201::1"), text("2002:c000:201::2"));
 }
 
 TEST(ConnectionLimiterTest, RefusesBeyondEitherLimitAndCountsNothingThen) {
