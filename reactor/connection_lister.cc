@@ -8,6 +8,8 @@
 
 #include <utility>
 
+#include "reactor/net/socket.h"
+
 namespace echogw {
 namespace {
 
@@ -31,9 +33,7 @@ TcpInfo ReadTcpInfo(int fd) {
               .bytes_acked = info.tcpi_bytes_acked,
               .bytes_received = info.tcpi_bytes_received};
   int bytes = 0;
-  if (::ioctl(fd, SIOCOUTQ, &bytes) == 0) {
-    out.output_queue_bytes = static_cast<std::uint64_t>(bytes);
-  }
+  out.output_queue_bytes = OutputQueueOf(fd);
   if (::ioctl(fd, SIOCINQ, &bytes) == 0) out.input_queue_bytes = static_cast<std::uint64_t>(bytes);
   return out;
 }

@@ -2,10 +2,13 @@
 
 #include <arpa/inet.h>
 #include <linux/sock_diag.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -109,10 +112,37 @@ absl::Status SetBuffers(int fd, int receive_bytes, int send_bytes) {
   return s;
 }
 
+namespace {
+
+// The smaller of the kernel's value and `most`.
+absl::Status SetAtMost(int fd, int name, int most, const char* what) {
+  int value = 0;
+  socklen_t length = sizeof(value);
+  if (::getsockopt(fd, IPPROTO_TCP, name, &value, &length) == 0 && value <= most) {
+    return absl::OkStatus();
+  }
+  return SetOption(fd, IPPROTO_TCP, name, most, what);
+}
+
+absl::Status SetKeepalive(int fd, std::chrono::nanoseconds idle) {
+  constexpr int kInterval = 15;  // seconds
+  constexpr int kProbes = 4;
+  if (idle.count() == 0) return absl::OkStatus();
+  const auto seconds = static_cast<int>(std::chrono::ceil<std::chrono::seconds>(idle).count());
+  absl::Status s = SetAtMost(fd, TCP_KEEPIDLE, seconds, "TCP_KEEPIDLE");
+  if (s.ok()) s = SetAtMost(fd, TCP_KEEPINTVL, std::min(kInterval, seconds), "TCP_KEEPINTVL");
+  if (s.ok()) s = SetAtMost(fd, TCP_KEEPCNT, kProbes, "TCP_KEEPCNT");
+  if (s.ok()) s = SetOption(fd, SOL_SOCKET, SO_KEEPALIVE, 1, "SO_KEEPALIVE");
+  return s;
+}
+
+}  // namespace
+
 absl::Status SetInheritedOptions(int fd, const ListenOptions& options) {
   // Urgent bytes are echoed in their place; otherwise they would be missing from what is read.
   absl::Status s = SetOption(fd, SOL_SOCKET, SO_OOBINLINE, 1, "SO_OOBINLINE");
   if (s.ok() && options.tcp_nodelay) s = SetOption(fd, IPPROTO_TCP, TCP_NODELAY, 1, "TCP_NODELAY");
+  if (s.ok()) s = SetKeepalive(fd, options.keepalive);
   if (s.ok()) s = SetBuffers(fd, options.receive_buffer_bytes, options.send_buffer_bytes);
   return s;
 }
@@ -166,6 +196,16 @@ std::string PeerName(int fd) {
   at.length = sizeof(at.storage);
   if (::getpeername(fd, at.get(), &at.length) != 0) return "?";
   return FromKernel(at, false).ToString();
+}
+
+void SetUrgentInline(int fd) {
+  // Fails before Linux 5.15, where unix sockets have no urgent data.
+  (void)SetOption(fd, SOL_SOCKET, SO_OOBINLINE, 1, "SO_OOBINLINE");
+}
+
+std::uint64_t OutputQueueOf(int fd) {
+  int bytes = 0;
+  return ::ioctl(fd, SIOCOUTQ, &bytes) == 0 && bytes > 0 ? static_cast<std::uint64_t>(bytes) : 0;
 }
 
 ListenerQueue ReadListenerQueue(int fd) {

@@ -2,6 +2,7 @@
 // the address. Any thread.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -38,6 +39,11 @@ struct ListenOptions {
   bool reuse_port = true;        // more sockets of the same user may have the address
   int receive_buffer_bytes = 0;  // 0: the kernel's choice
   int send_buffer_bytes = 0;
+  // How long a client may be silent before the kernel asks whether it is still there: after four
+  // probes without an answer, 15 s apart, the connection ends. Where the kernel's own times (sysctl
+  // net.ipv4.tcp_keepalive_*) are shorter, they hold. 0: never. NAT devices and load balancers keep
+  // silent connections for 4 minutes or more.
+  std::chrono::nanoseconds keepalive = std::chrono::minutes(2);
   // Of the file of a unix socket: write permission allows to connect.
   unsigned unix_mode = 0666;
 };
@@ -61,6 +67,13 @@ struct ListenOptions {
 
 // The peer of a connection as text, for logs; "?" when it is gone.
 [[nodiscard]] std::string PeerName(int fd);
+
+// Urgent bytes are read in their place, like all others.
+void SetUrgentInline(int fd);
+
+// What was sent and not taken by the peer yet (SIOCOUTQ): of TCP in bytes, with a FIN as one; of a
+// unix socket in memory. 0 if it could not be read.
+[[nodiscard]] std::uint64_t OutputQueueOf(int fd);
 
 // The accept queue of a listening socket: its depth and limit, and what was dropped at the socket
 // for any reason (TCP_INFO and SO_MEMINFO). Zeros if fd is not a listener.

@@ -150,6 +150,9 @@ std::vector<ConfigKey> NetworkKeys() {
                 "Maximum length of the queue of connections not accepted yet"),
       SwitchKey("tcp-nodelay", FIELD(listen_options.tcp_nodelay),
                 "Send small replies at once (TCP_NODELAY)"),
+      TimeKey("tcp-keepalive", FIELD(listen_options.keepalive), milliseconds(0), hours(9),
+              "Time without a sign of a client after which the kernel probes for it; 60 s without "
+              "an answer end the connection. Shorter kernel settings hold. 0: no probes"),
       SizeKey("rcvbuf", FIELD(listen_options.receive_buffer_bytes), 0, kSocketBufferMax,
               "Receive buffer of each socket (SO_RCVBUF); 0: the kernel's default"),
       SizeKey("sndbuf", FIELD(listen_options.send_buffer_bytes), 0, kSocketBufferMax,

@@ -5,6 +5,7 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <vector>
@@ -53,6 +54,24 @@ class SocketTest : public DescriptorTest {
 TEST_F(SocketTest, AddressesAsText) {
   EXPECT_EQ((ListenAddress{"1.2.3.4", 7000}.ToString()), "1.2.3.4:7000");
   EXPECT_EQ((ListenAddress{"::1", 7000}.ToString()), "[::1]:7000");
+}
+
+TEST_F(SocketTest, AcceptedConnectionsNoticeThatTheirClientIsGone) {
+  ListenAddress address{.host = "127.0.0.1"};
+  const UniqueFd listener = Open(address, {.keepalive = std::chrono::seconds(7)});
+  const TestClient client(address.port);
+  const UniqueFd accepted = AcceptOne(listener.get());
+  EXPECT_EQ(IntOption(accepted.get(), SOL_SOCKET, SO_KEEPALIVE), 1);
+  EXPECT_EQ(IntOption(accepted.get(), IPPROTO_TCP, TCP_KEEPIDLE), 7);
+  EXPECT_EQ(IntOption(accepted.get(), IPPROTO_TCP, TCP_KEEPINTVL), 7);
+  EXPECT_EQ(IntOption(accepted.get(), IPPROTO_TCP, TCP_KEEPCNT), 4);
+  // The kernel's own times hold where they are shorter.
+  ListenAddress other{.host = "127.0.0.1"};
+  const UniqueFd lax = Open(other, {.keepalive = std::chrono::hours(9)});
+  EXPECT_LE(IntOption(lax.get(), IPPROTO_TCP, TCP_KEEPIDLE), 7200);
+  ListenAddress none{.host = "127.0.0.1"};
+  const UniqueFd off = Open(none, {.keepalive = std::chrono::seconds(0)});
+  EXPECT_EQ(IntOption(off.get(), SOL_SOCKET, SO_KEEPALIVE), 0);
 }
 
 TEST_F(SocketTest, PortZeroBecomesARealPort) {
