@@ -17,6 +17,15 @@ void* RunReactor(void* reactor) {
 
 }  // namespace
 
+bool IsCpuAllowed(int cpu) {
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  if (cpu < 0 || cpu >= CPU_SETSIZE || ::sched_getaffinity(0, sizeof(allowed), &allowed) != 0) {
+    return true;
+  }
+  return CPU_ISSET(static_cast<std::size_t>(cpu), &allowed);
+}
+
 absl::StatusOr<std::unique_ptr<ReactorThread>> ReactorThread::Start(Reactor& reactor,
                                                                     std::uint32_t id, int cpu) {
   pthread_attr_t attributes;

@@ -13,6 +13,10 @@
 
 namespace echogw {
 
+// Whether a thread may run there now: cpusets change while a process runs. True if the kernel does
+// not say.
+[[nodiscard]] bool IsCpuAllowed(int cpu);
+
 class ReactorThread {
  public:
   // A negative `cpu` does not pin. Errors: the CPU does not exist or is not allowed

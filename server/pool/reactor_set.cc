@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "absl/strings/str_cat.h"
 #include "reactor/base/check.h"
 
 namespace echogw::server {
@@ -52,7 +53,24 @@ absl::Status ReactorSet::Start(std::uint32_t first, std::uint32_t end) {
     }
     started.push_back(slot);
   }
+  const MutexLock lock(mutex_);
+  started_ = true;
   return absl::OkStatus();
+}
+
+// What the configuration asks for must be there at the start; later a cpuset may have shrunk.
+int ReactorSet::CpuFor(std::uint32_t slot) const {
+  if (options_.cpus.empty()) return -1;
+  const int wanted = options_.cpus[slot % options_.cpus.size()];
+  if (!started_ || IsCpuAllowed(wanted)) return wanted;
+  std::vector<int> allowed;
+  std::copy_if(options_.cpus.begin(), options_.cpus.end(), std::back_inserter(allowed),
+               &IsCpuAllowed);
+  const int cpu = allowed.empty() ? -1 : allowed[slot % allowed.size()];
+  log_.Write(LogLevel::kWarning,
+             absl::StrCat("reactor ", slot, " may not run on CPU ", wanted, " any more: ",
+                          cpu < 0 ? std::string("not pinned") : absl::StrCat("on CPU ", cpu)));
+  return cpu;
 }
 
 absl::Status ReactorSet::StartOne(std::uint32_t slot) {
@@ -61,7 +79,7 @@ absl::Status ReactorSet::StartOne(std::uint32_t slot) {
   CHECK(s.state == ReactorState::kParked && s.thread == nullptr);
   ReactorOptions options = options_.reactor;
   options.id = slot;
-  options.cpu = s.cpu;
+  options.cpu = s.cpu = CpuFor(slot);
   options.limits = limits_;
   s.mailbox->Open();
   auto reactor = Reactor::Create(options, {s.counters, *s.mailbox, reports_, s.events, limiter_,

@@ -127,6 +127,8 @@ class ReactorSet {
   // Slots that are in the state, or those that are not.
   [[nodiscard]] Slots InState(ReactorState state, bool in) const;
   [[nodiscard]] absl::Status StartOne(std::uint32_t slot);
+  // The CPU to pin a slot to; negative: none.
+  [[nodiscard]] int CpuFor(std::uint32_t slot) const ECHOGW_REQUIRES(mutex_);
   void SendCommand(std::uint32_t slot, Command&& command) const;
   [[nodiscard]] Slot& At(std::uint32_t slot) const ECHOGW_REQUIRES(mutex_) { return *slots_[slot]; }
 
@@ -144,6 +146,7 @@ class ReactorSet {
   mutable Mutex mutex_;
   std::vector<std::unique_ptr<Slot>> slots_ ECHOGW_GUARDED_BY(mutex_);
   Limits limits_ ECHOGW_GUARDED_BY(mutex_);
+  bool started_ ECHOGW_GUARDED_BY(mutex_) = false;  // the first reactors did
 };
 
 }  // namespace echogw::server
