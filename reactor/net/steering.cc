@@ -1,15 +1,24 @@
 #include "reactor/net/steering.h"
 
 #include <linux/filter.h>
+#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstring>
+#include <fstream>
 #include <numeric>
+#include <sstream>
+#include <string>
+#include <string_view>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "reactor/net/socket_setup.h"
 #include "reactor/options.h"
 
 #ifndef SO_DETACH_REUSEPORT_BPF
@@ -95,6 +104,55 @@ absl::Status AttachSteering(int listener, std::span<const std::uint32_t> weights
 
 absl::Status AttachFlowSteering(int socket, std::span<const std::uint32_t> weights) {
   return AttachChoice(socket, FlowHash(), weights);
+}
+
+std::size_t GroupSizeOf(int socket) {
+  SocketAddress at;
+  at.length = sizeof(at.storage);
+  int type = 0;
+  socklen_t size = sizeof(type);
+  if (::getsockname(socket, at.get(), &at.length) != 0 ||
+      ::getsockopt(socket, SOL_SOCKET, SO_TYPE, &type, &size) != 0) {
+    return 0;
+  }
+  // As the kernel prints it: words in host order, then the port.
+  std::array<std::uint32_t, 4> words{};
+  std::string local;
+  std::uint16_t port = 0;
+  if (at.family() == AF_INET) {
+    sockaddr_in v4{};
+    std::memcpy(&v4, &at.storage, sizeof(v4));
+    port = ntohs(v4.sin_port);
+    words[0] = v4.sin_addr.s_addr;
+  } else {
+    sockaddr_in6 v6{};
+    std::memcpy(&v6, &at.storage, sizeof(v6));
+    port = ntohs(v6.sin6_port);
+    std::memcpy(words.data(), &v6.sin6_addr, sizeof(words));
+  }
+  for (std::size_t i = 0; i < (at.family() == AF_INET ? 1U : words.size()); ++i) {
+    absl::StrAppendFormat(&local, "%08X", words[i]);
+  }
+  absl::StrAppendFormat(&local, ":%04X", port);
+  const bool tcp = type == SOCK_STREAM;
+  std::ifstream file(absl::StrCat("/proc/net/", tcp ? "tcp" : "udp",  //
+                                  at.family() == AF_INET ? "" : "6"));
+  const std::string_view state = tcp ? "0A" : "07";  // TCP_LISTEN, TCP_CLOSE
+  std::size_t members = 0;
+  std::string line;
+  std::getline(file, line);  // the heading
+  while (std::getline(file, line)) {
+    std::istringstream fields(line);
+    std::string number;
+    std::string address;
+    std::string peer;
+    std::string its_state;
+    fields >> number >> address >> peer >> its_state;
+    // Listeners come first, before all connections.
+    if (tcp && its_state != state) break;
+    if (its_state == state && address == local) ++members;
+  }
+  return members;
 }
 
 absl::Status DetachSteering(int listener) {

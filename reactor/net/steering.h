@@ -3,6 +3,7 @@
 // In-flight handshakes stay with the listener that has them. Any thread.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 
@@ -18,6 +19,10 @@ namespace echogw {
 // For a group of UDP sockets: all datagrams of one flow (sender address and port, our port) go to
 // one slot and stay in order; the weights are shares of flows.
 [[nodiscard]] absl::Status AttachFlowSteering(int socket, std::span<const std::uint32_t> weights);
+
+// The sockets that listen, or are bound for UDP, at the address of this one: the members of its
+// group, of all processes in the network namespace. 0 if that cannot be read.
+[[nodiscard]] std::size_t GroupSizeOf(int socket);
 
 // Back to the kernel's hash. Not an error when nothing is attached.
 [[nodiscard]] absl::Status DetachSteering(int listener);

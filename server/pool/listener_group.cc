@@ -201,6 +201,32 @@ void ListenerGroup::ReplaceOwner(std::uint32_t from, const std::vector<std::uint
   }
 }
 
+// A program names members by their place in the group. With those of another process in it, the
+// places of ours are not known, and a program would leave theirs without clients.
+absl::Status ListenerGroup::CheckOwnGroups() const {
+  const auto check = [](std::size_t ours, int member, const ListenAddress& address) {
+    return GroupSizeOf(member) <= ours ? absl::OkStatus()
+                                       : absl::FailedPreconditionError(absl::StrCat(
+                                             "another process shares ", address.ToString()));
+  };
+  for (std::size_t a = 0; a < addresses_.size(); ++a) {
+    if (addresses_[a].is_unix()) continue;
+    const auto ours = std::count_if(places_.begin(), places_.end(),
+                                    [a](const Place& p) { return a < p.listeners.size(); });
+    absl::Status s =
+        check(static_cast<std::size_t>(ours), places_[0].listeners[a].get(), addresses_[a]);
+    if (!s.ok()) return s;
+  }
+  for (std::size_t a = 0; a < udp_addresses_.size(); ++a) {
+    const auto ours = std::count_if(places_.begin(), places_.end(),
+                                    [a](const Place& p) { return a < p.udp_sockets.size(); });
+    absl::Status s =
+        check(static_cast<std::size_t>(ours), places_[0].udp_sockets[a].get(), udp_addresses_[a]);
+    if (!s.ok()) return s;
+  }
+  return absl::OkStatus();
+}
+
 absl::Status ListenerGroup::Attach(std::span<const std::uint32_t> weights,
                                    std::span<const std::uint32_t> flow_weights) const {
   for (std::size_t a = 0; a < addresses_.size(); ++a) {
@@ -217,7 +243,8 @@ absl::Status ListenerGroup::Attach(std::span<const std::uint32_t> weights,
 absl::Status ListenerGroup::Steer(std::span<const std::uint32_t> weights,
                                   std::span<const std::uint32_t> flow_weights) const {
   const MutexLock lock(mutex_);
-  absl::Status status = Attach(weights, flow_weights);
+  absl::Status status = CheckOwnGroups();
+  if (status.ok()) status = Attach(weights, flow_weights);
   if (status.ok()) return status;
   // A program that cannot be detached names slots whose sockets some reactor reads anyway.
   for (const auto* sockets : {&places_[0].listeners, &places_[0].udp_sockets}) {

@@ -81,6 +81,7 @@ class ListenerGroup {
   // Listens on the place's listeners from address `first` on.
   [[nodiscard]] absl::Status ListenFrom(const Place& place, std::size_t first) const
       ECHOGW_REQUIRES(mutex_);
+  [[nodiscard]] absl::Status CheckOwnGroups() const ECHOGW_REQUIRES(mutex_);
   [[nodiscard]] absl::Status Attach(std::span<const std::uint32_t> weights,
                                     std::span<const std::uint32_t> flow_weights) const
       ECHOGW_REQUIRES(mutex_);

@@ -3,6 +3,7 @@
 #include "server/pool/steering.h"
 
 #include "reactor/net/steering.h"
+#include "tests/support/test_reactor.h"
 #include "tests/unit/server/pool/pool_parts.h"
 
 namespace echogw::server {
@@ -53,6 +54,21 @@ TEST_F(SteeringTest, TheLargestWeightsOfAllSlotsFit) {
   (void)pool.steering.Apply();
   EXPECT_TRUE(pool.steering.active());
   EXPECT_EQ(log_.lines().size(), 0U);
+}
+
+// The program names members of the group by their place, which others may have.
+TEST_F(SteeringTest, IsOffWhileAnotherProcessSharesThePort) {
+  const TestListener other;
+  PoolOptions options = LoopbackPool(0);
+  options.listen = {{.host = "127.0.0.1", .port = other.port}};
+  options.allow_shared_port = true;
+  PoolContext& pool = Make(2, options);
+  for (std::uint32_t i = 0; i < 2; ++i) pool.reactors.SetState(i, ReactorState::kServing);
+  (void)pool.steering.Apply();
+  EXPECT_FALSE(pool.steering.active());
+  auto where = WhereTheyGo(60);
+  EXPECT_GT(60 - where[0] - where[1], 5U) << "the other one has its share";
+  EXPECT_EQ(log_.Count("another process shares 127.0.0.1:"), 1U);
 }
 
 TEST_F(SteeringTest, OffIsNeverAttached) {
