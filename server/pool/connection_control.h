@@ -141,6 +141,8 @@ class ConnectionControl {
   // NotFound when no reactor has it.
   [[nodiscard]] virtual absl::StatusOr<ConnectionDetail> GetConnection(std::uint64_t id) = 0;
   virtual absl::StatusOr<CloseResult> CloseConnections(const CloseRequest& request) = 0;
+  // Whether a reactor answers, whatever it holds. DeadlineExceeded if not; a parked one need not.
+  [[nodiscard]] virtual absl::Status Ping(std::uint32_t reactor) = 0;
   // Uses only the reactors, peer and local port of the filter.
   [[nodiscard]] virtual std::unique_ptr<ConnectionWatch> WatchConnections(
       const ConnectionFilter& filter) = 0;

@@ -132,6 +132,10 @@ absl::StatusOr<std::optional<ConnectionSlice>> ConnectionInspector::Ask(std::uin
   return slice;
 }
 
+absl::Status ConnectionInspector::Ping(std::uint32_t reactor) {
+  return Ask(reactor, ReadConnections{.slots_max = 0}).status();
+}
+
 absl::StatusOr<bool> ConnectionInspector::VisitAll(const ConnectionFilter& filter,
                                                    ConnectionCursor from, const Visitor& visit) {
   for (const std::uint32_t slot : reactors_.Running()) {

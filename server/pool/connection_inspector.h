@@ -24,6 +24,7 @@ class ConnectionInspector final : public ConnectionControl {
       const ConnectionQuery& query) override;
   [[nodiscard]] absl::StatusOr<ConnectionDetail> GetConnection(std::uint64_t id) override;
   absl::StatusOr<CloseResult> CloseConnections(const CloseRequest& request) override;
+  [[nodiscard]] absl::Status Ping(std::uint32_t reactor) override;
   [[nodiscard]] std::unique_ptr<ConnectionWatch> WatchConnections(
       const ConnectionFilter& filter) override;
 

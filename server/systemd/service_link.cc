@@ -37,13 +37,10 @@ void ServiceLink::Stopping(const std::string& status, std::chrono::nanoseconds l
 void ServiceLink::Beat() {
   for (const ReactorStats& reactor : control_.Stats().reactors) {
     if (reactor.state == ReactorState::kParked) continue;
-    ConnectionQuery one;
-    one.filter.reactors = {reactor.id};
-    one.page_size = 1;
-    const auto answer = connections_.ListConnections(one);
+    const absl::Status answer = connections_.Ping(reactor.id);
     if (answer.ok()) continue;
     log_.Write(LogLevel::kError, absl::StrCat("no heartbeat is sent to the service manager: ",
-                                              std::string(answer.status().message())));
+                                              std::string(answer.message())));
     return;
   }
   Sent(notifier_.Alive());

@@ -4,6 +4,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "absl/status/statusor.h"
@@ -35,6 +36,11 @@ class FakeConnectionControl final : public ConnectionControl {
     return close_;
   }
 
+  [[nodiscard]] std::set<std::uint32_t> pinged() const {
+    const std::lock_guard lock(mutex_);
+    return pinged_;
+  }
+
   [[nodiscard]] absl::StatusOr<ConnectionPage> ListConnections(
       const ConnectionQuery& query) override {
     const std::lock_guard lock(mutex_);
@@ -56,6 +62,11 @@ class FakeConnectionControl final : public ConnectionControl {
     close_ = request;
     if (!failure_.ok()) return failure_;
     return CloseResult{.closed = 2, .not_found = {9}};
+  }
+  [[nodiscard]] absl::Status Ping(std::uint32_t reactor) override {
+    const std::lock_guard lock(mutex_);
+    pinged_.insert(reactor);
+    return failure_;
   }
   [[nodiscard]] std::unique_ptr<ConnectionWatch> WatchConnections(
       const ConnectionFilter& /*filter*/) override {
@@ -81,6 +92,7 @@ class FakeConnectionControl final : public ConnectionControl {
   ConnectionWatch::Batch batch_;
   std::optional<ConnectionQuery> query_;
   std::optional<CloseRequest> close_;
+  std::set<std::uint32_t> pinged_;
 };
 
 }  // namespace echogw::server
