@@ -8,7 +8,7 @@ EchoResult Discard(Connection& c, const EchoContext& context, bool count, CloseR
     std::span<std::byte> buffer = context.scratch;
     const IoResult r = context.io.Read(c.fd, buffer);
     if (r.status != IoStatus::kOk) return NothingRead(r, at_end);
-    discarded += r.bytes;
+    discarded += ReadCost(r.bytes, context);
     if (count) CountRead(c, context, r.bytes);
   }
   return {EchoOutcome::kMore, {}};

@@ -128,7 +128,7 @@ EchoResult EchoTurn(Connection& c, bool to_the_end, const EchoContext& context) 
     if (written.outcome != EchoOutcome::kIdle) [[unlikely]]
       return written;
     if (r.bytes < context.scratch.size() && !to_the_end) return {EchoOutcome::kIdle, {}};
-    moved += r.bytes;
+    moved += ReadCost(r.bytes, context);
     if (moved >= context.turn_bytes) return {EchoOutcome::kMore, {}};
   }
 }

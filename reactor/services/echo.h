@@ -2,6 +2,7 @@
 // that tests drive it with scripted system calls.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -41,6 +42,13 @@ struct EchoResult {
   EchoOutcome outcome = EchoOutcome::kIdle;
   CloseReason reason = CloseReason::kPeerClosed;
 };
+
+// What a read of `bytes` takes of a turn. However little it gets, a turn is over after so many, as
+// each costs system calls, or over TLS the work of a record.
+inline constexpr std::size_t kTurnReads = 64;
+[[nodiscard]] inline std::size_t ReadCost(std::size_t bytes, const EchoContext& context) {
+  return std::max(bytes, context.turn_bytes / kTurnReads);
+}
 
 // Writes what is pending, then reads and writes until nothing is left to read, the client takes no
 // more, or the turn is used up. `to_the_end` reads until the kernel has nothing left; otherwise a

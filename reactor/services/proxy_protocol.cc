@@ -159,7 +159,6 @@ ProxyHeader ParseV2(Bytes bytes) {
     return Failed(ProxyStatus::kMalformed);
   }
   if (!local && size < kV2Fixed + kAddressBytes[family]) return Failed(ProxyStatus::kMalformed);
-  if (size > kProxyV2BytesMax) return Failed(ProxyStatus::kTooLong);
   if (bytes.size() < size) return {.status = ProxyStatus::kNeedMore, .certain = true};
   ProxyHeader out{.status = ProxyStatus::kHeader, .bytes = size, .version = 2, .local = local};
   // Of LOCAL and of no family nothing but the length has a meaning.
@@ -186,14 +185,22 @@ ProxyHeader ParseProxyHeader(std::span<const std::byte> bytes) {
 }
 
 std::uint32_t Crc32c(std::span<const std::byte> bytes, std::uint32_t seed) {
-  // Bit by bit, lowest first: a header has a few hundred bytes, once in a connection.
-  constexpr std::uint32_t kReversedPolynomial = 0x82F63B78U;
+  // A byte at a time: a header may have 64 KiB, which bit by bit would take a millisecond.
+  static constexpr auto kTable = [] {
+    constexpr std::uint32_t kReversedPolynomial = 0x82F63B78U;
+    std::array<std::uint32_t, 256> table{};
+    for (std::uint32_t byte = 0; byte < table.size(); ++byte) {
+      std::uint32_t crc = byte;
+      for (int bit = 0; bit < 8; ++bit) {
+        crc = (crc >> 1U) ^ ((crc & 1U) != 0 ? kReversedPolynomial : 0U);
+      }
+      table[byte] = crc;
+    }
+    return table;
+  }();
   std::uint32_t crc = ~seed;
   for (const std::byte byte : bytes) {
-    crc ^= std::to_integer<std::uint32_t>(byte);
-    for (int bit = 0; bit < 8; ++bit) {
-      crc = (crc >> 1U) ^ ((crc & 1U) != 0 ? kReversedPolynomial : 0U);
-    }
+    crc = (crc >> 8U) ^ kTable[(crc ^ std::to_integer<std::uint32_t>(byte)) & 0xFFU];
   }
   return ~crc;
 }

@@ -13,16 +13,16 @@ namespace echogw {
 
 // A line of version 1 has at most this many bytes with its CR LF.
 inline constexpr std::size_t kProxyV1BytesMax = 107;
-// A header of version 2 could have 64 KiB behind its first 16 bytes. The addresses take 216 at
-// most; the rest are TLVs, of which the largest in use, a client's certificate, has some 2 KiB.
-inline constexpr std::size_t kProxyV2BytesMax = 16 + 4096;
+// Of version 2 as many as its 16-bit length allows. The addresses take 216 at most; the rest are
+// TLVs, of which a chain of certificates may have tens of kilobytes.
+inline constexpr std::size_t kProxyV2BytesMax = 16 + 65535;
 
 enum class ProxyStatus : std::uint8_t {
   kNeedMore,   // a header so far, but not all of it
   kHeader,     // a whole one
   kMissing,    // the first bytes are of no header
   kMalformed,  // a header that breaks a rule
-  kTooLong,    // longer than the limits above
+  kTooLong,    // version 1: longer than the limit above
   kChecksum,   // its CRC32C is not that of its bytes
 };
 

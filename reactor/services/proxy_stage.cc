@@ -37,7 +37,7 @@ ProxyOutcome OutcomeOf(const ProxyHeader& header) {
 }  // namespace
 
 EchoResult ProxyStage::Turn(Connection& c, const EchoContext& context) {
-  for (;;) {
+  for (std::size_t reads = 0; reads < kTurnReads; ++reads) {
     const std::size_t room = kProxyV2BytesMax - early_.size();
     CHECK(room > 0);  // a header of that size is complete, or too long
     auto into = context.scratch.first(std::min(room, context.scratch.size()));
@@ -50,8 +50,9 @@ EchoResult ProxyStage::Turn(Connection& c, const EchoContext& context) {
     if (header.status == ProxyStatus::kNeedMore) continue;
     if (!Accepts(header, context)) return {EchoOutcome::kClose, CloseReason::kProxyHeader};
     done_ = true;
-    return {EchoOutcome::kMore, {}};
+    break;
   }
+  return {EchoOutcome::kMore, {}};
 }
 
 bool ProxyStage::Accepts(const ProxyHeader& header, const EchoContext& context) {

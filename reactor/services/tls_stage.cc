@@ -16,6 +16,7 @@ EchoResult TlsStage::Handshake(Connection& c, const EchoContext& context) {
     state_ = State::kReady;
     return {EchoOutcome::kMore, {}};
   }
+  if (stream_->unfinished()) return {EchoOutcome::kMore, {}};
   if (status == IoStatus::kWouldBlock) {
     return {stream_->wants_write() ? EchoOutcome::kBlocked : EchoOutcome::kIdle, {}};
   }
@@ -38,6 +39,9 @@ EchoResult TlsStage::After(EchoResult result, Connection& c, const EchoContext& 
     Count(context, stream_->failure());
     return {EchoOutcome::kClose, CloseReason::kTlsError};
   }
+  const bool waits =
+      result.outcome == EchoOutcome::kIdle || result.outcome == EchoOutcome::kStalled;
+  if (waits && stream_->unfinished()) return {EchoOutcome::kMore, {}};
   if (result.outcome != EchoOutcome::kIdle) return result;
   if (c.closing) return End(c, context);
   if (stream_->wants_write()) return {EchoOutcome::kBlocked, {}};

@@ -14,9 +14,22 @@ namespace {
 
 using Wire = TlsStream::Wire;
 
+// What one call may read from the socket: some records of the largest size. OpenSSL reads on while
+// what it gets is no payload.
+constexpr std::uint32_t kReadsPerCall = 16;
+// Records without payload (key updates, refused renegotiations) between two that have some. Each
+// costs as much as a long record of payload, or more; BoringSSL and Go have such a limit, too.
+constexpr std::uint32_t kIdleRecordsMax = 32;
+
 int WireRead(BIO* bio, char* into, int size) {
   auto& wire = *static_cast<Wire*>(::BIO_get_data(bio));
   ::BIO_clear_retry_flags(bio);
+  if (wire.reads_left == 0) {
+    wire.refused = true;
+    ::BIO_set_retry_read(bio);
+    return -1;
+  }
+  --wire.reads_left;
   auto buffer = std::as_writable_bytes(std::span(into, static_cast<std::size_t>(size)));
   const IoResult r = wire.io->Read(wire.fd, buffer);
   switch (r.status) {
@@ -76,6 +89,12 @@ const BIO_METHOD* WireMethod() {
   return method;
 }
 
+// Called for each record and for each message in one.
+void CountRecord(int written, int /*version*/, int type, const void* /*from*/, std::size_t /*size*/,
+                 SSL* /*ssl*/, void* wire) {
+  if (written == 0 && type == SSL3_RT_HEADER) ++static_cast<Wire*>(wire)->idle_records;
+}
+
 TlsFailure FailureOf(unsigned long error) {
   const int reason = ERR_GET_REASON(error);
   switch (reason) {
@@ -105,6 +124,8 @@ TlsStream::TlsStream(SslHandle ssl) : ssl_(std::move(ssl)) {
   CHECK(bio != nullptr);  // as operator new: out of memory
   ::BIO_set_data(bio, &wire_);
   ::SSL_set_bio(ssl_.get(), bio, bio);
+  ::SSL_set_msg_callback(ssl_.get(), &CountRecord);
+  ::SSL_set_msg_callback_arg(ssl_.get(), &wire_);
 }
 
 TlsStream::~TlsStream() = default;
@@ -114,6 +135,12 @@ void TlsStream::Begin(SocketIo& io, int fd) noexcept {
   wire_.fd = fd;
   wants_write_ = false;
   ::ERR_clear_error();  // another connection's is none of ours
+}
+
+void TlsStream::BeginRead(SocketIo& io, int fd) noexcept {
+  Begin(io, fd);
+  wire_.reads_left = kReadsPerCall;
+  wire_.refused = false;
 }
 
 IoStatus TlsStream::Explain(int result) noexcept {
@@ -138,22 +165,34 @@ IoStatus TlsStream::Explain(int result) noexcept {
 }
 
 IoStatus TlsStream::Handshake(SocketIo& io, int fd) noexcept {
-  Begin(io, fd);
+  BeginRead(io, fd);
   const int result = ::SSL_do_handshake(ssl_.get());
+  wire_.idle_records = 0;
   return result == 1 ? IoStatus::kOk : Explain(result);
 }
 
 IoResult TlsStream::Read(SocketIo& io, int fd, std::span<std::byte> into) noexcept {
-  Begin(io, fd);
+  BeginRead(io, fd);
   std::size_t n = 0;
   const int result = ::SSL_read_ex(ssl_.get(), into.data(), into.size(), &n);
-  if (result == 1) return {IoStatus::kOk, n, 0};
+  if (wire_.idle_records > kIdleRecordsMax + (result == 1 ? 1 : 0)) {
+    broken_ = true;
+    return {IoStatus::kError, 0, EPROTO};
+  }
+  if (result == 1) {
+    wire_.idle_records = 0;
+    return {IoStatus::kOk, n, 0};
+  }
   const IoStatus status = Explain(result);
   return {status, 0, status == IoStatus::kError ? (wire_.error != 0 ? wire_.error : EPROTO) : 0};
 }
 
 IoResult TlsStream::Write(SocketIo& io, int fd, std::span<const std::byte> from) noexcept {
   Begin(io, fd);
+  // Not in the handshake: a client that only sends never reads it, and what is unread when it
+  // closes makes its kernel send RST, which may overtake the last of its bytes here. Fails, and
+  // need not succeed, for a client and before TLS 1.3.
+  if (!std::exchange(ticket_sent_, true)) (void)::SSL_new_session_ticket(ssl_.get());
   std::size_t written = 0;
   while (written < from.size()) {
     std::size_t n = 0;

@@ -34,6 +34,9 @@ class TlsStream {
 
   // The last kWouldBlock, of any call, was for writing.
   [[nodiscard]] bool wants_write() const { return wants_write_; }
+  // The last Handshake or Read ended with kWouldBlock only because it had done its share of work:
+  // call it again.
+  [[nodiscard]] bool unfinished() const { return wire_.refused; }
   // A call has returned kError.
   [[nodiscard]] bool broken() const { return broken_; }
   // After kError: of the socket, or 0 if the protocol failed.
@@ -51,10 +54,14 @@ class TlsStream {
     int fd = -1;
     int error = 0;
     bool ended = false;
+    bool refused = false;            // a read, because reads_left was 0
+    std::uint32_t reads_left = 0;    // in this call
+    std::uint32_t idle_records = 0;  // received since the last payload
   };
 
  private:
   void Begin(SocketIo& io, int fd) noexcept;
+  void BeginRead(SocketIo& io, int fd) noexcept;
   // What a call that returned `result` without success means.
   [[nodiscard]] IoStatus Explain(int result) noexcept;
 
@@ -62,6 +69,7 @@ class TlsStream {
   SslHandle ssl_;
   bool wants_write_ = false;
   bool broken_ = false;
+  bool ticket_sent_ = false;  // or queued, with the first Write
   TlsFailure failure_ = TlsFailure::kOther;
 };
 

@@ -58,7 +58,7 @@ enum class ProxyOutcome : std::uint8_t {
   // The connection was closed.
   kMissing,    // no header where it is required
   kMalformed,  // a protocol violation
-  kTooLong,    // over the limits of proxy_protocol.h
+  kTooLong,    // a line of version 1 over its limit
   kChecksum,   // wrong CRC32C
   kTimedOut,   // not complete in time
 };

@@ -168,12 +168,15 @@ TEST(ProxyProtocolTest, Version2SkipsTlvsAndChecksItsChecksum) {
   EXPECT_EQ(Crc32c(std::as_bytes(std::span(ones))), 0x62A8AB43U);
 }
 
-TEST(ProxyProtocolTest, Version2IsBounded) {
-  const std::string most = ProxyV4Addresses() + ProxyTlv(0x04, std::string(4096 - 12 - 3, 'x'));
-  EXPECT_EQ(ParseProxy(ProxyV2(0x21, 0x11, most)).status, Status::kHeader);
-  // Refused by its length alone, before any of it has come.
-  EXPECT_EQ(ParseProxy(ProxyV2(0x21, 0x11, "", 4097)).status, Status::kTooLong);
-  EXPECT_EQ(ParseProxy(ProxyV2(0x20, 0x00, "", 65535)).status, Status::kTooLong);
+TEST(ProxyProtocolTest, Version2MayBeAsLongAsItsLengthCanSay) {
+  for (const std::size_t size : {4096U, 4097U, 6000U, 65535U}) {
+    const std::string body = ProxyV4Addresses() + ProxyTlv(0x20, std::string(size - 12 - 3, 'x'));
+    const std::string header = ProxyV2(0x21, 0x11, body);
+    EXPECT_EQ(ParseProxy(header).bytes, 16 + size);
+    EXPECT_EQ(ParseProxy(header).source.ToString(), "192.0.2.1:1000");
+    EXPECT_EQ(ParseProxy(header.substr(0, header.size() - 1)).status, Status::kNeedMore);
+  }
+  EXPECT_EQ(ParseProxy(ProxyV2(0x20, 0x00, std::string(65535, 'x'))).bytes, kProxyV2BytesMax);
 }
 
 TEST(ProxyProtocolTest, WhatIsNoHeaderIsKnownByItsFirstWrongByte) {

@@ -54,6 +54,34 @@ TEST_F(SessionTest, AHeaderIsNoPayload) {
   EXPECT_EQ(headers(ProxyOutcome::kV1), 1U);
 }
 
+// A turn is bounded in reads, however few bytes each of them gets.
+TEST_F(SessionTest, ATurnOfAnyServiceIsOverAfterSoManyReads) {
+  constexpr std::size_t kSent = 3 * kTurnReads;
+  for (const ServiceMode& mode : ServiceModes()) {
+    Session session({.mode = &mode}, 0);
+    for (std::size_t i = 0; i < kSent; ++i) io_.ReadGives(kSessionFd, "x");
+    const std::size_t before = io_.reads(kSessionFd);
+    EXPECT_EQ(Turn(session).outcome, EchoOutcome::kMore) << mode.word;
+    EXPECT_EQ(io_.reads(kSessionFd) - before, kTurnReads) << mode.word;
+    for (int turns = 0; Turn(session).outcome == EchoOutcome::kMore; ++turns) {
+      if (mode.makes_output || turns > 3) break;  // that one never ends
+    }
+    while (io_.steps_left() > 0) (void)Turn(session);
+    c_.sent_bytes = 0;
+  }
+}
+
+TEST_F(SessionTest, AHeaderInTinyPiecesTakesMoreThanOneTurn) {
+  const std::string header =
+      ProxyV2(0x21, 0x11, ProxyV4Addresses() + ProxyTlv(0x04, std::string(200, 'x')));
+  Session session(Proxied(ProxyUse::kRequired), 0);
+  for (const char byte : header) io_.ReadGives(kSessionFd, std::string(1, byte));
+  EXPECT_EQ(Turn(session).outcome, EchoOutcome::kMore);
+  EXPECT_EQ(io_.reads(kSessionFd), kTurnReads);
+  while (session.waiting()) (void)Turn(session);
+  EXPECT_EQ(session.client().ToString(), "192.0.2.1:1000");
+}
+
 TEST_F(SessionTest, AHeaderMayComeByteByByte) {
   for (const std::string& header : {kLine, ProxyV2WithChecksum(0x11, ProxyV4Addresses())}) {
     Session session(Proxied(ProxyUse::kRequired), 0);
@@ -117,7 +145,7 @@ TEST_F(SessionTest, BadHeadersCloseAndAreCountedByWhatIsWrong) {
   const std::vector<std::pair<std::string, ProxyOutcome>> cases = {
       {"hello", ProxyOutcome::kMissing},
       {"PROXY TCP4 x\r\n", ProxyOutcome::kMalformed},
-      {ProxyV2(0x21, 0x11, "", 5000), ProxyOutcome::kTooLong},
+      {"PROXY UNKNOWN" + std::string(200, ' '), ProxyOutcome::kTooLong},
       {wrong, ProxyOutcome::kChecksum}};
   for (const auto& [bytes, outcome] : cases) {
     for (const ProxyUse use : {ProxyUse::kRequired, ProxyUse::kOptional}) {
