@@ -136,6 +136,12 @@ void Acceptor::Admit(int fd, const Listener& listener) {
   if (const auto refused = Refuse(fd, client)) return Reject(fd, *refused);
   const Token token = context_.table.Insert(fd);
   Connection& c = *context_.table.Find(token);
+  if (listener.shared) {
+    // Unix sockets: a read ends at passed descriptors and at urgent data, which such a connection
+    // does not inherit the option for.
+    c.reads_to_end = true;
+    SetUrgentInline(fd);
+  }
   if (const int error = context_.Watch(c, token); error != 0) {
     context_.table.Erase(token);
     if (limits_.counts()) context_.deps.limiter.Leave(client);

@@ -16,49 +16,81 @@ std::uint64_t ConnectionCloser::Closed(CloseReason reason) const {
 }
 
 void ConnectionCloser::Handle(const CloseConnections& command) {
+  if (cancel_) EndCancel();
   if (job_) EndJob();
-  std::vector<std::pair<Nanos, Token>> idle;
-  context_.table.ForEach(
-      [&](Connection& c, Token token) { idle.emplace_back(context_.IdleTimeOf(c), token); });
-  std::sort(idle.begin(), idle.end(),
-            [](const auto& a, const auto& b) { return a.first > b.first; });
   job_.emplace(CloseJob{.command = command,
                         .begun_at = context_.now,
                         .next_at = context_.now,
-                        .spread = idle.size(),
                         .closed_before = Closed(CloseReason::kDrained),
                         .reset_before = Closed(CloseReason::kDrainForced)});
-  job_->order.reserve(idle.size());
-  for (const auto& [time, token] : idle) job_->order.push_back(token);
 }
 
 void ConnectionCloser::Run() {
+  if (cancel_) return CancelSlice();
   CloseJob& job = *job_;
   const Nanos now = context_.now;
-  if (now >= job.command.hard_deadline) {
-    ResetAll();
-    return EndJob();
-  }
+  if (now >= job.command.hard_deadline) return ResetSlice();
   if (context_.table.size() == 0) return EndJob();
+  if (job.gather_from) return GatherSlice();
   if (now < job.next_at) return;
   const Nanos passed = now - job.begun_at;
+  const std::size_t total = job.by_idle.size() + job.later.size() + job.begun;
   const std::size_t due =
       passed >= job.command.spread
-          ? job.order.size()
+          ? total
           : static_cast<std::size_t>(static_cast<double>(job.spread) * static_cast<double>(passed) /
                                      static_cast<double>(job.command.spread));
   const std::size_t until = std::min(due, job.begun + context_.options.slice_connections);
   for (; job.begun < until; ++job.begun) {
-    const Token token = job.order[job.begun];
+    const Token token = job.Next();
     if (Connection* c = context_.table.Find(token); c != nullptr) host_.BeginClose(*c, token);
   }
   if (job.begun < due) {
     job.next_at = now;
   } else {
-    job.next_at = job.begun == job.order.size()
-                      ? job.command.hard_deadline
-                      : std::min(now + kCloseTick, job.command.hard_deadline);
+    job.next_at = job.begun == total ? job.command.hard_deadline
+                                     : std::min(now + kCloseTick, job.command.hard_deadline);
   }
+  if (context_.table.size() == 0) EndJob();
+}
+
+// A heap costs little for each connection here, and little for each that is closed; all of them
+// sorted at once would hold up the others.
+void ConnectionCloser::GatherSlice() {
+  CloseJob& job = *job_;
+  job.gather_from = context_.table.ForSome(
+      *job.gather_from, context_.options.slice_slots, [&](Connection& c, Token token) {
+        job.by_idle.emplace_back(context_.IdleTimeOf(c), token);
+        std::push_heap(job.by_idle.begin(), job.by_idle.end(), CloseJob::LessIdle);
+      });
+  if (job.gather_from) return;
+  job.spread = job.by_idle.size();
+  Run();
+}
+
+Token ConnectionCloser::CloseJob::Next() {
+  Token next;
+  if (by_idle.empty()) {
+    next = later.front();
+    later.pop_front();
+  } else {
+    std::pop_heap(by_idle.begin(), by_idle.end(), LessIdle);
+    next = by_idle.back().second;
+    by_idle.pop_back();
+  }
+  return next;
+}
+
+// Slice by slice until none is left, not even one that came meanwhile.
+void ConnectionCloser::ResetSlice() {
+  CloseJob& job = *job_;
+  job.next_at = context_.now;
+  job.reset_from = context_.table
+                       .ForSome(job.reset_from, context_.options.slice_slots,
+                                [&](Connection& c, Token token) {
+                                  host_.Close(c, token, CloseReason::kDrainForced, true);
+                                })
+                       .value_or(0);
   if (context_.table.size() == 0) EndJob();
 }
 
@@ -72,16 +104,28 @@ void ConnectionCloser::EndJob() {
 }
 
 void ConnectionCloser::Handle(const CancelClose& command) {
-  if (job_) {
-    // A FIN cannot be taken back, and connections closed by an operator or a limit stay closed.
-    context_.table.ForEach([&](Connection& c, Token token) {
-      if (c.fin_sent || c.admin_closed) return;
-      c.closing = false;
-      limits_.Arm(c, token.index);
-    });
-    EndJob();
-  }
-  host_.Answer({.id = command.id});
+  if (cancel_) EndCancel();
+  if (!job_) return host_.Answer({.id = command.id});
+  EndJob();
+  cancel_.emplace(CancelJob{.id = command.id});
+}
+
+void ConnectionCloser::CancelSlice() {
+  // A FIN cannot be taken back, and connections closed by an operator or a limit stay closed.
+  const auto next = context_.table.ForSome(cancel_->from, context_.options.slice_slots,
+                                           [&](Connection& c, Token token) {
+                                             if (c.fin_sent || c.admin_closed) return;
+                                             c.closing = false;
+                                             limits_.Arm(c, token.index);
+                                           });
+  if (!next) return EndCancel();
+  cancel_->from = *next;
+}
+
+void ConnectionCloser::EndCancel() {
+  const std::uint64_t id = cancel_->id;
+  cancel_.reset();
+  host_.Answer({.id = id});
 }
 
 void ConnectionCloser::Handle(const CloseSome& command) {

@@ -4,12 +4,16 @@
 #include <utility>
 
 #include "reactor/base/check.h"
+#include "reactor/net/socket.h"
 
 namespace echogw {
 namespace {
 
 // Timers that may end in one turn; each may cost some system calls.
 constexpr int kTimersPerTurn = 128;
+
+// How often a client that may be idle is looked at while it has bytes to take.
+constexpr Nanos kLooksPerIdleTime = 4;
 
 // A connection that has used up its rate resumes when half of the bucket is full again: eight times
 // a second, so that no read is small because the bucket is almost empty.
@@ -20,21 +24,38 @@ TokenRate ByteTokens(const Limits& limits) {
 }  // namespace
 
 void LimitEnforcer::SetLimits(const Limits& limits) {
-  const bool rate_changed = limits.rate != limits_.rate;
+  rate_changed_ = (apply_from_ && rate_changed_) || limits.rate != limits_.rate;
   limits_ = limits;
   const std::span<std::byte> scratch(context_.scratch);
   const std::size_t most = limits.output_buffer != 0 ? limits.output_buffer : scratch.size();
   context_.echo.scratch = scratch.first(std::min(most, scratch.size()));
   timers_.Clear();
-  next_at_ = kNever;
-  context_.table.ForEach([&](Connection& c, Token token) {
-    if (c.has_cold) {
-      // A bucket keeps the time when it is full, which the old rate may have put far away.
-      if (rate_changed) context_.table.ColdOf(token.index)->bucket = TokenBucket{};
-      Resume(c, token);
-    }
-    Apply(c, token);
-  });
+  apply_from_ = 0;
+  next_at_ = context_.now;
+}
+
+void LimitEnforcer::Handle(const echogw::SetLimits& command) {
+  SetLimits(command.limits);
+  unanswered_.push_back(command);
+}
+
+void LimitEnforcer::AnswerAll() {
+  for (const echogw::SetLimits& command : std::exchange(unanswered_, {})) {
+    command.reply->Push({.id = command.id});
+  }
+}
+
+void LimitEnforcer::ApplySlice() {
+  apply_from_ = context_.table.ForSome(
+      *apply_from_, context_.options.slice_slots, [&](Connection& c, Token token) {
+        if (c.has_cold) {
+          // A bucket keeps the time when it is full, which the old rate may have put far away.
+          if (rate_changed_) context_.table.ColdOf(token.index)->bucket = TokenBucket{};
+          Resume(c, token);
+        }
+        Apply(c, token);
+      });
+  if (!apply_from_) AnswerAll();
 }
 
 void LimitEnforcer::Apply(Connection& c, Token token) {
@@ -120,15 +141,28 @@ LimitEnforcer::Due LimitEnforcer::NextDue(const Connection& c, bool paused) cons
   return due;
 }
 
+Nanos LimitEnforcer::NextLookAt(const Connection& c) const {
+  const Nanos quarter = limits_.idle_timeout / kLooksPerIdleTime;
+  const Nanos idle = context_.IdleTimeOf(c);
+  if (idle < quarter) return context_.now + quarter - idle;
+  // Nothing is left to take: nothing to see before the end.
+  return OutputQueueOf(c.fd) == 0 ? kNever : context_.now + quarter;
+}
+
+Nanos LimitEnforcer::HandshakeEndOf(const Connection& c, const ColdState& cold) const {
+  return std::max(Sessions::DeadlineOf(c, cold), handshakes_until_);
+}
+
 void LimitEnforcer::Arm(const Connection& c, std::uint32_t index) {
   const ColdState* cold = context_.table.ColdOf(index);
   const bool paused = cold != nullptr && cold->paused_until != 0;
   Nanos at = paused ? cold->paused_until : kNever;
-  if (cold != nullptr) at = std::min(at, Sessions::DeadlineOf(c, *cold));
+  if (cold != nullptr) at = std::min(at, HandshakeEndOf(c, *cold));
   if (cold != nullptr && cold->closed_by) {
     at = std::min(at, cold->reset_at);
   } else if (!c.closing) {
     at = std::min(at, NextDue(c, paused).at);
+    if (!paused && limits_.idle_timeout != 0) at = std::min(at, NextLookAt(c));
   }
   if (at == kNever) return timers_.Cancel(index);
   if (timers_.size() == 0) timers_.Advance(context_.now);
@@ -137,6 +171,14 @@ void LimitEnforcer::Arm(const Connection& c, std::uint32_t index) {
 }
 
 void LimitEnforcer::RunTimers() {
+  if (apply_from_) ApplySlice();
+  // How late this is. A loop that was only busy is not that late.
+  constexpr Nanos kStopped = kNanosPerSecond;
+  const Nanos late = context_.now - next_at_;
+  if (late >= kStopped) {
+    const Nanos handshake = context_.options.handshake_timeout.count();
+    handshakes_until_ = context_.now + std::min(late, handshake);
+  }
   timers_.Advance(context_.now);
   for (int i = 0; i < kTimersPerTurn; ++i) {
     const std::optional<std::uint32_t> index = timers_.PopEnded();
@@ -145,29 +187,86 @@ void LimitEnforcer::RunTimers() {
     CHECK(c != nullptr);  // closing or moving a connection cancels its timer
     OnTimer(*c, {*index, c->generation});
   }
-  next_at_ = timers_.NextAt();
+  next_at_ = apply_from_ ? context_.now : timers_.NextAt();
 }
 
 void LimitEnforcer::OnTimer(Connection& c, Token token) {
-  const Nanos now = context_.now;
-  ColdState* cold = context_.table.ColdOf(token.index);
-  if (cold != nullptr && cold->paused_until <= now) Resume(c, token);
-  const bool paused = cold != nullptr && cold->paused_until != 0;
+  const ColdState* cold = context_.table.ColdOf(token.index);
+  if (cold != nullptr && cold->paused_until <= context_.now) Resume(c, token);
   if (cold != nullptr && cold->closed_by) {
-    if (cold->reset_at <= now) return host_.Close(c, token, *cold->closed_by, true);
-  } else if (const Due due = NextDue(c, paused); !c.closing && due.at <= now) {
-    ColdState& closed = context_.table.EnsureCold(token);
-    closed.closed_by = due.reason;
-    closed.reset_at = now + context_.options.limit_close_grace.count();
-    c.admin_closed = true;
-    Arm(c, token.index);
-    return host_.BeginClose(c, token);
+    if (!EndGrace(c, token)) return;
+  } else if (!c.closing && !EndByLimit(c, token)) {
+    return;
   }
-  if (cold != nullptr && Sessions::DeadlineOf(c, *cold) <= now) {
-    sessions_.EndHandshake(c, token);
-    if (context_.table.Find(token) == nullptr) return;
-  }
+  if (!EndHandshake(c, token)) return;
   Arm(c, token.index);
+}
+
+bool LimitEnforcer::Look(Connection& c, Token token) {
+  const std::uint64_t before = c.received_bytes + c.sent_bytes;
+  host_.RunTurn(c, token);
+  if (context_.table.Find(token) == nullptr) return false;
+  if (c.received_bytes + c.sent_bytes != before) c.active_at_ms = context_.now_ms();
+  return true;
+}
+
+bool LimitEnforcer::TakesBytes(const Connection& c, Token token) {
+  const std::uint64_t untaken = OutputQueueOf(c.fd) + c.pending_bytes();
+  ColdState* cold = context_.table.ColdOf(token.index);
+  if (untaken == 0 && (cold == nullptr || cold->untaken_bytes == 0)) return false;
+  if (cold == nullptr) cold = &context_.table.EnsureCold(token);
+  // A FIN that is not acknowledged yet looks like one byte.
+  const bool takes = cold->untaken_bytes > 1 && untaken < cold->untaken_bytes;
+  cold->untaken_bytes = untaken;
+  return takes;
+}
+
+bool LimitEnforcer::EndByLimit(Connection& c, Token token) {
+  const ColdState* cold = context_.table.ColdOf(token.index);
+  const bool paused = cold != nullptr && cold->paused_until != 0;
+  Due due = NextDue(c, paused);
+  if (due.at <= context_.now && due.reason != CloseReason::kMaxAge) {
+    if (c.queued) return true;  // its turn is in the next turn of the loop
+    if (!Look(c, token)) return false;
+  }
+  if (!paused && limits_.idle_timeout != 0 &&
+      context_.IdleTimeOf(c) >= limits_.idle_timeout / kLooksPerIdleTime && TakesBytes(c, token)) {
+    c.active_at_ms = context_.now_ms();
+  }
+  due = NextDue(c, paused);
+  if (due.at > context_.now) return true;
+  ColdState& closed = context_.table.EnsureCold(token);
+  closed.closed_by = due.reason;
+  closed.reset_at = context_.now + context_.options.limit_close_grace.count();
+  c.admin_closed = true;
+  host_.BeginClose(c, token);
+  if (context_.table.Find(token) == nullptr) return false;
+  (void)TakesBytes(c, token);
+  closed.received_then = c.received_bytes;
+  return true;
+}
+
+// Who goes on taking what was received is given more time; not who goes on sending.
+bool LimitEnforcer::EndGrace(Connection& c, Token token) {
+  ColdState& cold = *context_.table.ColdOf(token.index);
+  if (cold.reset_at > context_.now) return true;
+  if (!Look(c, token)) return false;
+  const bool sends = std::exchange(cold.received_then, c.received_bytes) != c.received_bytes;
+  if (TakesBytes(c, token) && !sends) {
+    cold.reset_at = context_.now + context_.options.limit_close_grace.count();
+    return true;
+  }
+  host_.Close(c, token, *cold.closed_by, true);
+  return false;
+}
+
+bool LimitEnforcer::EndHandshake(Connection& c, Token token) {
+  const ColdState* cold = context_.table.ColdOf(token.index);
+  if (cold == nullptr || HandshakeEndOf(c, *cold) > context_.now) return true;
+  if (!c.queued && !Look(c, token)) return false;
+  if (c.queued || HandshakeEndOf(c, *cold) > context_.now) return true;
+  sessions_.EndHandshake(c, token);
+  return context_.table.Find(token) != nullptr;
 }
 
 }  // namespace echogw

@@ -97,7 +97,8 @@ struct LoopContext {
   BufferPool pool;
   EchoContext echo;
   SlotTable table;
-  Nanos now = 0;  // read once before and once after the work of a turn
+  std::uint64_t handshake_work = 0;  // so far, in reads
+  Nanos now = 0;                     // read once before and once after the work of a turn
 };
 
 // How long to wait before retrying what found no room in a poller or in another reactor's mailbox.

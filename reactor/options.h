@@ -41,6 +41,10 @@ struct ReactorOptions {
   // A connection that a limit closes is reset after this time if it has not taken its output and
   // sent FIN.
   std::chrono::nanoseconds limit_close_grace = std::chrono::seconds(5);
+  // Reads of all connections together after which the others wait for the next turn of the loop, so
+  // that many busy ones hold up neither timers nor commands for long. A step of a handshake counts
+  // as 32.
+  std::uint64_t loop_reads = 1024;
   // The most connections accepted from one listener in a turn.
   std::uint32_t accept_batch_max = 64;
   // The most datagrams, or coalesced runs of them, read from one UDP socket at once. Batches of 32
@@ -52,6 +56,9 @@ struct ReactorOptions {
   std::chrono::nanoseconds spin{0};
   // Connections moved or closed in one turn of the loop; bounds the delay of all others.
   std::uint32_t slice_connections = 32;
+  // Slots of the table visited in one turn of the loop by what concerns all connections, such as
+  // new limits: some 0.3 ms.
+  std::uint32_t slice_slots = 256;
   // A turn longer than this is a stall: counted and logged.
   std::chrono::nanoseconds stall_threshold = std::chrono::milliseconds(100);
   // PROXY header and TLS handshake must be complete after this time.

@@ -14,6 +14,18 @@ namespace {
 // Tokens of generation 0 are not connections: the mailbox, or the index of a listener.
 constexpr std::uint64_t kMailToken = UINT32_MAX;
 
+// How often the work of a turn is looked at.
+constexpr std::size_t kEventsPerLook = 4;
+
+// The reply to a question that came too late: nothing is here any more, nobody waits for its
+// answer.
+struct AnswerWithNothing {
+  template <typename C>
+  void operator()(const C& command) const {
+    if constexpr (requires { command.reply; }) command.reply->Push({.id = command.id});
+  }
+};
+
 // Whether an event belongs to a connection, which may be gone.
 bool IsConnection(const epoll_event& event) {
   return Token::Unpack(event.data.u64).generation != 0;
@@ -40,6 +52,7 @@ Reactor::Reactor(const ReactorOptions& options, const ReactorDeps& deps,
       events_(options.events_max),
       spin_(options.spin.count()),
       time_(deps.counters, deps.clock, context_.engine != nullptr),
+      queue_(context_),
       lister_(context_),
       sessions_(context_, *this, lister_),
       limits_(context_, *this, sessions_),
@@ -56,7 +69,8 @@ void Reactor::Enter() {
   loop_.Assert();
   context_.now = context_.deps.clock.Now();
   time_.Begin(context_.now);
-  ApplyLimits(context_.options.limits);
+  acceptor_.SetLimits(context_.options.limits);
+  limits_.SetLimits(context_.options.limits);
 }
 
 void Reactor::Run() {
@@ -77,10 +91,17 @@ bool Reactor::Turn(Nanos wait_max) {
   counters.ready_events.Add(n);
 
   counters.wakeup_events.Record(n);
+  queue_.BeginTurn();
+  bool waits = queue_.behind();
   // Of several events one is timed, each turn another; a single one by the end of the turn.
   const std::size_t timed = n > 1 ? turn_ % n : n;
   for (std::size_t i = 0; i < n; ++i) {
-    Dispatch(events_[i]);
+    if (waits) [[unlikely]] {
+      Defer(events_[i]);
+    } else {
+      Dispatch(events_[i]);
+      if (i % kEventsPerLook == kEventsPerLook - 1) waits = queue_.IsSpent();
+    }
     if (i == timed && IsConnection(events_[i])) {
       counters.echo_ns.Record(static_cast<std::uint64_t>(context_.deps.clock.Now() - woke_at));
     }
@@ -155,6 +176,14 @@ void Reactor::Dispatch(const epoll_event& event) {
   acceptor_.Accept(*listener, turn_events_);
 }
 
+// The connection takes its place in the queue, where it reads to the end whatever the event was.
+void Reactor::Defer(const epoll_event& event) {
+  if (!IsConnection(event)) return Dispatch(event);
+  const Token token = Token::Unpack(event.data.u64);
+  Connection* c = context_.table.Find(token);
+  if (c != nullptr && IsUseful(*c, event.events)) Enqueue(*c, token);
+}
+
 // A UDP socket is level-triggered: what one batch leaves is reported again in the next turn, after
 // connections have had theirs.
 void Reactor::OnDatagrams(const Listener& listener) {
@@ -170,21 +199,26 @@ void Reactor::OnDatagrams(const Listener& listener) {
 
 // ---- connections ----
 
+bool Reactor::IsUseful(Connection& c, std::uint32_t events) {
+  if ((events & kEventPrefetched) != 0) [[unlikely]]
+    HoldPrefetched(c, *context_.engine, context_.echo);
+  // While the client takes nothing, nothing is read: input waits in the kernel.
+  return !c.has_pending() || (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0;
+}
+
 void Reactor::OnConnection(Connection& c, Token token, std::uint32_t events) {
   // After a short read more may follow: the end, or bytes behind urgent data.
   constexpr std::uint32_t kMoreFollows = EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI;
-  if ((events & kEventPrefetched) != 0) [[unlikely]]
-    HoldPrefetched(c, *context_.engine, context_.echo);
+  if (!IsUseful(c, events)) return;
   const bool blocked = c.has_pending();
-  // While the client takes nothing, nothing is read: input waits in the kernel.
-  if (blocked && (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) == 0) return;
   c.active_at_ms = context_.now_ms();
   if (c.fin_sent) [[unlikely]] {
     Settle(c, token, DiscardTurn(c, context_.echo));
     return;
   }
   // Edges that came while it was blocked are used up: read until the kernel has no more.
-  Settle(c, token, TurnOf(c, token, blocked || (events & kMoreFollows) != 0, events));
+  const bool to_the_end = blocked || c.reads_to_end || (events & kMoreFollows) != 0;
+  Settle(c, token, TurnOf(c, token, to_the_end, events));
 }
 
 EchoResult Reactor::TurnOf(Connection& c, Token token, bool to_the_end, std::uint32_t events) {
@@ -233,27 +267,20 @@ void Reactor::WatchFor(Connection& c, Token token, bool read, bool write) {
   CHECK(error == 0);  // changing the interest in a watched descriptor needs no memory
 }
 
-void Reactor::Enqueue(Connection& c, Token token) {
-  if (c.queued) return;
-  c.queued = true;
-  queue_.push_back(token.Pack());
-}
+void Reactor::Enqueue(Connection& c, Token token) { queue_.Push(c, token); }
 
 void Reactor::RunQueue() {
-  queue_turn_.swap(queue_);
-  for (const std::uint64_t packed : queue_turn_) {
-    const Token token = Token::Unpack(packed);
-    Connection* c = context_.table.Find(token);
-    if (c == nullptr) continue;
-    c->queued = false;
+  queue_.RunSome([this](Connection& c, Token token) {
+    loop_.Assert();
     // A connection may only have to send, so that no event leads to its turns.
-    c->active_at_ms = context_.now_ms();
-    Settle(*c, token, c->fin_sent ? DiscardTurn(*c, context_.echo) : TurnOf(*c, token, true, 0));
-  }
-  queue_turn_.clear();
+    c.active_at_ms = context_.now_ms();
+    RunTurn(c, token);
+  });
 }
 
-void Reactor::RunTurn(Connection& c, Token token) { Settle(c, token, TurnOf(c, token, true, 0)); }
+void Reactor::RunTurn(Connection& c, Token token) {
+  Settle(c, token, c.fin_sent ? DiscardTurn(c, context_.echo) : TurnOf(c, token, true, 0));
+}
 
 void Reactor::OnAccepted(Connection& c, Token token, const Listener& listener) {
   if (listener.service.plain()) [[likely]] {
@@ -321,8 +348,8 @@ void Reactor::Handle(C& command) {
   if constexpr (std::is_same_v<C, Stop>) {
     stopped_ = true;
   } else if constexpr (std::is_same_v<C, SetLimits>) {
-    ApplyLimits(command.limits);
-    command.reply->Push({.id = command.id});
+    acceptor_.SetLimits(command.limits);
+    limits_.Handle(command);
   } else if constexpr (std::is_same_v<C, AssignConnections>) {
     round_robin_.Set(command);
     Answer({.id = command.id});
@@ -337,11 +364,6 @@ void Reactor::Handle(C& command) {
   }
 }
 
-void Reactor::ApplyLimits(const Limits& limits) {
-  acceptor_.SetLimits(limits);
-  limits_.SetLimits(limits);
-}
-
 void Reactor::Answer(Report report) {
   report.slot = context_.options.id;
   report.connections_left = context_.table.size();
@@ -352,13 +374,12 @@ void Reactor::Answer(Report report) {
 void Reactor::CloseAll() {
   acceptor_.UnwatchAll();
   closer_.ResetAll();
+  limits_.AnswerAll();
   // An engine closes in its wait.
   (void)context_.poller->Wait(events_, 0);
   // Connections in transit count as arrived, and end here.
   for (Command& command : context_.deps.mailbox.Close()) {
-    if (auto* limits = std::get_if<SetLimits>(&command)) {
-      limits->reply->Push({.id = limits->id});
-    }
+    std::visit(AnswerWithNothing{}, command);
     auto* adopt = std::get_if<AdoptConnections>(&command);
     if (adopt == nullptr) continue;
     for (MovedConnection& moved : adopt->connections) {

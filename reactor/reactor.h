@@ -37,6 +37,7 @@
 #include "reactor/services/udp_echo.h"
 #include "reactor/sessions.h"
 #include "reactor/stats/loop_time.h"
+#include "reactor/turn_queue.h"
 
 namespace echogw {
 
@@ -73,6 +74,8 @@ class Reactor final : private ConnectionHost {
   [[nodiscard]] Nanos WaitTime(Nanos wait_max) const ECHOGW_ON(loop_);
   void CountTurn(Nanos begun, Nanos ended) ECHOGW_ON(loop_);
   void Dispatch(const epoll_event& event) ECHOGW_ON(loop_);
+  // Takes over what an engine holds. Whether the event is worth a turn.
+  [[nodiscard]] bool IsUseful(Connection& c, std::uint32_t events) ECHOGW_ON(loop_);
   void OnConnection(Connection& c, Token token, std::uint32_t events) ECHOGW_ON(loop_);
   // `events` led to it; 0 if none did.
   [[nodiscard]] EchoResult TurnOf(Connection& c, Token token, bool to_the_end, std::uint32_t events)
@@ -80,11 +83,11 @@ class Reactor final : private ConnectionHost {
   void Settle(Connection& c, Token token, EchoResult result) ECHOGW_ON(loop_);
   void WatchFor(Connection& c, Token token, bool read, bool write) ECHOGW_ON(loop_);
   void RunQueue() ECHOGW_ON(loop_);
+  void Defer(const epoll_event& event) ECHOGW_ON(loop_);
   void OnDatagrams(const Listener& listener) ECHOGW_ON(loop_);
   void ReadMail() ECHOGW_ON(loop_);
   template <typename C>
   void Handle(C& command) ECHOGW_ON(loop_);
-  void ApplyLimits(const Limits& limits) ECHOGW_ON(loop_);
   void CloseAll() ECHOGW_ON(loop_);
 
   LoopThread loop_;
@@ -93,10 +96,7 @@ class Reactor final : private ConnectionHost {
   SpinningWait spin_ ECHOGW_OF(loop_);
   LoopTime time_ ECHOGW_OF(loop_);
 
-  // Connections with more to do, as packed tokens; each at most once (Connection::queued).
-  std::vector<std::uint64_t> queue_ ECHOGW_OF(loop_);
-  std::vector<std::uint64_t> queue_turn_ ECHOGW_OF(loop_);
-
+  TurnQueue queue_ ECHOGW_OF(loop_);
   ConnectionLister lister_ ECHOGW_OF(loop_);
   Sessions sessions_ ECHOGW_OF(loop_);
   LimitEnforcer limits_ ECHOGW_OF(loop_);

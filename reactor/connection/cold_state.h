@@ -28,6 +28,9 @@ struct ColdState {
   // The limit that closes it, and when it is reset.
   std::optional<CloseReason> closed_by;
   Nanos reset_at = 0;
+  // When it was last looked at: what its client had not taken yet, and what had been received.
+  std::uint64_t untaken_bytes = 0;
+  std::uint64_t received_then = 0;
 };
 
 }  // namespace echogw

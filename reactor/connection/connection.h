@@ -38,6 +38,7 @@ struct alignas(64) Connection {
   bool fin_sent : 1 = false;           // our FIN is sent; further input is discarded
   bool admin_closed : 1 = false;       // closing because of an operator or a limit
   bool has_cold : 1 = false;           // the table has a ColdState for it
+  bool reads_to_end : 1 = false;       // a short read does not mean that nothing is left
   std::uint16_t address_index = 0;     // of the listen address
 
   [[nodiscard]] bool has_pending() const noexcept { return pending != nullptr; }

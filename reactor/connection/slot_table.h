@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -110,9 +111,19 @@ class SlotTable {
   // Calls `visit(connection, token)` for each, which may erase the connection it is given.
   template <typename Visit>
   void ForEach(const Visit& visit) {
-    for (std::uint32_t i = 0; i < capacity(); ++i) {
+    (void)ForSome(0, UINT32_MAX, visit);
+  }
+  // The same for a slice of the slots, at most `slots_max` from `from` on. Returns where the next
+  // slice begins; unset at the end.
+  template <typename Visit>
+  std::optional<std::uint32_t> ForSome(std::uint32_t from, std::uint32_t slots_max,
+                                       const Visit& visit) {
+    std::uint32_t i = from;
+    for (; i < capacity() && i - from < slots_max; ++i) {
       if (Connection* c = InSlot(i); c != nullptr) visit(*c, Token{i, c->generation});
     }
+    if (i >= capacity()) return std::nullopt;
+    return i;
   }
 
  private:

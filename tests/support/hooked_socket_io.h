@@ -15,6 +15,7 @@ class HookedSocketIo final : public SocketIo {
   std::function<std::optional<IoResult>(int fd, std::span<const std::byte> from)> on_write;
   // Takes the kernel's result and returns that of the call.
   std::function<AcceptResult(AcceptResult)> on_accept;
+  std::function<void()> on_reset;
 
   // The budget counts the connections that Accept opens, but does not limit them.
   explicit HookedSocketIo(FdBudget* budget = nullptr) : budget_(budget) {}
@@ -38,7 +39,10 @@ class HookedSocketIo final : public SocketIo {
   }
   void ShutdownWrite(int fd) noexcept override { kernel_.ShutdownWrite(fd); }
   void Close(int fd) noexcept override { kernel_.Close(fd); }
-  void Reset(int fd) noexcept override { kernel_.Reset(fd); }
+  void Reset(int fd) noexcept override {
+    if (on_reset) on_reset();
+    kernel_.Reset(fd);
+  }
 
  private:
   KernelSocketIo kernel_;

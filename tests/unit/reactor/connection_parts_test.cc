@@ -86,8 +86,10 @@ TEST_F(ConnectionPartsTest, OneTimerServesHandshakeAndLimits) {
   limits_->Apply(At(token), token);
   EXPECT_LE(limits_->next_at(), context_->now + options_.handshake_timeout.count());
   limits_->SetLimits({.idle_timeout = kNanosPerSecond});
+  limits_->RunTimers();
   EXPECT_LE(limits_->next_at(), context_->now + kNanosPerSecond);
   limits_->SetLimits({});
+  limits_->RunTimers();
   EXPECT_NE(limits_->next_at(), kNever) << "the handshake's deadline outlives a limit";
   Pass(options_.handshake_timeout.count() + TimerWheel::kTick);
   limits_->RunTimers();

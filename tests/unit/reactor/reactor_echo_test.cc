@@ -1,4 +1,5 @@
 // Goal: a reactor echoes every byte to every client, whatever the others do.
+#include <algorithm>
 #include <atomic>
 #include <memory>
 #include <string>
@@ -27,6 +28,34 @@ TEST_P(ReactorEchoTest, EchoesOneByteAndMegabytes) {
   const CounterSnapshot s = reactor.counters();
   EXPECT_EQ(s.received_bytes, s.sent_bytes);
   EXPECT_EQ(s.connections_active, 1U);
+}
+
+// Those who had no turn when the work of one was done come first in the next.
+TEST_P(ReactorEchoTest, ManyReadyConnectionsShareTheTurnsOfTheLoop) {
+  TestReactorOptions options = Options();
+  options.reactor.loop_reads = 2;
+  TestReactor reactor(options);
+  std::vector<std::unique_ptr<TestClient>> clients;
+  for (int i = 0; i < 9; ++i) clients.push_back(reactor.Connect());
+  for (int round = 1; round <= 3; ++round) {
+    for (const auto& client : clients) client->Send("x");
+    for (int turns = 0; turns < 5; ++turns) {
+      const std::uint64_t before = reactor.counters().reads;
+      reactor.Turn();
+      EXPECT_LE(reactor.counters().reads - before, 5U) << "four events, and one of the queue";
+      // Whoever is served keeps on sending, and overtakes nobody.
+      for (const auto& client : clients) {
+        client->Pump();
+        if (client->received().size() > static_cast<std::size_t>(round)) client->Send("y");
+      }
+    }
+    ASSERT_TRUE(reactor.TurnUntil([&] {
+      return std::all_of(clients.begin(), clients.end(), [round](const auto& client) {
+        client->Pump();
+        return client->received().size() >= static_cast<std::size_t>(round);
+      });
+    }));
+  }
 }
 
 TEST_P(ReactorEchoTest, ByteByByte) {

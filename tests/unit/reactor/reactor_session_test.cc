@@ -128,6 +128,19 @@ TEST_P(ReactorSessionTest, AHeaderThatDoesNotComeInTime) {
   EXPECT_EQ(reactor.Echo(*quick, "still here"), "still here");
 }
 
+TEST_P(ReactorSessionTest, AHeaderThatWaitsAtTheDeadlineIsInTime) {
+  ManualClock clock;
+  TestReactorOptions options = Serving(kProxy);
+  options.clock = &clock;
+  options.reactor.events_max = 1;
+  TestReactor reactor(options);
+  std::vector<std::unique_ptr<TestClient>> clients;
+  for (int i = 0; i < 5; ++i) clients.push_back(reactor.Connect());
+  for (const auto& client : clients) client->Send(kLine + "hello");
+  clock.Advance(5 * kNanosPerSecond + 2 * TimerWheel::kTick);
+  for (const auto& client : clients) EXPECT_EQ(Take({&reactor}, *client, 5), "hello");
+}
+
 TEST_P(ReactorSessionTest, TimeLetsAnUndecidedClientIn) {
   ManualClock clock;
   TestReactorOptions options = Serving({.proxy = ProxyUse::kOptional});
