@@ -81,7 +81,7 @@ class Proxy(ProtocolCase):
     def test_no_service_without_a_good_header(self):
         gateway = self.gateway("--handshake-timeout", "200ms", listen=("proxy@127.0.0.1:0",))
         address = self.at(gateway, "proxy")
-        for bad in (b"hello\r\n", V1.replace(b"1000", b"01000"), V2[:12] + b"\x21\x11\xff\xff"):
+        for bad in (b"hello\r\n", V1.replace(b"1000", b"01000"), b"PROXY UNKNOWN" + b" " * 200):
             with connect(address) as client:
                 client.sendall(bad)
                 self.assertIn(outcome(client), ("fin", "reset"))
@@ -94,6 +94,15 @@ class Proxy(ProtocolCase):
         self.assertEqual([headers[k] for k in ("missing", "malformed", "too_long", "timed_out")],
                          [1, 1, 1, 1])
         self.assertEqual(total["sent_bytes"], 0)
+
+    def test_a_header_may_be_long(self):
+        gateway = self.gateway(listen=("proxy@127.0.0.1:0",))
+        with connect(self.at(gateway, "proxy")) as client:
+            tlv = b"\x20" + (60_000).to_bytes(2, "big") + b"c" * 60_000
+            size = len(V2) - 16 + len(tlv)
+            client.sendall(V2[:14] + size.to_bytes(2, "big") + V2[16:] + tlv + b"hello")
+            self.assertEqual(recv_exactly(client, 5), b"hello")
+            self.assertEqual(len(self.conns(gateway, "--peer", CLIENT.rsplit(":", 1)[0])), 1)
 
     def test_an_optional_header(self):
         gateway = self.gateway(listen=("proxy-optional@127.0.0.1:0",))
