@@ -119,7 +119,10 @@ void UringRequests::Quiesce(UringWatch& w) noexcept {
 }
 
 void UringRequests::QueueCancel(Op op, UringWatch& w) noexcept {
-  io_uring_sqe& sqe = NextEntry(Op::kCancel, IORING_OP_ASYNC_CANCEL, w);
+  const Op cancel = op == Op::kReceive  ? Op::kCancelReceive
+                    : op == Op::kAccept ? Op::kCancelAccept
+                                        : Op::kCancelPoll;
+  io_uring_sqe& sqe = NextEntry(cancel, IORING_OP_ASYNC_CANCEL, w);
   sqe.fd = -1;
   sqe.flags = IOSQE_CQE_SKIP_SUCCESS;
   sqe.addr = UserData(static_cast<std::uint8_t>(op), w.generation, watches_.IndexOf(w));
@@ -204,6 +207,8 @@ void UringRequests::Enter(Nanos timeout) noexcept {
       ring_->Reap([this](const io_uring_cqe& cqe) { OnCompletion(cqe); });
     }
   SettleSends();
+  if (ring_->TakeLoss()) [[unlikely]]
+    OnLoss();
   buffers_.Publish();
 }
 
@@ -256,7 +261,8 @@ void UringRequests::OnCompletion(const io_uring_cqe& cqe) noexcept {
       return OnReceived(*w, cqe);
     case Op::kPollOut:
       w->polling = false;
-      if (cqe.res < 0) return AskAgain(*w, kPollOut, cqe.res);
+      // For lack of memory; or cancelled, and who does that wants nothing more.
+      if (cqe.res < 0) return Ask(*w, kPollOut);
       w->blocked = false;
       return watches_.Announce(
           *w, EPOLLOUT | (static_cast<std::uint32_t>(cqe.res) & (EPOLLERR | EPOLLHUP)));
@@ -264,18 +270,50 @@ void UringRequests::OnCompletion(const io_uring_cqe& cqe) noexcept {
       return OnAccepted(*w, cqe);
     case Op::kPoll:
       w->polling = false;
-      if (cqe.res < 0) return AskAgain(*w, kPoll, cqe.res);
+      if (cqe.res < 0) return Ask(*w, kPoll);
       return watches_.Announce(*w, static_cast<std::uint32_t>(cqe.res));
     default:
-      // A cancellation that found nothing. It is asked again if it still matters.
-      w->cancelling = false;
-      if (w->blocked && w->receiving) Ask(*w, kNoReceive);
+      OnNotCancelled(*w, op, cqe.res);
   }
 }
 
-// A poll failed for lack of memory, or was cancelled, which is what was asked for.
-void UringRequests::AskAgain(UringWatch& w, unsigned want, int result) {
-  if (result != -ECANCELED) Ask(w, want);
+// A cancellation that found nothing. It is asked again if it still matters; but after a loss there
+// may be nothing that will ever complete.
+void UringRequests::OnNotCancelled(UringWatch& w, Op op, int result) noexcept {
+  const bool gone = had_losses_ && result == -ENOENT;
+  if (op == Op::kCancelReceive) {
+    w.cancelling = false;
+    if (!gone && w.blocked && w.receiving) return Ask(w, kNoReceive);
+    if (!gone || !w.receiving) return;
+    w.receiving = false;
+    EndLost(w);
+  } else if (op == Op::kCancelPoll && gone && w.polling) {
+    w.polling = false;
+    if (w.connection) return EndLost(w);
+    Ask(w, kPoll);
+  } else if (op == Op::kCancelAccept && gone && w.accepting) {
+    w.accepting = false;
+    std::erase(accepting_, watches_.IndexOf(w));
+    Ask(w, kPoll);
+  }
+}
+
+// The kernel does not say whose completions it lost. Bytes may be missing from any connection, so
+// all of them end; the rest is asked for again. A buffer that a lost completion names is lost, too.
+void UringRequests::OnLoss() noexcept {
+  had_losses_ = true;
+  watches_.ForEach([this](UringWatch& w) {
+    if (w.removed) return;
+    if (w.connection) return EndLost(w);
+    if (w.polling) QueueCancel(Op::kPoll, w);
+    if (w.accepting) QueueCancel(Op::kAccept, w);
+  });
+}
+
+void UringRequests::EndLost(UringWatch& w) noexcept {
+  w.broken = true;
+  w.error = EIO;
+  watches_.Announce(w, EPOLLIN | EPOLLERR | EPOLLHUP);
 }
 
 void UringRequests::OnAccepted(UringWatch& w, const io_uring_cqe& cqe) noexcept {

@@ -63,7 +63,18 @@ class UringRequests {
 
  private:
   // What an operation is for; part of what comes back with its completion.
-  enum class Op : std::uint8_t { kReceive = 1, kPollOut, kPoll, kAccept, kCancel, kSend, kClose };
+  enum class Op : std::uint8_t {
+    kReceive = 1,
+    kPollOut,
+    kPoll,
+    kAccept,
+    kSend,
+    kClose,
+    // Of these only failures come back.
+    kCancelReceive,
+    kCancelPoll,
+    kCancelAccept,
+  };
 
   // A send that goes out with the next Enter.
   struct QueuedSend {
@@ -82,7 +93,9 @@ class UringRequests {
   void SettleSends() noexcept;
   [[nodiscard]] UringWatch* FindCompleted(std::uint64_t user_data) noexcept;
   void OnCompletion(const io_uring_cqe& cqe) noexcept;
-  void AskAgain(UringWatch& w, unsigned want, int result);
+  void OnNotCancelled(UringWatch& w, Op op, int result) noexcept;
+  void OnLoss() noexcept;
+  void EndLost(UringWatch& w) noexcept;
   void OnAccepted(UringWatch& w, const io_uring_cqe& cqe) noexcept;
   void OnReceived(UringWatch& w, const io_uring_cqe& cqe) noexcept;
   void OnReceiveEnded(UringWatch& w, int result) noexcept;
@@ -97,6 +110,7 @@ class UringRequests {
   std::uint32_t receive_max_;
   bool enabled_ = false;
   bool closes_queued_ = false;            // since the last Enter
+  bool had_losses_ = false;               // of completions, at any time
   std::vector<std::uint32_t> accepting_;  // listeners that the kernel accepts from
   std::vector<std::uint32_t> work_;       // watches with wants
   std::vector<std::uint32_t> work_next_;

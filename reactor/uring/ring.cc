@@ -78,6 +78,7 @@ absl::StatusOr<std::unique_ptr<Uring>> Uring::Create(std::uint32_t entries) {
   ring->sq_mask_ = params.sq_entries - 1;
   ring->cq_head_ = word(params.cq_off.head);
   ring->cq_tail_ = word(params.cq_off.tail);
+  ring->cq_lost_ = word(params.cq_off.overflow);
   ring->cqes_ = reinterpret_cast<io_uring_cqe*>(ring->rings_.at(params.cq_off.cqes));
   ring->cq_mask_ = params.cq_entries - 1;
   // Entries are used in their order, always.
@@ -135,6 +136,10 @@ void Uring::Enter(Nanos timeout) noexcept {
     // The kernel waits only when it has taken all entries; short of memory it takes fewer.
     if (n >= 0 && static_cast<std::uint32_t>(n) == left) return;
     CHECK(n >= 0 || Passes(errno));
+    if (n < 0 && errno == EBADR) {
+      const std::uint32_t lost = std::atomic_ref(*cq_lost_).load(std::memory_order_relaxed);
+      if (std::exchange(lost_seen_, lost) != lost) lost_ = true;
+    }
     if (n < 0 && left == 0) return;
   }
 }

@@ -14,6 +14,7 @@
 #include <memory>
 #include <span>
 #include <thread>
+#include <utility>
 
 #include "absl/status/statusor.h"
 #include "reactor/base/clock.h"
@@ -57,6 +58,9 @@ class Uring {
            0;
   }
 
+  // Whether the kernel has lost completions to lack of memory since the last call.
+  [[nodiscard]] bool TakeLoss() noexcept { return std::exchange(lost_, false); }
+
   // Calls `on(const io_uring_cqe&)` for every completion that is here, and frees them.
   template <typename On>
   void Reap(On&& on) {
@@ -85,6 +89,9 @@ class Uring {
   std::uint32_t sq_next_ = 0;         // entries filled in so far
   std::uint32_t* cq_head_ = nullptr;  // writer: this thread
   std::uint32_t* cq_tail_ = nullptr;  // writer: the kernel
+  std::uint32_t* cq_lost_ = nullptr;  // completions that were lost; writer: the kernel
+  std::uint32_t lost_seen_ = 0;       // of these
+  bool lost_ = false;                 // TakeLoss
   io_uring_cqe* cqes_ = nullptr;
   std::uint32_t cq_mask_ = 0;
 };

@@ -67,6 +67,13 @@ class UringWatches {
   [[nodiscard]] std::uint32_t IndexOf(const UringWatch& w) const noexcept {
     return by_fd_[static_cast<std::size_t>(w.fd)] - 1;
   }
+  // Calls `visit(watch)` for each.
+  template <typename Visit>
+  void ForEach(const Visit& visit) {
+    for (const std::uint32_t index : by_fd_) {
+      if (index != 0) visit(At(index - 1));
+    }
+  }
   // The descriptor is not watched.
   UringWatch& Add(int fd, std::uint64_t token);
   // Completions still to come find another generation, or none.

@@ -28,7 +28,11 @@ bool old_kernel = true;
 int enter_error = 0;
 int enter_failures = 0;
 unsigned enter_flags = 0;  // of the last call
-bool no_iowait = false;    // the kernel has IORING_FEAT_NO_IOWAIT
+// The next last completion of a receive is lost, as for lack of memory.
+bool lose_receive = false;
+io_cqring_offsets completions{};
+std::uint32_t completions_max = 0;
+bool no_iowait = false;  // the kernel has IORING_FEAT_NO_IOWAIT
 
 void RefuseLimitedReceives(int ring) {
   constexpr std::size_t kEntries = 128;  // as UringEngine has them
@@ -43,6 +47,29 @@ void RefuseLimitedReceives(int ring) {
     entries[i].addr2 = 1;
   }
   ::munmap(at, kBytes);
+}
+
+// Whether one was lost.
+bool LoseReceive(int ring) {
+  const std::size_t bytes = completions.cqes + completions_max * sizeof(io_uring_cqe);
+  void* at = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, ring, IORING_OFF_SQ_RING);
+  if (at == MAP_FAILED) return false;
+  const auto word = [at](std::uint32_t offset) {
+    return reinterpret_cast<std::uint32_t*>(static_cast<char*>(at) + offset);
+  };
+  auto* entries = reinterpret_cast<io_uring_cqe*>(word(completions.cqes));
+  bool lost = false;
+  for (std::uint32_t i = *word(completions.head); i != *word(completions.tail); ++i) {
+    io_uring_cqe& entry = entries[i & (completions_max - 1)];
+    constexpr std::uint64_t kReceive = 1;  // as in UringRequests::Op
+    constexpr std::uint64_t kClose = 6;    // is not looked at
+    if (entry.user_data >> 60U != kReceive || (entry.flags & IORING_CQE_F_MORE) != 0) continue;
+    entry.user_data = kClose << 60U;
+    ++*word(completions.overflow);
+    lost = true;
+  }
+  ::munmap(at, bytes);
+  return lost;
 }
 
 }  // namespace
@@ -77,8 +104,16 @@ extern "C" long syscall(long sysno, ...) noexcept {
     if (old_kernel) RefuseLimitedReceives(static_cast<int>(a[0]));
   }
   const long result = real(sysno, a[0], a[1], a[2], a[3], a[4], a[5]);
+  if (sysno == SYS_io_uring_enter && lose_receive && LoseReceive(static_cast<int>(a[0]))) {
+    lose_receive = false;
+    errno = EBADR;
+    return -1;
+  }
   if (sysno == SYS_io_uring_setup && result >= 0) {
-    auto& features = reinterpret_cast<io_uring_params*>(a[1])->features;
+    auto& parameters = *reinterpret_cast<io_uring_params*>(a[1]);
+    completions = parameters.cq_off;
+    completions_max = parameters.cq_entries;
+    auto& features = parameters.features;
     no_iowait = (features & (1U << 17U)) != 0;
     if (old_kernel) features &= ~(1U << 17U);
   }
@@ -115,6 +150,22 @@ TEST_F(UringOldKernelTest, ShortagesPass) {
     EXPECT_EQ(client->Receive(5), "hello");
     EXPECT_EQ(enter_failures, 0);
   }
+}
+
+// Nobody can say whose it was.
+TEST_F(UringOldKernelTest, ALostCompletionEndsTheConnectionsAndNotTheReactor) {
+  TestReactorOptions options;
+  options.reactor.poller = PollerKind::kIoUring;
+  TestReactor reactor(options);
+  const auto gone = reactor.Connect();
+  const auto other = reactor.Connect();
+  EXPECT_EQ(reactor.Echo(*other, "hello"), "hello");
+  lose_receive = true;
+  gone->HalfClose();
+  ASSERT_TRUE(reactor.TurnUntil([&] { return reactor.closed(CloseReason::kIoError) == 2; }));
+  EXPECT_FALSE(lose_receive);
+  const auto next = reactor.Connect();
+  EXPECT_EQ(reactor.Echo(*next, "hello"), "hello");
 }
 
 TEST_F(UringOldKernelTest, AnIdleReactorDoesNotWaitForADisk) {
