@@ -118,7 +118,7 @@ absl::StatusOr<HostPort> ParseHostPort(std::string_view text) {
   return HostPort{.host = std::string(host), .port = std::string(port)};
 }
 
-absl::StatusOr<LoadTarget> ResolveEndpoint(const HostPort& where, Duration timeout) {
+absl::StatusOr<LoadTarget> ResolveEndpoint(const HostPort& where, Duration timeout, int type) {
   if (!where.unix_path.empty()) {
     LoadTarget endpoint;
     auto* address = reinterpret_cast<sockaddr_un*>(&endpoint.address);
@@ -127,20 +127,13 @@ absl::StatusOr<LoadTarget> ResolveEndpoint(const HostPort& where, Duration timeo
     endpoint.length = sizeof(sockaddr_un);
     return endpoint;
   }
-  auto found = LookUp(where, SOCK_STREAM);
+  auto found = LookUp(where, type);
   if (!found.ok()) return found.status();
   if (found->size() == 1) return found->front();
-  if (auto first = FirstToAnswer(*found, SOCK_STREAM, timeout); first.ok()) return first;
+  if (auto first = FirstToAnswer(*found, type, timeout); first.ok()) return first;
+  if (type == SOCK_DGRAM) return found->front();
   return absl::UnavailableError(
       absl::StrCat("no address of '", where.host, "' answers on port ", where.port));
-}
-
-absl::StatusOr<LoadTarget> ResolveUdpEndpoint(const HostPort& where, Duration timeout) {
-  auto found = LookUp(where, SOCK_DGRAM);
-  if (!found.ok()) return found.status();
-  if (found->size() == 1) return found->front();
-  auto first = FirstToAnswer(*found, SOCK_DGRAM, timeout);
-  return first.ok() ? first : found->front();
 }
 
 absl::StatusOr<LoadTarget> FirstToAnswer(const std::vector<LoadTarget>& targets, int type,

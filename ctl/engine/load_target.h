@@ -40,12 +40,10 @@ struct HostPort {
 
 // Looks the name up. Of several addresses ("localhost") the first that accepts a connection, which
 // is closed at once, is taken; a single address is not tried. UNAVAILABLE when nothing is found or
-// none answers within `timeout`.
-[[nodiscard]] absl::StatusOr<LoadTarget> ResolveEndpoint(const HostPort& where, Duration timeout);
-
-// The same for datagrams: the first address that answers one, or the first of all.
-[[nodiscard]] absl::StatusOr<LoadTarget> ResolveUdpEndpoint(const HostPort& where,
-                                                            Duration timeout);
+// none answers within `timeout`. For SOCK_DGRAM it is the first that answers a datagram, or the
+// first of all.
+[[nodiscard]] absl::StatusOr<LoadTarget> ResolveEndpoint(const HostPort& where, Duration timeout,
+                                                         int type = SOCK_STREAM);
 
 // Tries the targets in order, each as soon as the one before failed or is silent for 250 ms. `type`
 // is SOCK_STREAM or SOCK_DGRAM. UNAVAILABLE when none answers.

@@ -80,7 +80,7 @@ absl::Status CommonLoadOptions::Prepare(LoadOptions* load) const {
     if (!tls.ok()) return tls.status();
     load->tls = *std::move(tls);
   }
-  return PrepareBasics([this] { return ResolveEndpoint(where_, connect_timeout_); }, load);
+  return PrepareBasics(SOCK_STREAM, load);
 }
 
 absl::Status CommonLoadOptions::Prepare(UdpLoadOptions* load) const {
@@ -93,13 +93,12 @@ absl::Status CommonLoadOptions::Prepare(UdpLoadOptions* load) const {
   if (!where_.unix_path.empty()) {
     return absl::InvalidArgumentError("--udp: a unix socket has no datagrams; write HOST:PORT");
   }
-  return PrepareBasics([this] { return ResolveUdpEndpoint(where_, connect_timeout_); }, load);
+  return PrepareBasics(SOCK_DGRAM, load);
 }
 
-absl::Status CommonLoadOptions::PrepareBasics(
-    const std::function<absl::StatusOr<LoadTarget>()>& resolve, LoadBasics* load) const {
+absl::Status CommonLoadOptions::PrepareBasics(int type, LoadBasics* load) const {
   if (absl::Status status = RaiseFileLimit(load->connections); !status.ok()) return status;
-  const absl::StatusOr<LoadTarget> target = resolve();
+  const absl::StatusOr<LoadTarget> target = ResolveEndpoint(where_, connect_timeout_, type);
   if (!target.ok()) return target.status();
   auto sources = SourceAddresses(*target, source_addresses_);
   if (!sources.ok()) return sources.status();

@@ -3,12 +3,10 @@
 
 #include <chrono>
 #include <cstdint>
-#include <functional>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
-#include "absl/status/statusor.h"
 #include "ctl/base/command.h"
 #include "ctl/cli/option_set.h"
 #include "ctl/engine/error_log.h"
@@ -40,8 +38,7 @@ class CommonLoadOptions {
   }
 
  private:
-  [[nodiscard]] absl::Status PrepareBasics(
-      const std::function<absl::StatusOr<LoadTarget>()>& resolve, LoadBasics* load) const;
+  [[nodiscard]] absl::Status PrepareBasics(int type, LoadBasics* load) const;
 
   std::string target_;
   HostPort where_;

@@ -5,6 +5,7 @@
 #include <variant>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "ctl/base/watchdog.h"
 #include "ctl/gateway/rpc_error.h"
 #include "ctl/output/proto_document.h"
@@ -41,7 +42,7 @@ void AdminCaller::Send(TopRequest request) {
     Make(call, request);
   });
   if (taken) return;
-  inbox_.Post(ActionNews{Tone::kFailed, "not sent: the gateway has not answered earlier requests"});
+  Say(Tone::kFailed, "not sent: the gateway has not answered earlier requests");
 }
 
 template <auto kMethod>
@@ -50,8 +51,7 @@ std::optional<ResponseOf<kMethod>> AdminCaller::Ask(grpc::ClientContext& call, c
   ResponseOf<kMethod> response;
   const grpc::Status status = (admin_.*kMethod)(&call, request, &response);
   if (status.ok()) return response;
-  inbox_.Post(ActionNews{Tone::kFailed,
-                         absl::StrCat(what, ": ", DescribeRpcError(status, client_).message)});
+  Say(Tone::kFailed, absl::StrCat(what, ": ", DescribeRpcError(status, client_).message));
   return std::nullopt;
 }
 
@@ -60,7 +60,7 @@ void AdminCaller::Begin(grpc::ClientContext& call, const char* what,
                         const RequestOf<kMethod>& request) {
   const auto response = Ask<kMethod>(call, what, request);
   if (!response) return;
-  if (!response->has_operation()) return Done(absl::StrCat(what, ": nothing to do"));
+  if (!response->has_operation()) return Say(Tone::kDone, absl::StrCat(what, ": nothing to do"));
   Begun(response->operation());
 }
 
@@ -97,21 +97,19 @@ void AdminCaller::Make(grpc::ClientContext& call, const TopRequest& request) {
 void AdminCaller::Undrain(grpc::ClientContext& call, const admin::v1::UndrainRequest& request) {
   const auto response = Ask<&Admin::Undrain>(call, "undrain", request);
   if (!response) return;
-  Done(absl::StrCat(request.has_reactor()
-                        ? absl::StrCat("reactor ", request.reactor(), " undrained; ")
-                        : "undrained; ",
-                    "the gateway is ", EnumText(response->state())));
+  const std::string what =
+      request.has_reactor() ? absl::StrCat("reactor ", request.reactor(), " ") : "";
+  Say(Tone::kDone, absl::StrCat(what, "undrained; the gateway is ", EnumText(response->state())));
 }
 
 void AdminCaller::Close(grpc::ClientContext& call,
                         const admin::v1::CloseConnectionsRequest& request) {
   const auto response = Ask<&Admin::CloseConnections>(call, "close", request);
   if (!response) return;
-  const bool reset = request.mode() == admin::v1::CLOSE_MODE_RST;
-  Done(absl::StrCat(
-      request.ids_size() == 1 ? absl::StrCat("connection ", request.ids(0)) : "connections",
-      response->closed() == 0 ? " is already closed"
-                              : (reset ? " was reset" : " is being closed")));
+  const char* result = response->closed() == 0                       ? "is already closed"
+                       : request.mode() == admin::v1::CLOSE_MODE_RST ? "was reset"
+                                                                     : "is being closed";
+  Say(Tone::kDone, absl::StrCat("connection ", absl::StrJoin(request.ids(), ", "), " ", result));
 }
 
 void AdminCaller::Begun(const Operation& operation) {
@@ -138,26 +136,21 @@ void AdminCaller::Follow(grpc::ClientContext& call, const Operation& begun) {
   if (IsDone(last)) return;
   // Replaced by another operation, or the view ends.
   if (status.error_code() == grpc::StatusCode::CANCELLED && !watchdog.has_bitten()) return;
-  inbox_.Post(
-      ActionNews{Tone::kFailed,
-                 absl::StrCat(OperationTitle(begun),
-                              ": lost track of it; see 'echogwctl operation ", begun.id(), "'")});
+  Say(Tone::kFailed,
+      absl::StrCat(OperationTitle(begun), ": lost track of it; see 'echogwctl operation ",
+                   begun.id(), "'"));
 }
 
 void AdminCaller::Report(const Operation& operation) {
   const std::string title = OperationTitle(operation);
   if (!IsDone(operation)) {
-    inbox_.Post(
-        ActionNews{Tone::kRunning, absl::StrCat(title, ": ", OperationProgress(operation))});
-    return;
+    return Say(Tone::kRunning, absl::StrCat(title, ": ", OperationProgress(operation)));
   }
   std::string text = absl::StrCat(title, " ", EnumText(operation.result()), " after ",
                                   HumanDuration(FromProto(operation.elapsed())));
   if (!operation.message().empty()) absl::StrAppend(&text, ": ", operation.message());
   const bool good = operation.result() == admin::v1::OPERATION_RESULT_SUCCEEDED;
-  inbox_.Post(ActionNews{good ? Tone::kDone : Tone::kFailed, std::move(text)});
+  Say(good ? Tone::kDone : Tone::kFailed, std::move(text));
 }
-
-void AdminCaller::Done(std::string text) { inbox_.Post(ActionNews{Tone::kDone, std::move(text)}); }
 
 }  // namespace echogw::ctl::top

@@ -5,6 +5,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "ctl/gateway/call.h"
 #include "ctl/gateway/client.h"
@@ -39,7 +40,9 @@ class AdminCaller {
   void Begun(const admin::v1::Operation& operation);
   void Follow(grpc::ClientContext& call, const admin::v1::Operation& begun);
   void Report(const admin::v1::Operation& operation);
-  void Done(std::string text);
+  void Say(ActionNews::Tone tone, std::string text) {
+    inbox_.Post(ActionNews{tone, std::move(text)});
+  }
 
   const Client& client_;
   Client::Admin& admin_;

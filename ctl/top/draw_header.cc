@@ -109,8 +109,6 @@ struct Fact {
   Style style = Style::kWarn;
 };
 
-std::uint64_t Rejected(const Counters& total) { return FieldSum(total.connections_rejected()); }
-
 // Problems since the gateway started, if any.
 std::vector<Fact> FactsOf(const TopModel& model) {
   const GetStatsResponse& stats = model.latest();
@@ -121,7 +119,7 @@ std::vector<Fact> FactsOf(const TopModel& model) {
     if (value > 0) facts.push_back({absl::StrCat(what, " ", HumanCount(value))});
   };
   warn("drops", model.drops());
-  warn("rejected", Rejected(total));
+  warn("rejected", FieldSum(total.connections_rejected()));
   warn("accept errors",
        total.accept_errors_fd() + total.accept_errors_memory() + total.accept_errors_other());
   if (total.loop_stalls() > 0) {

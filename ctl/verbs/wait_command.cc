@@ -166,7 +166,6 @@ class Waiting {
     const std::string within = absl::StrCat("within ", FormatDuration(limit_));
     const std::string& target = context_.client.target();
     if (!reached_) {
-      const grpc::Status never(grpc::StatusCode::DEADLINE_EXCEEDED, "");
       const bool refused = lost_ && lost_->error_code() == grpc::StatusCode::UNAVAILABLE;
       return Fail(context_, ExitCode::kUnreachable,
                   refused ? absl::StrCat(DescribeRpcError(*lost_, context_.client).message, " ",
