@@ -31,6 +31,7 @@ namespace echogw::server {
 enum class WatchStep {
   kSkip,      // nothing changed
   kSend,      // send the message and continue
+  kSendMore,  // send the message, and ask for the next without waiting for the interval
   kSendLast,  // send the message and end
   kEnd,       // end without a message
 };
@@ -109,6 +110,7 @@ class WatchStream final : public grpc::ServerWriteReactor<Response>, public Watc
     response_.Clear();
     const WatchStep step = source_(response_);
     last_ = step == WatchStep::kSendLast;
+    more_ = step == WatchStep::kSendMore;
     if (step == WatchStep::kEnd) {
       this->Finish(grpc::Status::OK);
     } else if (step == WatchStep::kSkip) {
@@ -140,7 +142,8 @@ class WatchStream final : public grpc::ServerWriteReactor<Response>, public Watc
 
   // At a steady rate; a turn that was missed because the client is slow is skipped.
   void SetTimer() ECHOGW_REQUIRES(mutex_) {
-    next_ = std::max(next_ + interval_, std::chrono::steady_clock::now());
+    const auto now = std::chrono::steady_clock::now();
+    next_ = more_ ? now : std::max(next_ + interval_, now);
     timer_ = registry_.timers().At(next_, [this] { OnTimer(); });
   }
 
@@ -164,6 +167,7 @@ class WatchStream final : public grpc::ServerWriteReactor<Response>, public Watc
   const Source source_;
   Response response_;
   bool last_ = false;
+  bool more_ = false;
   std::shared_ptr<WatchStream> self_;
 
   // Guards what End() shares with the chain.

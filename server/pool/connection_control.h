@@ -119,11 +119,12 @@ class ConnectionWatch {
   ConnectionWatch& operator=(const ConnectionWatch&) = delete;
   virtual ~ConnectionWatch() = default;
 
-  // The events since the last call, oldest first within a reactor, and how many were lost. Does
-  // not wait.
+  // The next events, oldest first within a reactor, and how many were lost since the last call.
+  // Does not wait.
   struct Batch {
     std::vector<WatchedConnectionEvent> events;
     std::uint64_t dropped = 0;
+    bool more = false;  // another call has events at once
   };
   [[nodiscard]] virtual Batch Take() = 0;
 };

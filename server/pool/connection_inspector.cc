@@ -1,6 +1,8 @@
 #include "server/pool/connection_inspector.h"
 
 #include <algorithm>
+#include <deque>
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -13,8 +15,12 @@ namespace {
 constexpr std::chrono::seconds kReplyTimeout{5};
 // Connections closed by one command; each takes a few system calls.
 constexpr std::size_t kCloseSlice = 64;
-// Events queued for a slow watcher.
-constexpr std::size_t kWatchQueueMax = 10000;
+// Events queued for a slow watcher, and for all watchers together, who have equal shares: some 400
+// bytes each.
+constexpr std::size_t kWatchQueueMax = 10'000;
+constexpr std::size_t kWatchQueuesMax = 40'000;
+// Events of one batch, which becomes one message.
+constexpr std::size_t kBatchMax = 500;
 
 ConnectionInfo InfoOf(const ConnectionRecord& record) {
   return {.id = record.ref.id,
@@ -62,49 +68,70 @@ class ConnectionInspector::Watch final : public ConnectionWatch {
     filter_.state.reset();
     const MutexLock lock(inspector_.watches_mutex_);
     inspector_.watches_.push_back(this);
-    inspector_.Pump();
+    inspector_.Share();
   }
 
   ~Watch() override {
     const MutexLock lock(inspector_.watches_mutex_);
     std::erase(inspector_.watches_, this);
-    inspector_.Pump();
+    inspector_.Share();
   }
 
   [[nodiscard]] Batch Take() override {
     const MutexLock lock(inspector_.watches_mutex_);
     inspector_.Pump();
-    return std::exchange(batch_, Batch{});
+    Batch batch{.events = {}, .dropped = std::exchange(dropped_, 0)};
+    const auto end =
+        queue_.begin() + static_cast<std::ptrdiff_t>(std::min(queue_.size(), kBatchMax));
+    std::move(queue_.begin(), end, std::back_inserter(batch.events));
+    queue_.erase(queue_.begin(), end);
+    batch.more = !queue_.empty();
+    return batch;
   }
 
-  // Requires the inspector's watches_mutex_.
-  void Offer(const std::vector<ConnectionEvent>& events, std::uint64_t dropped) {
-    batch_.dropped += dropped;
+  // These require the inspector's watches_mutex_.
+  void Trim(std::size_t queue_max) {
+    if (queue_.size() <= queue_max) return;
+    dropped_ += queue_.size() - queue_max;
+    queue_.resize(queue_max);
+  }
+  void Offer(const std::vector<ConnectionEvent>& events, std::uint64_t dropped,
+             std::size_t queue_max) {
+    dropped_ += dropped;
     for (const ConnectionEvent& event : events) {
       if (!filter_.Matches(event.record)) continue;
-      if (batch_.events.size() >= kWatchQueueMax) {
-        ++batch_.dropped;
+      if (queue_.size() >= queue_max) {
+        ++dropped_;
         continue;
       }
-      batch_.events.push_back({InfoOf(event.record), event.opened, event.reason, event.time});
+      queue_.push_back({InfoOf(event.record), event.opened, event.reason, event.time});
     }
   }
 
  private:
   ConnectionInspector& inspector_;
   ConnectionFilter filter_;
-  Batch batch_;  // under the inspector's watches_mutex_
+  // Under the inspector's watches_mutex_.
+  std::deque<WatchedConnectionEvent> queue_;
+  std::uint64_t dropped_ = 0;
 };
 
 void ConnectionInspector::Pump() {
   std::vector<ConnectionEvent> events;
   for (std::uint32_t slot = 0; slot < reactors_.count(); ++slot) {
     EventRing& ring = reactors_.events(slot);
-    if (ring.watched() == watches_.empty()) ring.SetWatched(!watches_.empty());
     events.clear();
     const std::uint64_t dropped = ring.Take(events);
-    for (Watch* watch : watches_) watch->Offer(events, dropped);
+    for (Watch* watch : watches_) watch->Offer(events, dropped, queue_max_);
   }
+}
+
+void ConnectionInspector::Share() {
+  queue_max_ =
+      std::min(kWatchQueueMax, kWatchQueuesMax / std::max<std::size_t>(watches_.size(), 1));
+  for (Watch* watch : watches_) watch->Trim(queue_max_);
+  reactors_.RecordEvents(!watches_.empty());
+  Pump();
 }
 
 std::unique_ptr<ConnectionWatch> ConnectionInspector::WatchConnections(

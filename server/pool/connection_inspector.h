@@ -46,11 +46,15 @@ class ConnectionInspector final : public ConnectionControl {
                                                                 const std::set<std::uint64_t>& ids);
   // Moves recorded events from the reactors to the queues of all watches.
   void Pump() ECHOGW_REQUIRES(watches_mutex_);
+  // After the number of watches has changed.
+  void Share() ECHOGW_REQUIRES(watches_mutex_);
 
   ReactorSet& reactors_;
   PendingReplies slices_;
   Mutex watches_mutex_;
   std::vector<Watch*> watches_ ECHOGW_GUARDED_BY(watches_mutex_);
+  // Events that the queue of a watch may hold.
+  std::size_t queue_max_ ECHOGW_GUARDED_BY(watches_mutex_) = 0;
 };
 
 }  // namespace echogw::server

@@ -39,6 +39,7 @@ absl::Status ReactorSet::Make(std::uint32_t count, ListenerGroup& listeners) {
   }
   if (absl::Status s = listeners.Make(count); !s.ok()) return s;
   const MutexLock lock(mutex_);
+  for (const auto& slot : made) slot->events.SetWatched(events_recorded_);
   std::move(made.begin(), made.end(), std::back_inserter(slots_));
   return absl::OkStatus();
 }
@@ -101,7 +102,9 @@ absl::Status ReactorSet::StartOne(std::uint32_t slot) {
 }
 
 void ReactorSet::Stop(const Slots& slots) {
-  for (const std::uint32_t slot : slots) SendCommand(slot, echogw::Stop{});
+  for (const std::uint32_t slot : slots) {
+    CHECK(mailbox(slot)->PostUnbounded(echogw::Stop{}));
+  }
   for (const std::uint32_t slot : slots) {
     ReactorThread* thread = nullptr;
     {
@@ -114,11 +117,6 @@ void ReactorSet::Stop(const Slots& slots) {
     At(slot).reactor.reset();
     At(slot).state = ReactorState::kParked;
   }
-}
-
-void ReactorSet::SendCommand(std::uint32_t slot, Command&& command) const {
-  // A running reactor never closes its mailbox.
-  CHECK(mailbox(slot)->PostUnbounded(std::move(command)));
 }
 
 std::vector<Report> ReactorSet::Await(std::vector<std::uint64_t> ids, SteadyTime deadline,
@@ -162,6 +160,12 @@ std::vector<Mailbox*> ReactorSet::mailboxes(const Slots& slots) const {
 EventRing& ReactorSet::events(std::uint32_t slot) const {
   const MutexLock lock(mutex_);
   return At(slot).events;
+}
+
+void ReactorSet::RecordEvents(bool on) {
+  const MutexLock lock(mutex_);
+  if (std::exchange(events_recorded_, on) == on) return;
+  for (const auto& slot : slots_) slot->events.SetWatched(on);
 }
 
 ReactorState ReactorSet::state(std::uint32_t slot) const {

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "reactor/base/check.h"
 #include "reactor/base/clock.h"
 #include "reactor/base/log_sink.h"
 #include "reactor/base/mutex.h"
@@ -60,7 +61,8 @@ class ReactorSet {
   template <typename C>
   std::uint64_t Send(std::uint32_t slot, C command) {
     const std::uint64_t id = command.id = NextCommandId();
-    SendCommand(slot, std::move(command));
+    // A running reactor never closes its mailbox.
+    CHECK(mailbox(slot)->PostUnbounded(std::move(command)));
     return id;
   }
   // The reports on the commands `ids`: all of them unless the deadline passes or `cancel` is set
@@ -87,6 +89,8 @@ class ReactorSet {
   [[nodiscard]] Mailbox* mailbox(std::uint32_t slot) const;
   [[nodiscard]] std::vector<Mailbox*> mailboxes(const Slots& slots) const;
   [[nodiscard]] EventRing& events(std::uint32_t slot) const;
+  // Whether reactors record the events of connections, those that start later too.
+  void RecordEvents(bool on);
   [[nodiscard]] Reports& reports() { return reports_; }
 
   [[nodiscard]] ReactorState state(std::uint32_t slot) const;
@@ -129,7 +133,6 @@ class ReactorSet {
   [[nodiscard]] absl::Status StartOne(std::uint32_t slot);
   // The CPU to pin a slot to; negative: none.
   [[nodiscard]] int CpuFor(std::uint32_t slot) const ECHOGW_REQUIRES(mutex_);
-  void SendCommand(std::uint32_t slot, Command&& command) const;
   [[nodiscard]] Slot& At(std::uint32_t slot) const ECHOGW_REQUIRES(mutex_) { return *slots_[slot]; }
 
   const PoolOptions& options_;
@@ -147,6 +150,7 @@ class ReactorSet {
   std::vector<std::unique_ptr<Slot>> slots_ ECHOGW_GUARDED_BY(mutex_);
   Limits limits_ ECHOGW_GUARDED_BY(mutex_);
   bool started_ ECHOGW_GUARDED_BY(mutex_) = false;  // the first reactors did
+  bool events_recorded_ ECHOGW_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace echogw::server

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "server/pool/connection_control.h"
@@ -246,6 +247,20 @@ TEST(ConnectionInspectorTest, AWatchSeesOpeningsAndClosings) {
   EXPECT_GE(seen[1].connection.received_bytes, 100U);
 }
 
+// The number of events that are there, and of those lost.
+std::pair<std::uint64_t, std::uint64_t> TakeAll(ConnectionWatch& watch) {
+  std::uint64_t events = 0;
+  std::uint64_t dropped = 0;
+  for (bool more = true; more;) {
+    const auto batch = watch.Take();
+    EXPECT_LE(batch.events.size(), 500U);
+    events += batch.events.size();
+    dropped += batch.dropped;
+    more = batch.more;
+  }
+  return {events, dropped};
+}
+
 TEST(ConnectionInspectorTest, AWatchThatDoesNotReadLosesAndKnows) {
   TestPool pool(1);
   auto watch = pool->connections().WatchConnections({});
@@ -255,9 +270,37 @@ TEST(ConnectionInspectorTest, AWatchThatDoesNotReadLosesAndKnows) {
     ASSERT_NE(client, nullptr);
   }
   ASSERT_TRUE(pool.WaitForActive(0));
+  const auto [events, dropped] = TakeAll(*watch);
+  EXPECT_GT(dropped, 0U);
+  EXPECT_EQ(events + dropped, 2 * kConnections);
+}
+
+TEST(ConnectionInspectorTest, WatchesShareABoundOnWhatIsUnread) {
+  TestPool pool(1);
+  std::vector<std::unique_ptr<ConnectionWatch>> watches;
+  for (int i = 0; i < 64; ++i) watches.push_back(pool->connections().WatchConnections({}));
+  constexpr std::uint64_t kConnections = 400;
+  for (std::uint64_t i = 0; i < kConnections; ++i) ASSERT_NE(pool.Connect(), nullptr);
+  ASSERT_TRUE(pool.WaitForActive(0));
+  std::uint64_t kept = 0;
+  for (const auto& watch : watches) {
+    const auto [events, dropped] = TakeAll(*watch);
+    EXPECT_EQ(events + dropped, 2 * kConnections);
+    EXPECT_GE(events, 500U) << "each has its share";
+    kept += events;
+  }
+  EXPECT_LE(kept, 40'000U);
+}
+
+TEST(ConnectionInspectorTest, AWatchSeesAReactorThatStartsLaterFromItsFirstConnection) {
+  TestPool pool(1);
+  const auto watch = pool->connections().WatchConnections({});
+  pool.Resize(2);
+  const auto clients = pool.ConnectTo(1, 3);
   const auto batch = watch->Take();
-  EXPECT_GT(batch.dropped, 0U);
-  EXPECT_EQ(batch.events.size() + batch.dropped, 2 * kConnections);
+  EXPECT_EQ(std::ranges::count(batch.events, 1U,
+                               [](const auto& event) { return event.connection.reactor; }),
+            3);
 }
 
 }  // namespace
