@@ -17,7 +17,7 @@
 #include "server/exporter/metrics_collector.h"
 #include "server/exporter/metrics_server.h"
 #include "server/exporter/status_page.h"
-#include "server/log/grpc_log.h"
+#include "server/log/library_log.h"
 #include "server/log/logging.h"
 
 namespace echogw::server {
@@ -71,7 +71,7 @@ absl::Status Gateway::StartAll() {
   auto log = Logging::Create(loaded_.config.log);
   if (!log.ok()) return log.status();
   log_ = *std::move(log);
-  grpc_log_ = std::make_unique<GrpcLogRedirect>(*log_);
+  library_log_ = std::make_unique<LibraryLogRedirect>(*log_);
   for (const std::string& warning : loaded_.warnings) log_->Write(LogLevel::kWarning, warning);
   auto access =
       AdminAccess::Create(loaded_.config.admin, loaded_.config.admin_access, timers_, *log_);
@@ -238,7 +238,9 @@ void Gateway::StopAll() {
   service_.reset();
   if (pool_ != nullptr) pool_->Stop();
   metrics_.reset();
-  grpc_log_.reset();
+  library_log_.reset();
+  // Watchers of files write to the log.
+  timers_.Stop();
 }
 
 bool Gateway::CloseLog() { return log_->Close(kLogCloseLimit); }

@@ -30,7 +30,7 @@ class AdminCalls;
 class AdminServer;
 class AdminService;
 class DataTls;
-class GrpcLogRedirect;
+class LibraryLogRedirect;
 class Logging;
 class MetricsAccess;
 class MetricsServer;
@@ -96,7 +96,7 @@ class Gateway {
   EventLog events_;
   std::unique_ptr<Logging> log_;
   std::unique_ptr<ReactorLog> reactor_log_;
-  std::unique_ptr<GrpcLogRedirect> grpc_log_;
+  std::unique_ptr<LibraryLogRedirect> library_log_;
   // Watches files and beats for the service manager; its functions may block.
   TimerThread timers_;
   std::unique_ptr<DataTls> data_tls_;

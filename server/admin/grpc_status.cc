@@ -2,6 +2,8 @@
 
 #include <string>
 
+#include "server/base/plain_text.h"
+
 namespace echogw::server {
 
 static_assert(static_cast<int>(absl::StatusCode::kInvalidArgument) == grpc::INVALID_ARGUMENT);
@@ -12,7 +14,11 @@ static_assert(static_cast<int>(absl::StatusCode::kUnavailable) == grpc::UNAVAILA
 
 grpc::Status ToGrpcStatus(const absl::Status& status) {
   if (status.ok()) return grpc::Status::OK;
-  return {static_cast<grpc::StatusCode>(status.code()), std::string(status.message())};
+  // Clients refuse trailers of more than 8 KiB; other characters than ASCII take three times as
+  // many.
+  constexpr std::size_t kMessageMax = 1024;
+  return {static_cast<grpc::StatusCode>(status.code()),
+          PlainText(std::string(status.message()), kMessageMax)};
 }
 
 }  // namespace echogw::server

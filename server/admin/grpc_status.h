@@ -7,7 +7,7 @@
 
 namespace echogw::server {
 
-// Both use the same numbers for codes.
+// Both use the same numbers for codes. The message may quote the request: it is escaped and cut.
 [[nodiscard]] grpc::Status ToGrpcStatus(const absl::Status& status);
 
 }  // namespace echogw::server

@@ -28,6 +28,10 @@ absl::StatusOr<SmallFile> ReadSmallFile(const std::string& path, const std::stri
   if (::fstat(fd.get(), &info) != 0) {
     return absl::ErrnoToStatus(errno, absl::StrCat("cannot read ", name));
   }
+  if (!wait && !S_ISREG(info.st_mode)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        name, " is not a regular file; it is read again when it changes, which a pipe cannot be"));
+  }
   SmallFile file;
   file.mode = info.st_mode;
   std::array<char, 8192> buffer{};

@@ -14,8 +14,8 @@ struct SmallFile {
   mode_t mode = 0;
 };
 
-// At most 1 MiB. Errors name the file as `name`. A pipe that nobody writes to is empty, or is
-// waited for with `wait`.
+// At most 1 MiB. Errors name the file as `name`. With `wait` it may be a pipe, whose writer is
+// waited for; else only a regular file is read, as one that is read again must be.
 [[nodiscard]] absl::StatusOr<SmallFile> ReadSmallFile(const std::string& path,
                                                       const std::string& name, bool wait = false);
 

@@ -6,13 +6,15 @@ using std::chrono::steady_clock;
 
 TimerThread::TimerThread() : thread_(&TimerThread::Run, this) {}
 
-TimerThread::~TimerThread() {
+TimerThread::~TimerThread() { Stop(); }
+
+void TimerThread::Stop() {
   {
     const MutexLock lock(mutex_);
     stop_ = true;
   }
   changed_.NotifyAll();
-  thread_.join();
+  if (thread_.joinable()) thread_.join();
 }
 
 std::uint64_t TimerThread::At(Time when, std::function<void()> run) {

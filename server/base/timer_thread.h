@@ -32,6 +32,9 @@ class TimerThread {
   // Makes a timer due now. No effect if it is running or over.
   void FireNow(std::uint64_t timer);
 
+  // Waits for a function that is running; none runs after it. At and Cancel may still be called.
+  void Stop();
+
   // On return it is not running and never runs again. Not from a timer. No effect if over, or 0.
   void Cancel(std::uint64_t timer);
 

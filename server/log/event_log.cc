@@ -3,7 +3,17 @@
 #include <algorithm>
 #include <utility>
 
+#include "server/base/plain_text.h"
+
 namespace echogw::server {
+namespace {
+
+// An event fits into one message of gRPC a thousand times over.
+constexpr std::size_t kActorMax = 256;
+constexpr std::size_t kMessageMax = 1024;
+constexpr char kGateway[] = "gateway";
+
+}  // namespace
 
 const char* EventKind(OperationKind kind) {
   switch (kind) {
@@ -32,6 +42,8 @@ EventLog::Entry& EventLog::Append() {
 }
 
 void EventLog::Entry::Take(Event from) {
+  from.actor = PlainText(from.actor, kActorMax);
+  from.message = PlainText(from.message, kMessageMax);
   from.id = event.id;
   from.time = event.time;
   event = std::move(from);
@@ -50,14 +62,24 @@ void EventLog::Add(Event event) {
   Append().Take(std::move(event));
 }
 
+const std::string* EventLog::ActorOf(std::uint64_t operation) const {
+  const auto first = std::find_if(entries_.rbegin(), entries_.rend(), [operation](const Entry& e) {
+    return e.event.operation == operation;
+  });
+  return first == entries_.rend() ? nullptr : &first->event.actor;
+}
+
 void EventLog::AddOperation(const Operation& operation) {
   if (operation.dry_run) return;
   const bool succeeded = operation.result == OperationResult::kSucceeded;
-  Add({.severity = succeeded ? EventSeverity::kInfo : EventSeverity::kWarning,
-       .kind = EventKind(operation.kind),
-       .actor = "gateway",
-       .message = operation.message,
-       .operation = operation.id});
+  const MutexLock lock(mutex_);
+  const std::string* actor = ActorOf(operation.id);
+  Event event{.severity = succeeded ? EventSeverity::kInfo : EventSeverity::kWarning,
+              .kind = EventKind(operation.kind),
+              .actor = actor == nullptr ? kGateway : *actor,
+              .message = operation.message,
+              .operation = operation.id};
+  Append().Take(std::move(event));
 }
 
 std::uint64_t EventLog::Reserve() {
@@ -69,7 +91,14 @@ std::uint64_t EventLog::Reserve() {
 
 void EventLog::Fill(std::uint64_t id, Event event) {
   const MutexLock lock(mutex_);
-  if (const auto at = Find(id); at != entries_.end()) at->Take(std::move(event));
+  const auto at = Find(id);
+  if (at == entries_.end()) return;
+  at->Take(std::move(event));
+  if (at->event.operation == 0) return;
+  // The operation may have ended meanwhile.
+  for (auto later = at + 1; later != entries_.end(); ++later) {
+    if (later->event.operation == at->event.operation) later->event.actor = at->event.actor;
+  }
 }
 
 void EventLog::GiveUp(std::uint64_t id) {

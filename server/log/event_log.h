@@ -24,8 +24,9 @@ struct Event {
   // For changes the verb of echogwctl: "resize", "move", "rebalance", "steer", "drain", "undrain",
   // "close", "log-level"; else "state" (of the gateway), "reactor" (its warnings) or "stop".
   std::string kind;
-  std::string actor;  // the peer of an admin call, "signal" or "gateway"
-  std::string message;
+  // The caller of an admin call, also of the end of the operation it began; "signal" or "gateway".
+  std::string actor;
+  std::string message;          // one line; EventLog escapes and cuts what an operator wrote
   std::uint64_t operation = 0;  // 0: none
 };
 
@@ -79,6 +80,8 @@ class EventLog {
   std::uint64_t Reserve();
   void Fill(std::uint64_t id, Event event);
   void GiveUp(std::uint64_t id);
+  // Who began the operation, if that is known.
+  const std::string* ActorOf(std::uint64_t operation) const ECHOGW_REQUIRES(mutex_);
   Entry& Append() ECHOGW_REQUIRES(mutex_);
   std::deque<Entry>::iterator Find(std::uint64_t id) ECHOGW_REQUIRES(mutex_);
 

@@ -7,10 +7,20 @@
 #include <utility>
 
 #include "absl/strings/str_format.h"
+#include "server/base/plain_text.h"
 #include "server/base/utf8.h"
 
 namespace echogw::server {
 namespace {
+
+// Of a character of up to three bytes.
+unsigned CodePoint(std::string_view c) {
+  const unsigned lead = static_cast<unsigned char>(c[0]);
+  if (c.size() == 1) return lead;
+  unsigned point = lead & (c.size() == 2 ? 0x1FU : 0x0FU);
+  for (const char next : c.substr(1)) point = point << 6U | (static_cast<unsigned>(next) & 0x3FU);
+  return point;
+}
 
 class JsonFormatter final : public spdlog::formatter {
  public:
@@ -57,8 +67,8 @@ void AppendJsonString(std::string_view text, std::string& to) {
       to += "\\n";
     } else if (c == '\t') {
       to += "\\t";
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      to += absl::StrFormat("\\u%04x", c);
+    } else if (!IsPlain(text.substr(0, length))) {
+      to += absl::StrFormat("\\u%04x", CodePoint(text.substr(0, length)));
     } else {
       to.append(text.substr(0, length));
     }

@@ -18,6 +18,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "server/base/plain_text.h"
 #include "server/log/json_log.h"
 
 namespace echogw::server {
@@ -76,6 +77,7 @@ absl::StatusOr<spdlog::sink_ptr> FileSink(const LogOptions& options) {
 }  // namespace
 
 struct Logging::Impl {
+  LogFormat format = LogFormat::kText;
   // Writer: the logging thread. Readers: any thread; it is a number and nothing else hangs on it.
   std::atomic<std::uint64_t> write_errors{0};
   std::shared_ptr<spdlog::details::thread_pool> pool;
@@ -95,6 +97,7 @@ absl::StatusOr<std::unique_ptr<Logging>> Logging::Create(const LogOptions& optio
 Logging::Logging(const std::vector<std::shared_ptr<spdlog::sinks::sink>>& sinks,
                  std::size_t queue_lines, LogFormat format)
     : impl_(std::make_unique<Impl>()) {
+  impl_->format = format;
   impl_->pool = std::make_shared<spdlog::details::thread_pool>(queue_lines, 1U);
   impl_->logger =
       std::make_shared<spdlog::async_logger>("echogw", sinks.begin(), sinks.end(), impl_->pool,
@@ -151,6 +154,13 @@ bool Logging::Enabled(LogLevel level) const noexcept {
 
 void Logging::Write(LogLevel level, std::string_view line) noexcept {
   if (impl_->logger == nullptr) return;
+  std::string fit;
+  if (impl_->format == LogFormat::kText && !IsPlain(line)) {
+    line = fit = PlainText(line, kLineMax);
+  } else if (line.size() > kLineMax) {
+    line = fit =
+        absl::StrCat(std::string(line.substr(0, kLineMax)), "... (", line.size(), " bytes)");
+  }
   impl_->logger->log(ToSpdlog(level), spdlog::string_view_t(line.data(), line.size()));
 }
 

@@ -1,7 +1,8 @@
 // The log of the process: standard error and optionally a rotating file, each at its own level,
 // written by one thread. Owned by the gateway: created first, destroyed last. Any thread may write
 // and never blocks: when the queue is full, the oldest lines are dropped and counted. A file that
-// cannot be opened is an error of Create; later write errors are counted.
+// cannot be opened is an error of Create; later write errors are counted. Each call writes one
+// line: what could break or hide one is escaped, and a line that is too long is cut.
 #pragma once
 
 #include <array>
@@ -46,6 +47,8 @@ struct LogOptions {
 
 class Logging final : public LogSink, public LogControl {
  public:
+  // Bytes of a line.
+  static constexpr std::size_t kLineMax = 8192;
   // Lines queued for the disk or the terminal; about 0.4 MB.
   static constexpr std::size_t kQueueLines = 1024;
 

@@ -269,8 +269,8 @@ class Events(ControlCase):
             self.ctl(gateway, "resize", "0", expect=2)
         events = self.ctl_json(gateway, "events")["events"]
         done = [(e["kind"], e["actor"].split(":")[0]) for e in events if e["kind"] != "state"]
-        self.assertEqual(done, [("resize", "ipv4"), ("resize", "gateway"),
-                                ("drain", "ipv4"), ("drain", "gateway"),
+        self.assertEqual(done, [("resize", "ipv4"), ("resize", "ipv4"),
+                                ("drain", "ipv4"), ("drain", "ipv4"),
                                 ("undrain", "ipv4"), ("steer", "ipv4"), ("log-level", "ipv4")])
         of_operation = [e["operation"] for e in events if e["kind"] == "drain"]
         self.assertEqual(len(set(of_operation)), 1, of_operation)

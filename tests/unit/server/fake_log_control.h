@@ -13,7 +13,9 @@ namespace echogw::server {
 struct FakeLogControl final : LogControl {
   [[nodiscard]] LogLevels levels() const override { return now; }
   absl::Status SetLevels(bool console, bool file, const std::string& level) override {
-    if (level == "loud") return absl::InvalidArgumentError("level: no");
+    if (level.starts_with("loud")) {
+      return absl::InvalidArgumentError("level: '" + level + "' is not one of them");
+    }
     set = std::string(console ? "console " : "") + (file ? "file " : "") + level;
     return absl::OkStatus();
   }

@@ -1,6 +1,7 @@
 // Goal: who calls is told by token, certificate or user id, in that order; every refusal is counted
 // and logged without its secret; changed files count, bad ones do not. Method: AdminAccess with the
 // claims of calls made up by the test.
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -199,7 +200,9 @@ TEST_F(AccessTest, AFileThatOthersMayReadIsWarnedOf) {
 
 TEST_F(AccessTest, FilesThatCannotBeUsedEndTheStart) {
   AdminAddress address;
-  for (const std::string& path : {dir_.path() + "/missing", dir_.path(),
+  const std::string pipe = dir_.path() + "/pipe";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  for (const std::string& path : {dir_.path() + "/missing", dir_.path(), pipe,
                                   dir_.Write("bad", "operator"), std::string("/dev/zero")}) {
     options_.token_file = path;
     const auto access = AdminAccess::Create(address, options_, timers_, log_);

@@ -10,6 +10,8 @@ namespace echogw::server {
 namespace {
 
 using testing::ElementsAre;
+using testing::EndsWith;
+using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::StartsWith;
 using Stub = pb::Admin::Stub;
@@ -100,6 +102,20 @@ TEST_F(AdminEventsTest, RefusalsAreWarnings) {
   EXPECT_THAT(events[0].message, StartsWith("INVALID_ARGUMENT: target: "));
 }
 
+TEST_F(AdminEventsTest, TheWordsOfARefusedRequestAreEscapedAndCut) {
+  pb::SetLogLevelRequest request;
+  request.set_level("loud\nforged\x1b[31m" + std::string(60'000, 'z'));
+  pb::SetLogLevelResponse response;
+  const grpc::Status status = Call(*stub_, &Stub::SetLogLevel, request, response);
+  EXPECT_EQ(status.error_code(), grpc::INVALID_ARGUMENT);
+  const Event event = events_.After(0, 10).events.at(0);
+  for (const std::string& text : {status.error_message(), event.message}) {
+    EXPECT_THAT(text, HasSubstr(R"('loud\nforged\x1b[31mzzz)"));
+    EXPECT_THAT(text, EndsWith(" bytes)"));
+    EXPECT_LT(text.size(), 1100U);
+  }
+}
+
 TEST_F(AdminEventsTest, AnUndrainThatWaitsHidesNoEvent) {
   control_.during_undrain = [this] {
     events_.Add({.kind = "state"});
@@ -152,6 +168,22 @@ TEST(EventPlace, ComesBeforeWhatItCaused) {
   EXPECT_EQ(batch.events[2].id, 3U);
   EXPECT_LE(batch.events[1].time, batch.events[2].time);
   EXPECT_EQ(batch.dropped, 0U);
+}
+
+TEST(EventActor, OfAnOperationsEndIsWhoBeganIt) {
+  EventLog log;
+  log.Add({.actor = "token alice", .operation = 7});
+  {
+    EventLog::Reservation place(log);
+    log.AddOperation({.id = 8});
+    place.Fill({.actor = "token bob", .operation = 8});
+  }
+  log.AddOperation({.id = 7});
+  log.AddOperation({.id = 9});
+  std::vector<std::string> actors;
+  for (const Event& event : log.After(0, 10).events) actors.push_back(event.actor);
+  EXPECT_THAT(actors,
+              ElementsAre("token alice", "token bob", "token bob", "token alice", "gateway"));
 }
 
 TEST(EventPlace, LeavesNothingWhenItIsGivenUp) {

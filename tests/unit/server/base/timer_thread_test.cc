@@ -49,6 +49,19 @@ TEST(TimerThreadTest, RunsInTheOrderOfTimes) {
   EXPECT_GE(steady_clock::now(), now + milliseconds(60));
 }
 
+TEST(TimerThreadTest, NothingRunsAfterAStop) {
+  Record record;
+  TimerThread timers;
+  const auto every = timers.Every(milliseconds(1), [&] { record.Add("x"); });
+  EXPECT_NE(record.AwaitCount(1), "");
+  timers.Stop();
+  const std::string before = record.AwaitCount(0);
+  timers.At(steady_clock::now(), [&] { record.Add("y"); });
+  timers.Cancel(every);
+  timers.Stop();
+  EXPECT_EQ(record.AwaitCount(0), before);
+}
+
 TEST(TimerThreadTest, ATimerThatIsFiredRunsOnce) {
   Record record;
   TimerThread timers;

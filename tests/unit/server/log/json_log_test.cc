@@ -31,7 +31,7 @@ TEST(JsonString, QuotesWhatJsonForbids) {
   EXPECT_EQ(Json("plain %v {} /"), "\"plain %v {} /\"");
   EXPECT_EQ(Json("a\"b\\c"), R"("a\"b\\c")");
   EXPECT_EQ(Json("a\nb\tc\r\x1f\0d"sv), R"("a\nb\tc\u000d\u001f\u0000d")");
-  EXPECT_EQ(Json("\x7f"), "\"\x7f\"");
+  EXPECT_EQ(Json("\x7f \xc2\x9b \u2028"), R"("\u007f \u009b \u2028")");
   EXPECT_EQ(Json(""), "\"\"");
 }
 

@@ -3,11 +3,13 @@
 // without room.
 #include "server/log/logging.h"
 
+#include <google/protobuf/wrappers.pb.h>
 #include <grpc/grpc.h>
 #include <grpc/support/log.h>
 #include <spdlog/sinks/base_sink.h>
 #include <spdlog/sinks/basic_file_sink.h>
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <filesystem>
@@ -20,7 +22,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "server/log/grpc_log.h"
+#include "server/log/library_log.h"
 #include "tests/unit/server/temp_dir.h"
 #include "tests/unit/server/test_support.h"
 
@@ -145,12 +147,44 @@ TEST(Logging, CloseGivesUpOnAStuckDestination) {
   gate->Open();
 }
 
-TEST(GrpcLog, GoesToTheSinkWhileRedirected) {
+TEST(Logging, ALineStaysOneLine) {
+  const TempDir dir;
+  const LogOptions options{.console = LogThreshold::kOff, .file = dir.path() + "/e.log"};
+  auto log = Logging::Create(options);
+  ASSERT_TRUE(log.ok()) << log.status();
+  (*log)->Write(LogLevel::kWarning, "level: 'a\n2000-01-01 forged\x1b[31m\xc2\x9b' \u00e9");
+  (*log)->Write(LogLevel::kWarning, std::string(100'000, 'z'));
+  EXPECT_TRUE((*log)->Close(seconds(20)));
+  const std::string text = ReadFile(options.file);
+  EXPECT_THAT(text, HasSubstr(R"(level: 'a\n2000-01-01 forged\x1b[31m\xc2\x9b' )"
+                              "\u00e9\n"));
+  EXPECT_EQ(std::ranges::count(text, '\n'), 2);
+  EXPECT_THAT(text, HasSubstr("zzz... (100000 bytes)\n"));
+  EXPECT_LT(text.size(), 9000U);
+}
+
+TEST(LibraryLog, ProtobufDoesNotWriteToStandardError) {
+  RecordingLog log;
+  testing::internal::CaptureStderr();
+  {
+    const LibraryLogRedirect redirect(log);
+    google::protobuf::StringValue message;
+    message.set_value("\xf6");
+    static_cast<void>(message.SerializeAsString());
+  }
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+  ASSERT_EQ(log.lines().size(), 1U);
+  EXPECT_THAT(log.lines()[0],
+              HasSubstr("protobuf: String field 'google.protobuf.StringValue.value' "
+                        "contains invalid UTF-8"));
+}
+
+TEST(LibraryLog, GrpcGoesToTheSinkWhileRedirected) {
   // gRPC reads its verbosity when it starts.
   grpc_init();
   RecordingLog log;
   {
-    const GrpcLogRedirect redirect(log);
+    const LibraryLogRedirect redirect(log);
     gpr_log(GPR_ERROR, "number %d", 7);
   }
   gpr_log(GPR_DEBUG, "not ours any more");
