@@ -32,19 +32,21 @@ absl::StatusOr<std::unique_ptr<AdminAccess>> AdminAccess::Create(const AdminAddr
                                                                  TimerThread& timers,
                                                                  LogSink& log) {
   std::unique_ptr<AdminAccess> access(new AdminAccess(address, options, log));
-  const auto watch = [&](std::vector<std::string> paths, absl::Status (AdminAccess::*load)()) {
-    access->watches_.push_back(
-        std::make_unique<FileWatch>(timers, log, "admin", std::move(paths),
-                                    [self = access.get(), load] { return (self->*load)(); }));
-    return access->watches_.back()->Start();
+  const auto watch = [&](std::unique_ptr<FileWatch>& to, std::vector<std::string> paths,
+                         absl::Status (AdminAccess::*load)()) {
+    to = std::make_unique<FileWatch>(timers, log, "admin", std::move(paths),
+                                     [self = access.get(), load] { return (self->*load)(); });
+    return to->Start();
   };
   if (access->has_tls()) {
     std::vector<std::string> paths = {options.tls_cert, options.tls_key};
     if (!options.tls_client_ca.empty()) paths.push_back(options.tls_client_ca);
-    if (auto s = watch(std::move(paths), &AdminAccess::LoadCertificates); !s.ok()) return s;
+    auto s = watch(access->certificate_watch_, std::move(paths), &AdminAccess::LoadCertificates);
+    if (!s.ok()) return s;
   }
   if (access->has_tokens()) {
-    if (auto s = watch({options.token_file}, &AdminAccess::LoadTokens); !s.ok()) return s;
+    auto s = watch(access->token_watch_, {options.token_file}, &AdminAccess::LoadTokens);
+    if (!s.ok()) return s;
   }
   return access;
 }
@@ -60,7 +62,11 @@ absl::Status AdminAccess::Judge(const Claims& claims, const std::string& path,
                                 const std::string& peer) {
   const Role needed = RoleNeeded(path);
   if (needed == Role::kNone) return absl::OkStatus();
-  const Verdict verdict = Identify(claims);
+  return Admit(Identify(claims), needed, path, peer);
+}
+
+absl::Status AdminAccess::Admit(const Verdict& verdict, Role needed, const std::string& path,
+                                const std::string& peer) {
   if (verdict.refusal) return Refuse(*verdict.refusal, verdict.why, path, peer);
   if (verdict.role >= needed) return absl::OkStatus();
   return Refuse(Refusal::kViewer,
@@ -168,6 +174,20 @@ RefusalCounts AdminAccess::refused() const {
     counts[i] = refused_[i].load(std::memory_order_relaxed);
   }
   return counts;
+}
+
+std::vector<CredentialFiles> AdminAccess::files() const {
+  std::vector<CredentialFiles> files;
+  if (certificate_watch_ != nullptr) {
+    files.push_back({.name = "admin-certificate",
+                     .failures = certificate_watch_->failures(),
+                     .expiration = tls().material->expiration});
+  }
+  if (token_watch_ != nullptr) {
+    files.push_back(
+        {.name = "admin-tokens", .failures = token_watch_->failures(), .expiration = {}});
+  }
+  return files;
 }
 
 absl::Status AdminAccess::LoadTokens() {

@@ -20,6 +20,7 @@
 #include "absl/status/statusor.h"
 #include "reactor/base/log_sink.h"
 #include "reactor/base/mutex.h"
+#include "server/access/credential_stats.h"
 #include "server/access/tls_files.h"
 #include "server/access/token_table.h"
 #include "server/base/file_watch.h"
@@ -38,7 +39,7 @@ inline constexpr auto kRefusalNames =
     std::to_array<const char*>({"no_credentials", "unknown_token", "no_role", "viewer"});
 using RefusalCounts = std::array<std::uint64_t, kRefusalNames.size()>;
 
-class AdminAccess {
+class AdminAccess final : public CredentialStats {
  public:
   // The credentials of a call.
   struct Claims {
@@ -55,9 +56,6 @@ class AdminAccess {
       const AdminAddress& address, const AdminAccessOptions& options, TimerThread& timers,
       LogSink& log);
 
-  AdminAccess(const AdminAccess&) = delete;
-  AdminAccess& operator=(const AdminAccess&) = delete;
-
   // Whether any caller is an operator, without encryption.
   [[nodiscard]] bool open() const { return !unix_ && !has_tls() && !has_tokens(); }
   [[nodiscard]] bool has_tls() const { return !options_.tls_cert.empty(); }
@@ -66,6 +64,10 @@ class AdminAccess {
   // OK, or the status to refuse the call with, which is counted and logged.
   [[nodiscard]] absl::Status Judge(const Claims& claims, const std::string& path,
                                    const std::string& peer);
+
+  // The same for an admitted call that turns out to require an operator.
+  [[nodiscard]] absl::Status RequireOperator(const grpc::ServerContextBase& context,
+                                             const std::string& path);
 
   // The caller of an admitted call: "token ci", "certificate ops.example", "uid 1000", or empty
   // without authentication.
@@ -79,6 +81,7 @@ class AdminAccess {
   [[nodiscard]] Tls tls() const;
 
   [[nodiscard]] RefusalCounts refused() const;
+  [[nodiscard]] std::vector<CredentialFiles> files() const override;
 
  private:
   struct Verdict {
@@ -94,6 +97,8 @@ class AdminAccess {
   [[nodiscard]] Verdict ByToken(const std::vector<std::string>& authorization) const;
   [[nodiscard]] Verdict ByCertificate(const std::vector<std::string>& names) const;
   [[nodiscard]] Verdict ByUser(uid_t uid) const;
+  absl::Status Admit(const Verdict& verdict, Role needed, const std::string& path,
+                     const std::string& peer);
   absl::Status Refuse(Refusal reason, const std::string& why, const std::string& path,
                       const std::string& peer);
   [[nodiscard]] absl::Status LoadTokens();
@@ -114,8 +119,9 @@ class AdminAccess {
   // Writers: any call. Readers: threads of the exporter; nothing depends on their order.
   std::array<std::atomic<std::uint64_t>, kRefusalNames.size()> refused_{};
 
-  // Last, so that they end first.
-  std::vector<std::unique_ptr<FileWatch>> watches_;
+  // Last, so that they end first. Null: no such files.
+  std::unique_ptr<FileWatch> certificate_watch_;
+  std::unique_ptr<FileWatch> token_watch_;
 };
 
 }  // namespace echogw::server

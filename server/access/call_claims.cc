@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "absl/strings/numbers.h"
+#include "absl/strings/str_replace.h"
 
 namespace echogw::server {
 namespace {
@@ -58,6 +59,11 @@ IncomingCall ReadCall(const grpc_auth_context* connection, const grpc_metadata* 
   return call;
 }
 
+std::string DecodedPeer(const grpc::ServerContextBase& context) {
+  // gRPC encodes a peer as a URI: ipv6:%5B::1%5D:4711.
+  return absl::StrReplaceAll(context.peer(), {{"%5B", "["}, {"%5D", "]"}, {"%25", "%"}});
+}
+
 AdminAccess::Claims ReadClaims(const grpc::ServerContextBase& context) {
   AdminAccess::Claims claims;
   const auto [begin, end] = context.client_metadata().equal_range(
@@ -78,6 +84,11 @@ std::string AdminAccess::NameOf(const grpc::ServerContextBase& context) const {
   const Verdict verdict = Identify(ReadClaims(context));
   // Its token was withdrawn after it was admitted.
   return verdict.refusal ? "an unknown caller" : verdict.name;
+}
+
+absl::Status AdminAccess::RequireOperator(const grpc::ServerContextBase& context,
+                                          const std::string& path) {
+  return Admit(Identify(ReadClaims(context)), Role::kOperator, path, DecodedPeer(context));
 }
 
 }  // namespace echogw::server

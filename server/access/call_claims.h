@@ -27,6 +27,9 @@ struct IncomingCall {
 [[nodiscard]] IncomingCall ReadCall(const grpc_auth_context* connection,
                                     const grpc_metadata* metadata, std::size_t count);
 
+// "ipv4:127.0.0.1:4711", "ipv6:[::1]:4711" or "unix:".
+[[nodiscard]] std::string DecodedPeer(const grpc::ServerContextBase& context);
+
 // The claims of an admitted call, for its handler.
 [[nodiscard]] AdminAccess::Claims ReadClaims(const grpc::ServerContextBase& context);
 

@@ -43,6 +43,15 @@ absl::StatusOr<std::unique_ptr<MetricsAccess>> MetricsAccess::Create(
   return access;
 }
 
+std::vector<CredentialFiles> MetricsAccess::files() const {
+  std::vector<CredentialFiles> files;
+  if (tls_ != nullptr) files = tls_->files();
+  if (watch_ != nullptr) {
+    files.push_back({.name = "metrics-tokens", .failures = watch_->failures(), .expiration = {}});
+  }
+  return files;
+}
+
 bool MetricsAccess::Admits(std::string_view authorization) const {
   if (watch_ == nullptr) return true;
   const MutexLock lock(mutex_);

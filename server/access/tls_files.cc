@@ -85,6 +85,7 @@ absl::Status CheckPair(const AdminAccessOptions& options, TlsMaterial& material)
                absl::StrCat("is not the key of the first certificate in ", options.tls_cert));
   }
   const absl::Time end = EndOf(leaf.get());
+  material.expiration = absl::ToUnixSeconds(end);
   material.summary =
       absl::StrCat(SubjectOf(leaf.get()), ", valid to ",
                    absl::FormatTime("%Y-%m-%d %H:%M:%S UTC", end, absl::UTCTimeZone()));

@@ -2,6 +2,7 @@
 // not match, and then fail every handshake. Any thread; blocks.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -14,7 +15,8 @@ namespace echogw::server {
 struct TlsMaterial {
   std::string certificates;
   std::string key;
-  std::string client_ca;  // empty: no client certificates
+  std::string client_ca;        // empty: no client certificates
+  std::int64_t expiration = 0;  // of the certificate, in seconds since the epoch
   // "CN=gw.example, valid to 2027-01-01 00:00:00 UTC", for the log.
   std::string summary;
   // For the log; empty: none.

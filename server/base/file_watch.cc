@@ -58,6 +58,7 @@ void FileWatch::Look() {
   seen_ = std::move(stamps);
   const absl::Status status = load_();
   loaded_ = status.ok();
+  if (!loaded_) failures_.fetch_add(1);
   if (loaded_ || changed) {
     reported_ = false;
   } else if (!std::exchange(reported_, true)) {

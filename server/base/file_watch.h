@@ -4,6 +4,7 @@
 // `load` uses; `load` runs in Start, then on the timer thread.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -41,6 +42,9 @@ class FileWatch {
   // Loads the files; an error is that of `load`, and then they are not watched.
   [[nodiscard]] absl::Status Start();
 
+  // Loads that failed after Start. Any thread.
+  [[nodiscard]] std::uint64_t failures() const { return failures_.load(); }
+
  private:
   using StampList = std::vector<std::optional<FileStamp>>;
 
@@ -58,6 +62,8 @@ class FileWatch {
   StampList seen_;
   bool loaded_ = true;
   bool reported_ = false;
+  // Writer: the timer thread. Readers: any thread; nothing depends on it.
+  std::atomic<std::uint64_t> failures_{0};
 };
 
 }  // namespace echogw::server

@@ -198,6 +198,26 @@ void AddAdminCalls(const std::vector<AdminCallCount>& counts, Families& to) {
   }
 }
 
+void AddCredentials(const std::vector<const CredentialStats*>& credentials, Families& to) {
+  std::vector<CredentialFiles> all;
+  for (const CredentialStats* each : credentials) {
+    for (const CredentialFiles& files : each->files()) all.push_back(files);
+  }
+  if (all.empty()) return;
+  MetricFamily& failures = AddFamily(
+      to, "echogw_credential_load_failures_total",
+      "Failed attempts to load changed files; the previous contents stay in use.", kCounter);
+  for (const CredentialFiles& files : all) {
+    AddValue(failures, {{"files", files.name}}, files.failures);
+  }
+  MetricFamily& expiration =
+      AddFamily(to, "echogw_certificate_expiration_timestamp_seconds",
+                "End of the validity of the certificate in use, since the epoch.", kGauge);
+  for (const CredentialFiles& files : all) {
+    if (files.expiration) AddValue(expiration, {{"files", files.name}}, *files.expiration);
+  }
+}
+
 void AddProcess(Families& to) {
   const ProcessStats process = ReadProcessStats();
   AddSingle(to, "process_cpu_seconds_total", "User and system CPU time of the process.", kCounter,
@@ -218,8 +238,13 @@ void AddProcess(Families& to) {
 }  // namespace
 
 MetricsCollector::MetricsCollector(const Control& control, const LogControl& log,
-                                   const AdminCallCounts& calls, BuildInfo build)
-    : control_(control), log_(log), calls_(calls), build_(std::move(build)) {}
+                                   const AdminCallCounts& calls, BuildInfo build,
+                                   std::vector<const CredentialStats*> credentials)
+    : control_(control),
+      log_(log),
+      calls_(calls),
+      build_(std::move(build)),
+      credentials_(std::move(credentials)) {}
 
 std::string MetricsCollector::Text() const {
   try {
@@ -234,6 +259,7 @@ std::string MetricsCollector::Text() const {
     AddLog(log_, families);
     AddRefused(calls_.refused(), families);
     AddAdminCalls(calls_.counts(), families);
+    AddCredentials(credentials_, families);
     AddProcess(families);
     return prometheus::TextSerializer().Serialize(families);
   } catch (...) {

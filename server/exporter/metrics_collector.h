@@ -3,7 +3,9 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
+#include "server/access/credential_stats.h"
 #include "server/admin/admin_call_counts.h"
 #include "server/base/build_info.h"
 #include "server/log/log_control.h"
@@ -15,7 +17,7 @@ class MetricsCollector {
  public:
   // What is referred to outlives this.
   MetricsCollector(const Control& control, const LogControl& log, const AdminCallCounts& calls,
-                   BuildInfo build);
+                   BuildInfo build, std::vector<const CredentialStats*> credentials = {});
 
   // All metrics in the text format 0.0.4. Never throws: without memory the scrape is empty.
   [[nodiscard]] std::string Text() const;
@@ -25,6 +27,7 @@ class MetricsCollector {
   const LogControl& log_;
   const AdminCallCounts& calls_;
   const BuildInfo build_;
+  const std::vector<const CredentialStats*> credentials_;
 };
 
 }  // namespace echogw::server
