@@ -112,10 +112,13 @@ absl::Status Gateway::StartMetrics(std::size_t connections_max) {
   options.build = GetBuildInfo();
   options.start_time = start_time_;
   auto page = std::make_unique<StatusPage>(*pool_, events_, *log_, std::move(options));
-  auto collector = std::make_unique<MetricsCollector>(*pool_, *log_, *calls_, GetBuildInfo());
   auto access = MetricsAccess::Create(loaded_.config.metrics_access, timers_, *log_);
   if (!access.ok()) return access.status();
   metrics_access_ = *std::move(access);
+  std::vector<const CredentialStats*> credentials = {access_.get(), metrics_access_.get()};
+  if (data_tls_ != nullptr) credentials.push_back(data_tls_.get());
+  auto collector = std::make_unique<MetricsCollector>(*pool_, *log_, *calls_, GetBuildInfo(),
+                                                      std::move(credentials));
   auto metrics = MetricsServer::Start(
       {.http = {.address = *loaded_.config.metrics,
                 .connections_max = connections_max,
@@ -231,11 +234,11 @@ void Gateway::StopAll() {
   // Heartbeats query reactors.
   if (link_ != nullptr) link_->EndBeats();
   if (admin_ != nullptr) {
-    admin_->Stop(kAdminStopLimit);
+    stuck_ = !admin_->Stop(kAdminStopLimit);
     const MutexLock lock(state_mutex_);
-    admin_.reset();
+    if (!stuck_) admin_.reset();
   }
-  service_.reset();
+  if (!stuck_) service_.reset();
   if (pool_ != nullptr) pool_->Stop();
   metrics_.reset();
   library_log_.reset();
@@ -243,6 +246,9 @@ void Gateway::StopAll() {
   timers_.Stop();
 }
 
-bool Gateway::CloseLog() { return log_->Close(kLogCloseLimit); }
+bool Gateway::CloseLog() {
+  if (stuck_) log_->Write(LogLevel::kError, "an admin call does not end; exiting without it");
+  return log_->Close(kLogCloseLimit) && !stuck_;
+}
 
 }  // namespace echogw::server

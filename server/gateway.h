@@ -71,8 +71,8 @@ class Gateway {
   // Waits for RequestStop, drains as configured and stops. The thread that called Start, once.
   void AwaitStop();
 
-  // Flushes the log. False if a destination blocks: then the process should end without running
-  // destructors. After AwaitStop.
+  // Flushes the log. False if a destination blocks, or an admin call that did not end: then the
+  // process should end without running destructors. After AwaitStop.
   [[nodiscard]] bool CloseLog();
 
  private:
@@ -117,6 +117,8 @@ class Gateway {
   std::unique_ptr<AdminServer> admin_;
   // Writer: the pool's control thread, under state_mutex_. Readers: threads of the exporter.
   std::atomic<GatewayState> state_{GatewayState::kStarting};
+
+  bool stuck_ = false;  // an admin call; of the thread that stops
 
   Mutex stop_mutex_;
   CondVar stop_changed_;

@@ -1,5 +1,6 @@
 #include "server/access/admin_acceptor.h"
 
+#include <fcntl.h>
 #include <grpcpp/security/server_credentials.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -82,19 +83,17 @@ std::string HostOf(int fd) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<AdminAcceptor>> AdminAcceptor::Listen(const AdminAddress& address,
-                                                                     std::size_t connections_max,
-                                                                     AdminAccess& access,
-                                                                     LogSink& log,
-                                                                     grpc::ServerBuilder& builder) {
+absl::StatusOr<std::unique_ptr<AdminAcceptor>> AdminAcceptor::Listen(
+    const AdminAddress& address, std::size_t connections_max, AdminAccess& access,
+    const OpenCalls& calls, LogSink& log, grpc::ServerBuilder& builder) {
   const bool is_unix = !address.unix_path.empty();
   auto listener =
       is_unix ? ListenUnix(address.unix_path, access.unix_mode()) : ListenTcp(address.tcp);
   if (!listener.ok()) return listener.status();
   UniqueFd wake(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!wake.valid()) return Failed("eventfd", address.ToString());
-  std::unique_ptr<AdminAcceptor> out(
-      new AdminAcceptor(address, connections_max, log, *std::move(listener), std::move(wake)));
+  std::unique_ptr<AdminAcceptor> out(new AdminAcceptor(address, connections_max, calls, log,
+                                                       *std::move(listener), std::move(wake)));
   if (!is_unix) {
     auto local = LocalAddress(out->listener_.get(), address.tcp.dual_stack);
     if (!local.ok()) return local.status();
@@ -108,11 +107,12 @@ absl::StatusOr<std::unique_ptr<AdminAcceptor>> AdminAcceptor::Listen(const Admin
   return out;
 }
 
-AdminAcceptor::AdminAcceptor(AdminAddress address, std::size_t connections_max, LogSink& log,
-                             UniqueFd listener, UniqueFd wake)
+AdminAcceptor::AdminAcceptor(AdminAddress address, std::size_t connections_max,
+                             const OpenCalls& calls, LogSink& log, UniqueFd listener, UniqueFd wake)
     : where_(std::move(address)),
       connections_max_(connections_max),
       address_(where_.ToString()),
+      calls_(calls),
       log_(log),
       listener_(std::move(listener)),
       wake_(std::move(wake)) {}
@@ -167,9 +167,18 @@ void AdminAcceptor::Run() {
 }
 
 AdminAcceptor::Accepted AdminAcceptor::AcceptOne() {
-  if (IsFull()) return Accepted::kPause;
+  UniqueFd idle;
+  if (IsFull()) {
+    idle = SelectIdle();
+    if (!idle.valid()) return Accepted::kPause;
+  }
   UniqueFd fd(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
   if (fd.valid()) {
+    if (idle.valid()) {
+      ::shutdown(idle.get(), SHUT_RDWR);  // gRPC closes it
+      std::erase_if(held_,
+                    [inode = InodeOf(idle.get())](const Held& h) { return h.inode == inode; });
+    }
     HandOver(std::move(fd));
     return Accepted::kOne;
   }
@@ -191,10 +200,30 @@ bool AdminAcceptor::IsFull() {
   if (full && !said_full_) {
     log_.Write(LogLevel::kWarning, absl::StrCat("admin: ", held_.size(),
                                                 " connections are open, which is the maximum; "
-                                                "others wait until one of them closes"));
+                                                "new ones take the places of idle ones"));
   }
   said_full_ = full;
   return full;
+}
+
+UniqueFd AdminAcceptor::SelectIdle() const {
+  UniqueFd found;
+  std::map<std::string, std::size_t> connections_of;
+  for (const Held& held : held_) ++connections_of[held.peer];
+  std::uint64_t most = 0;
+  for (const Held& held : held_) {
+    if (calls_.Has(held.peer)) continue;
+    UniqueFd fd(::fcntl(held.fd, F_DUPFD_CLOEXEC, 0));
+    if (!fd.valid() || InodeOf(fd.get()) != held.inode) continue;
+    tcp_info info{};
+    socklen_t size = sizeof(info);
+    const bool tcp = ::getsockopt(fd.get(), IPPROTO_TCP, TCP_INFO, &info, &size) == 0;
+    const std::uint64_t rank = 1 + (tcp ? info.tcpi_last_data_recv : connections_of[held.peer]);
+    if (rank <= most) continue;
+    most = rank;
+    found = std::move(fd);
+  }
+  return found;
 }
 
 void AdminAcceptor::HandOver(UniqueFd fd) {
@@ -211,7 +240,7 @@ void AdminAcceptor::HandOver(UniqueFd fd) {
   }
   grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters connection;
   connection.listener_fd = listener_.get();
-  if (const auto inode = InodeOf(fd.get())) held_.push_back({fd.get(), *inode});
+  if (const auto inode = InodeOf(fd.get())) held_.push_back({fd.get(), *inode, PeerName(fd.get())});
   connection.fd = fd.Release();
   SlotOf(key, uid).acceptor->HandleNewConnection(&connection);
 }

@@ -26,6 +26,7 @@
 #include "reactor/base/unique_fd.h"
 #include "server/access/admin_access.h"
 #include "server/access/admin_credentials.h"
+#include "server/access/open_calls.h"
 #include "server/config/config.h"
 
 namespace echogw::server {
@@ -34,12 +35,12 @@ class AdminAcceptor {
  public:
   static constexpr std::size_t kOrigins = 32;
 
-  // Listens, and adds its origins to `builder`. At most `connections_max` are open at a time;
-  // others wait in the kernel's queue. Errors name the address. `access` and `log` outlive it, and
-  // it outlives the server.
+  // Listens, and adds its origins to `builder`. At most `connections_max` are open at a time; a new
+  // one takes the place of one without a call, or waits in the kernel's queue. Errors name the
+  // address. `access`, `calls` and `log` outlive it, and it outlives the server.
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<AdminAcceptor>> Listen(
-      const AdminAddress& address, std::size_t connections_max, AdminAccess& access, LogSink& log,
-      grpc::ServerBuilder& builder);
+      const AdminAddress& address, std::size_t connections_max, AdminAccess& access,
+      const OpenCalls& calls, LogSink& log, grpc::ServerBuilder& builder);
 
   AdminAcceptor(const AdminAcceptor&) = delete;
   AdminAcceptor& operator=(const AdminAcceptor&) = delete;
@@ -65,10 +66,11 @@ class AdminAcceptor {
   struct Held {
     int fd = -1;
     ino_t inode = 0;
+    std::string peer;  // "127.0.0.1:4711", or "unix:pid=7,uid=0"
   };
 
-  AdminAcceptor(AdminAddress address, std::size_t connections_max, LogSink& log, UniqueFd listener,
-                UniqueFd wake);
+  AdminAcceptor(AdminAddress address, std::size_t connections_max, const OpenCalls& calls,
+                LogSink& log, UniqueFd listener, UniqueFd wake);
   void AddOpenSlot(grpc::ServerBuilder& builder, AdminAccess& access);
   void AddOrigins(grpc::ServerBuilder& builder, AdminAccess& access);
   void Run();
@@ -76,6 +78,10 @@ class AdminAcceptor {
   void HandOver(UniqueFd fd);
   // Whether the maximum number of connections is open.
   bool IsFull();
+  // The connection to close for a new one: of those over TCP without a call the one that has been
+  // silent for longest; of a unix socket the first one of the process that has most. Its descriptor
+  // is a copy, because gRPC may close its own at any time. None if all are in use.
+  [[nodiscard]] UniqueFd SelectIdle() const;
   // The slot of a key: a new one, if any is left.
   Slot& SlotOf(const std::string& key, std::optional<uid_t> uid);
 
@@ -83,6 +89,7 @@ class AdminAcceptor {
   const std::size_t connections_max_;
   bool open_ = false;
   std::string address_;
+  const OpenCalls& calls_;
   LogSink& log_;
   UniqueFd listener_;
   UniqueFd wake_;

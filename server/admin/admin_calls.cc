@@ -12,7 +12,9 @@
 #include "absl/strings/str_format.h"
 #include "echogw/admin/v1/admin.pb.h"
 #include "grpc/health/v1/health.pb.h"
+#include "server/access/call_claims.h"
 #include "server/admin/change_log.h"
+#include "server/base/role.h"
 
 namespace echogw::server {
 namespace {
@@ -25,13 +27,28 @@ std::string CodeName(std::size_t code) {
   return absl::StatusCodeToString(static_cast<absl::StatusCode>(code));
 }
 
+// "[::1]:4711"
+std::string PeerOf(const grpc::ServerContextBase& context) {
+  const std::string peer = DecodedPeer(context);
+  return peer.substr(peer.find(':') + 1);
+}
+
 }  // namespace
 
 // One per call, created and deleted by gRPC.
 class AdminCalls::Interceptor final : public grpc::experimental::Interceptor {
  public:
   Interceptor(AdminCalls& calls, grpc::experimental::ServerRpcInfo& call)
-      : calls_(calls), call_(call) {}
+      : calls_(calls), call_(call) {
+    // Anybody may ask for the health.
+    if (RoleNeeded(call.method()) == Role::kNone) return;
+    peer_ = PeerOf(*call.server_context());
+    calls_.open_.Begin(peer_);
+  }
+
+  ~Interceptor() override {
+    if (!peer_.empty()) calls_.open_.End(peer_);
+  }
 
   void Intercept(grpc::experimental::InterceptorBatchMethods* methods) override {
     using grpc::experimental::InterceptionHookPoints;
@@ -45,6 +62,7 @@ class AdminCalls::Interceptor final : public grpc::experimental::Interceptor {
   AdminCalls& calls_;
   grpc::experimental::ServerRpcInfo& call_;
   const steady_clock::time_point begun_ = steady_clock::now();
+  std::string peer_;  // without its family; empty: not counted
 };
 
 class AdminCalls::Factory final : public grpc::experimental::ServerInterceptorFactoryInterface {

@@ -15,6 +15,7 @@
 
 #include "reactor/base/log_sink.h"
 #include "server/access/admin_access.h"
+#include "server/access/open_calls.h"
 #include "server/admin/admin_call_counts.h"
 
 namespace grpc {
@@ -34,6 +35,8 @@ class AdminCalls final : public AdminCallCounts {
   // For the server builder.
   [[nodiscard]] std::unique_ptr<grpc::experimental::ServerInterceptorFactoryInterface>
   MakeInterceptors();
+
+  [[nodiscard]] const OpenCalls& open() const { return open_; }
 
   // The methods are those of the server; calls of any other are counted as "other".
   [[nodiscard]] std::vector<AdminCallCount> counts() const override;
@@ -56,6 +59,7 @@ class AdminCalls final : public AdminCallCounts {
 
   const AdminAccess& access_;
   LogSink& log_;
+  OpenCalls open_;
   // Constant after construction except for the counts. The last method is "other".
   std::vector<std::unique_ptr<Method>> methods_;
   std::unordered_map<std::string, Method*> by_path_;

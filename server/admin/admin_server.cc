@@ -9,6 +9,7 @@
 #include <sys/eventfd.h>
 
 #include <cerrno>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -29,12 +30,19 @@ constexpr int kRequestBytesMax = 64 * 1024;
 // Reflection occupies a thread per open stream; the other services do not.
 constexpr int kThreadsMax = 16;
 constexpr int kStreamsPerConnectionMax = 128;
+// What gRPC may hold of requests that are not complete, over all connections. It keeps headers that
+// do not end (CONTINUATION frames), and takes up to three times as much before it cancels them.
+constexpr std::size_t kRequestMemory = std::size_t{8} << 20U;
+// Connections without a call are closed after this long; clients reconnect when they need to.
+constexpr int kIdleLimitMs = 300'000;
 // By default gRPC lets a silent client hold a connection for two minutes.
 constexpr int kHandshakeLimitMs = 10'000;
 // Clients may send keep-alive pings this often; gRPC would end the connection of one that sends
 // more than one in five minutes. The usual interval is 10 s.
 constexpr int kPingIntervalMinMs = 5'000;
 constexpr std::chrono::milliseconds kStopLimit(500);
+// For handlers that still run then; they end soon, unless something is stuck.
+constexpr std::chrono::milliseconds kHandlerLimit(2000);
 
 // gRPC aborts the process if one of these fails, so try them first.
 absl::Status CheckEvents() {
@@ -81,7 +89,8 @@ absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(
   if (auto status = CheckEvents(); !status.ok()) return status;
   PrepareGrpc();
   grpc::ServerBuilder builder;
-  auto acceptor = AdminAcceptor::Listen(address, connections_max, access, log, builder);
+  auto acceptor =
+      AdminAcceptor::Listen(address, connections_max, access, calls.open(), log, builder);
   if (!acceptor.ok()) return acceptor.status();
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kStreamsPerConnectionMax);
   builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeLimitMs);
@@ -89,7 +98,9 @@ absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(
                              kPingIntervalMinMs);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
   builder.SetMaxReceiveMessageSize(kRequestBytesMax);
-  builder.SetResourceQuota(grpc::ResourceQuota("echogw-admin").SetMaxThreads(kThreadsMax));
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONNECTION_IDLE_MS, kIdleLimitMs);
+  builder.SetResourceQuota(
+      grpc::ResourceQuota("echogw-admin").SetMaxThreads(kThreadsMax).Resize(kRequestMemory));
   builder.SetSyncServerOption(grpc::ServerBuilder::NUM_CQS, 1);
   builder.SetSyncServerOption(grpc::ServerBuilder::MIN_POLLERS, 1);
   builder.SetSyncServerOption(grpc::ServerBuilder::MAX_POLLERS, 1);
@@ -114,7 +125,10 @@ AdminServer::AdminServer(AdminService& service, std::unique_ptr<SocketLock> lock
       acceptor_(std::move(acceptor)),
       server_(std::move(server)) {}
 
-AdminServer::~AdminServer() { Stop(kStopLimit); }
+AdminServer::~AdminServer() {
+  static_cast<void>(Stop(kStopLimit));
+  if (stopper_.joinable()) stopper_.join();
+}
 
 const std::string& AdminServer::address() const { return acceptor_->address(); }
 
@@ -128,12 +142,29 @@ void AdminServer::SetServing(bool serving) {
   health->SetServingStatus(pb::Admin::service_full_name(), serving);
 }
 
-void AdminServer::Stop(std::chrono::milliseconds limit) {
-  if (std::exchange(stopped_, true)) return;
-  acceptor_->Stop();
-  service_.EndWatches();
-  server_->Shutdown(std::chrono::system_clock::now() + limit);
-  server_->Wait();
+bool AdminServer::Stop(std::chrono::milliseconds limit) {
+  if (!std::exchange(stopping_, true)) {
+    acceptor_->Stop();
+    service_.EndCalls();
+    const auto shut_down = [this, limit] {
+      server_->Shutdown(std::chrono::system_clock::now() + limit);
+      server_->Wait();
+      const MutexLock lock(mutex_);
+      stopped_ = true;
+      changed_.NotifyAll();
+    };
+    // gRPC waits for handlers without a limit.
+    try {
+      stopper_ = std::thread(shut_down);
+    } catch (const std::system_error&) {
+      shut_down();  // a limit on threads
+    }
+  }
+  const auto deadline = std::chrono::steady_clock::now() + limit + kHandlerLimit;
+  const MutexLock lock(mutex_);
+  while (!stopped_ && changed_.WaitUntil(mutex_, deadline)) {
+  }
+  return stopped_;
 }
 
 }  // namespace echogw::server

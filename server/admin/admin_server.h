@@ -8,10 +8,12 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "reactor/base/log_sink.h"
+#include "reactor/base/mutex.h"
 #include "server/base/socket_lock.h"
 #include "server/config/config.h"
 
@@ -51,9 +53,10 @@ class AdminServer {
   // Sets the health of "" and of the admin service. Any thread, one call at a time.
   void SetServing(bool serving);
 
-  // Ends the watch streams and returns when every call is finished; calls that last longer than
-  // `limit` are cancelled.
-  void Stop(std::chrono::milliseconds limit);
+  // Ends the watch streams and waits until every call is finished; calls that last longer than
+  // `limit` are cancelled. False if a handler does not return some seconds after that: then neither
+  // the server nor what it uses may be destroyed. One thread.
+  [[nodiscard]] bool Stop(std::chrono::milliseconds limit);
 
  private:
   AdminServer(AdminService& service, std::unique_ptr<SocketLock> lock,
@@ -67,7 +70,11 @@ class AdminServer {
   std::unique_ptr<grpc::Server> server_;
   // The health that was set.
   std::optional<bool> serving_;
-  bool stopped_ = false;
+  bool stopping_ = false;
+  std::thread stopper_;
+  Mutex mutex_;
+  CondVar changed_;
+  bool stopped_ ECHOGW_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace echogw::server

@@ -24,34 +24,13 @@ constexpr std::chrono::milliseconds kOperationPoll(20);
 // How soon a watcher of connections or events sees something new.
 constexpr std::chrono::milliseconds kEventPoll(100);
 constexpr std::uint32_t kEventsDefault = 100;
-
-Unary* Finish(AdminService::Context* context, const absl::Status& status = absl::OkStatus()) {
-  Unary* call = context->DefaultReactor();
-  call->Finish(ToGrpcStatus(status));
-  return call;
-}
-
-// "operation 7 began: resize to 4 reactors"
-std::string Beginning(const Operation& operation) {
-  std::string what;
-  switch (operation.kind) {
-    case OperationKind::kResize:
-      what = absl::StrCat(" to ", operation.reactors_target, " reactors");
-      break;
-    case OperationKind::kMove:
-      what = absl::StrCat(" from reactor ", operation.reactor.value_or(0));
-      break;
-    case OperationKind::kDrainReactor:
-      what = absl::StrCat(" of reactor ", operation.reactor.value_or(0));
-      break;
-    case OperationKind::kDrainGateway:
-      what = " of the gateway";
-      break;
-    case OperationKind::kRebalance:
-      break;
-  }
-  return absl::StrCat("operation ", operation.id, " began: ", EventKind(operation.kind), what);
-}
+constexpr char kSetLogLevelPath[] = "/echogw.admin.v1.Admin/SetLogLevel";
+// Bytes of answers that wait to be read; the longest, 10,000 connections, has about 6 MiB.
+constexpr std::size_t kUnreadAnswersMax = std::size_t{32} << 20U;
+// Listings at a time; a sorted one holds up to 20,000 records, some 4 MiB.
+constexpr std::size_t kQueryThreadsMax = 8;
+// Changes that wait for reactors at a time.
+constexpr std::size_t kChangeThreadsMax = 16;
 
 ChangeResult Began(const absl::StatusOr<Operation>& operation, pb::Operation& message) {
   if (!operation.ok()) return {.status = operation.status()};
@@ -67,24 +46,44 @@ AdminService::AdminService(const AdminTargets& targets, GatewayInfo info,
       options_(options),
       info_(std::move(info)),
       changes_(to_.access, to_.events, to_.log),
-      watches_(options_.watches_max) {}
+      watches_(options_.watches_max),
+      answers_(kUnreadAnswersMax),
+      queries_(kQueryThreadsMax),
+      slow_changes_(kChangeThreadsMax) {}
+
+void AdminService::EndCalls() {
+  watches_.EndAll();
+  queries_.Stop();
+  slow_changes_.Stop();
+}
 
 void AdminService::SetInfo(GatewayInfo info) {
   const MutexLock lock(info_mutex_);
   info_ = std::move(info);
 }
 
-Unary* AdminService::FinishLater(Context* context, std::function<absl::Status()> work) {
-  Unary* call = context->DefaultReactor();
-  if (!calls_.Submit([call, work = std::move(work)] { call->Finish(ToGrpcStatus(work())); })) {
-    call->Finish(ToGrpcStatus(absl::ResourceExhaustedError("too many calls wait; try again")));
+Unary* AdminService::Reply(Context* context, const Message& response, const absl::Status& status) {
+  UnreadAnswers::Call* call = answers_.Begin(*context);
+  call->End(response, status);
+  return call;
+}
+
+Unary* AdminService::ReplyLater(CallThreads& threads, Context* context, const Message& response,
+                                std::function<absl::Status()> work) {
+  UnreadAnswers::Call* call = answers_.Begin(*context);
+  const auto run = [call, &response, work = std::move(work)](bool serving) {
+    call->End(response, serving ? work() : absl::UnavailableError("the gateway is stopping"));
+  };
+  if (!threads.Submit(context->peer(), run)) {
+    call->End(response, absl::ResourceExhaustedError("too many calls wait; try again"));
   }
   return call;
 }
 
 template <typename Request, typename Work>
 Unary* AdminService::Change(Context* context, const char* method,
-                            const absl::StatusOr<Request>& request, const Work& work) {
+                            const absl::StatusOr<Request>& request, const Message& response,
+                            const Work& work) {
   // Before what the change causes.
   EventLog::Reservation place(to_.events);
   ChangeResult outcome;
@@ -94,14 +93,15 @@ Unary* AdminService::Change(Context* context, const char* method,
     outcome = request.ok() ? work(*request) : ChangeResult{.status = request.status()};
   }
   changes_.Record(*context, method, outcome, &place);
-  return Finish(context, outcome.status);
+  return Reply(context, response, outcome.status);
 }
 
 template <typename Request, typename Work>
 Unary* AdminService::ChangeLater(Context* context, const char* method,
-                                 const absl::StatusOr<Request>& request, const Work& work) {
-  if (stopping_.load() || !request.ok()) return Change(context, method, request, work);
-  return FinishLater(context, [this, context, method, request, work] {
+                                 const absl::StatusOr<Request>& request, const Message& response,
+                                 const Work& work) {
+  if (stopping_.load() || !request.ok()) return Change(context, method, request, response, work);
+  return ReplyLater(slow_changes_, context, response, [this, context, method, request, work] {
     const ChangeResult outcome = work(*request);
     changes_.Record(*context, method, outcome);
     return outcome.status;
@@ -130,13 +130,13 @@ Unary* AdminService::GetInfo(Context* context, const pb::GetInfoRequest* /*reque
     response->set_metrics_address(info_.metrics_address);
     response->mutable_config()->insert(info_.config.begin(), info_.config.end());
   }
-  return Finish(context);
+  return Reply(context, *response);
 }
 
 Unary* AdminService::GetStats(Context* context, const pb::GetStatsRequest* /*request*/,
                               pb::GetStatsResponse* response) {
   FillStats(to_.control, started_, to_.log_control.lines_dropped(), *response);
-  return Finish(context);
+  return Reply(context, *response);
 }
 
 AdminService::Stream<pb::WatchStatsResponse>* AdminService::WatchStats(
@@ -155,56 +155,58 @@ Unary* AdminService::ListReactors(Context* context, const pb::ListReactorsReques
   for (const ReactorStats& reactor : to_.control.Stats().reactors) {
     ToProto(reactor, *response->add_reactors());
   }
-  return Finish(context);
+  return Reply(context, *response);
 }
 
 Unary* AdminService::Resize(Context* context, const pb::ResizeRequest* request,
                             pb::ResizeResponse* response) {
-  return Change(context, "Resize", FromProto(*request), [&](const ResizeRequest& valid) {
+  return Change(context, "Resize", FromProto(*request), *response, [&](const ResizeRequest& valid) {
     return Began(to_.control.Resize(valid), *response->mutable_operation());
   });
 }
 
 Unary* AdminService::Move(Context* context, const pb::MoveRequest* request,
                           pb::MoveResponse* response) {
-  return Change(context, "Move", FromProto(*request), [&](const MoveRequest& valid) {
+  return Change(context, "Move", FromProto(*request), *response, [&](const MoveRequest& valid) {
     return Began(to_.control.Move(valid), *response->mutable_operation());
   });
 }
 
 Unary* AdminService::Rebalance(Context* context, const pb::RebalanceRequest* request,
                                pb::RebalanceResponse* response) {
-  return Change(context, "Rebalance", FromProto(*request), [&](const RebalanceChoice& valid) {
-    ChangeResult outcome;
-    if (valid.set_auto) {
-      outcome = {to_.control.SetAutoRebalance(*valid.set_auto, valid.once.policy),
-                 *valid.set_auto ? "automatic mode on" : "automatic mode off"};
-    } else {
-      outcome = Began(to_.control.Rebalance(valid.once), *response->mutable_operation());
-    }
-    response->set_auto_enabled(to_.control.auto_rebalance());
-    return outcome;
-  });
+  return Change(
+      context, "Rebalance", FromProto(*request), *response, [&](const RebalanceChoice& valid) {
+        ChangeResult outcome;
+        if (valid.set_auto) {
+          outcome = {to_.control.SetAutoRebalance(*valid.set_auto, valid.once.policy),
+                     *valid.set_auto ? "automatic mode on" : "automatic mode off"};
+        } else {
+          outcome = Began(to_.control.Rebalance(valid.once), *response->mutable_operation());
+        }
+        response->set_auto_enabled(to_.control.auto_rebalance());
+        return outcome;
+      });
 }
 
 Unary* AdminService::SetSteering(Context* context, const pb::SetSteeringRequest* request,
                                  pb::SetSteeringResponse* response) {
-  return Change(context, "SetSteering", FromProto(*request), [&](const SteeringRequest& valid) {
-    const auto weights = to_.control.SetSteering(valid.weights, valid.reset);
-    if (!weights.ok()) return ChangeResult{.status = weights.status()};
-    for (const SteeringWeight& weight : *weights) {
-      pb::SteeringWeight& added = *response->add_weights();
-      added.set_reactor(weight.reactor);
-      added.set_weight(weight.weight);
-    }
-    response->set_steering_active(to_.control.Stats().steering_active);
-    return ChangeResult{.text = "weights set"};
-  });
+  return Change(context, "SetSteering", FromProto(*request), *response,
+                [&](const SteeringRequest& valid) {
+                  const auto weights = to_.control.SetSteering(valid.weights, valid.reset);
+                  if (!weights.ok()) return ChangeResult{.status = weights.status()};
+                  for (const SteeringWeight& weight : *weights) {
+                    pb::SteeringWeight& added = *response->add_weights();
+                    added.set_reactor(weight.reactor);
+                    added.set_weight(weight.weight);
+                  }
+                  response->set_steering_active(to_.control.Stats().steering_active);
+                  return ChangeResult{.text = "weights set"};
+                });
 }
 
 Unary* AdminService::Drain(Context* context, const pb::DrainRequest* request,
                            pb::DrainResponse* response) {
-  return Change(context, "Drain", FromProto(*request, options_.refuse),
+  return Change(context, "Drain", FromProto(*request, options_.refuse), *response,
                 [&](const DrainRequest& valid) {
                   return Began(to_.control.Drain(valid), *response->mutable_operation());
                 });
@@ -213,7 +215,7 @@ Unary* AdminService::Drain(Context* context, const pb::DrainRequest* request,
 Unary* AdminService::Undrain(Context* context, const pb::UndrainRequest* request,
                              pb::UndrainResponse* response) {
   // It may wait for reactors.
-  return ChangeLater(context, "Undrain", FromProto(*request),
+  return ChangeLater(context, "Undrain", FromProto(*request), *response,
                      [this, response](const std::optional<std::uint32_t>& reactor) {
                        const auto state = to_.control.Undrain(reactor);
                        if (state.ok()) response->set_state(ToProto(*state));
@@ -225,7 +227,7 @@ Unary* AdminService::GetOperation(Context* context, const pb::GetOperationReques
                                   pb::GetOperationResponse* response) {
   const auto operation = to_.control.GetOperation(request->id());
   if (operation.ok()) ToProto(*operation, *response->mutable_operation());
-  return Finish(context, operation.status());
+  return Reply(context, *response, operation.status());
 }
 
 AdminService::Stream<pb::WatchOperationResponse>* AdminService::WatchOperation(
@@ -251,30 +253,31 @@ AdminService::Stream<pb::WatchOperationResponse>* AdminService::WatchOperation(
 Unary* AdminService::GetLimits(Context* context, const pb::GetLimitsRequest* /*request*/,
                                pb::GetLimitsResponse* response) {
   ToProto(to_.control.GetLimits(), *response->mutable_limits());
-  return Finish(context);
+  return Reply(context, *response);
 }
 
 Unary* AdminService::SetLimits(Context* context, const pb::SetLimitsRequest* request,
                                pb::SetLimitsResponse* response) {
   auto change = FromProto(request->limits());
   if (change.ok()) change->dry_run = request->dry_run();
-  return ChangeLater(context, "SetLimits", change, [this, response](const LimitsChange& valid) {
-    const auto changed = to_.control.SetLimits(valid);
-    ChangeResult outcome{.status = changed.status(), .dry_run = valid.dry_run};
-    if (changed.ok()) {
-      ToProto(changed->before, *response->mutable_before());
-      ToProto(changed->after, *response->mutable_limits());
-      outcome.text = Difference(changed->before, changed->after);
-    }
-    return outcome;
-  });
+  return ChangeLater(context, "SetLimits", change, *response,
+                     [this, response](const LimitsChange& valid) {
+                       const auto changed = to_.control.SetLimits(valid);
+                       ChangeResult outcome{.status = changed.status(), .dry_run = valid.dry_run};
+                       if (changed.ok()) {
+                         ToProto(changed->before, *response->mutable_before());
+                         ToProto(changed->after, *response->mutable_limits());
+                         outcome.text = Difference(changed->before, changed->after);
+                       }
+                       return outcome;
+                     });
 }
 
 Unary* AdminService::ListConnections(Context* context, const pb::ListConnectionsRequest* request,
                                      pb::ListConnectionsResponse* response) {
   auto query = FromProto(*request);
-  if (!query.ok()) return Finish(context, query.status());
-  return FinishLater(context, [this, response, query = *std::move(query)] {
+  if (!query.ok()) return Reply(context, *response, query.status());
+  return ReplyLater(queries_, context, *response, [this, response, query = *std::move(query)] {
     const auto page = to_.connections.ListConnections(query);
     if (page.ok()) ToProto(*page, *response);
     return page.status();
@@ -283,7 +286,7 @@ Unary* AdminService::ListConnections(Context* context, const pb::ListConnections
 
 Unary* AdminService::GetConnection(Context* context, const pb::GetConnectionRequest* request,
                                    pb::GetConnectionResponse* response) {
-  return FinishLater(context, [this, response, id = request->id()] {
+  return ReplyLater(queries_, context, *response, [this, response, id = request->id()] {
     const auto detail = to_.connections.GetConnection(id);
     if (detail.ok()) {
       ToProto(detail->info, *response->mutable_connection());
@@ -296,7 +299,7 @@ Unary* AdminService::GetConnection(Context* context, const pb::GetConnectionRequ
 
 Unary* AdminService::CloseConnections(Context* context, const pb::CloseConnectionsRequest* request,
                                       pb::CloseConnectionsResponse* response) {
-  return ChangeLater(context, "CloseConnections", FromProto(*request),
+  return ChangeLater(context, "CloseConnections", FromProto(*request), *response,
                      [this, response](const CloseRequest& valid) {
                        const auto result = to_.connections.CloseConnections(valid);
                        ChangeResult outcome{.status = result.status(), .dry_run = valid.dry_run};
@@ -320,7 +323,7 @@ AdminService::Stream<pb::WatchConnectionsResponse>* AdminService::WatchConnectio
     if (batch.events.empty() && batch.dropped == 0) return WatchStep::kSkip;
     for (const WatchedConnectionEvent& event : batch.events) ToProto(event, *message.add_events());
     message.set_dropped(batch.dropped);
-    return WatchStep::kSend;
+    return batch.more ? WatchStep::kSendMore : WatchStep::kSend;
   });
 }
 
@@ -330,7 +333,7 @@ Unary* AdminService::ListEvents(Context* context, const pb::ListEventsRequest* r
   for (const Event& event : to_.events.After(request->after_id(), limit).events) {
     ToProto(event, *response->add_events());
   }
-  return Finish(context);
+  return Reply(context, *response);
 }
 
 AdminService::Stream<pb::WatchEventsResponse>* AdminService::WatchEvents(
@@ -354,22 +357,26 @@ Unary* AdminService::SetLogLevel(Context* context, const pb::SetLogLevelRequest*
                                  pb::SetLogLevelResponse* response) {
   const bool console = request->target() != pb::LOG_TARGET_FILE;
   const bool file = request->target() != pb::LOG_TARGET_CONSOLE;
+  const bool change = !request->level().empty();
+  if (change) {
+    const absl::Status allowed = to_.access.RequireOperator(*context, kSetLogLevelPath);
+    if (!allowed.ok()) return Reply(context, *response, allowed);
+  }
   ChangeResult outcome;
   if (!pb::LogTarget_IsValid(request->target())) {
     outcome.status = absl::InvalidArgumentError("target: not a log that this gateway knows");
-  } else if (!request->level().empty()) {
+  } else if (change) {
     outcome.status = to_.log_control.SetLevels(console, file, request->level());
   }
   const LogLevels now = to_.log_control.levels();
   response->set_console_level(now.console);
   response->set_file_level(now.file);
-  // A question only is no change.
-  if (!outcome.status.ok() || !request->level().empty()) {
+  if (change) {
     outcome.text = absl::StrCat("console ", now.console,
                                 now.file.empty() ? "" : absl::StrCat(", file ", now.file));
     changes_.Record(*context, "SetLogLevel", outcome);
   }
-  return Finish(context, outcome.status);
+  return Reply(context, *response, outcome.status);
 }
 
 }  // namespace echogw::server

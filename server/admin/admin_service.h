@@ -12,8 +12,9 @@
 #include "echogw/admin/v1/admin.grpc.pb.h"
 #include "reactor/base/log_sink.h"
 #include "reactor/base/mutex.h"
-#include "server/admin/call_thread.h"
+#include "server/admin/call_threads.h"
 #include "server/admin/change_log.h"
+#include "server/admin/unread_answers.h"
 #include "server/admin/watch_registry.h"
 #include "server/gateway_info.h"
 #include "server/log/event_log.h"
@@ -40,7 +41,7 @@ struct AdminTargets {
   EventLog& events;
   LogControl& log_control;
   LogSink& log;
-  const AdminAccess& access;
+  AdminAccess& access;
 };
 
 class AdminService final : public pb::Admin::CallbackService {
@@ -53,8 +54,12 @@ class AdminService final : public pb::Admin::CallbackService {
   // After this every change of the gateway is refused with UNAVAILABLE: a stop is final.
   void BeginStop() { stopping_.store(true); }
 
-  // Ends every watch stream with UNAVAILABLE, and refuses new ones.
-  void EndWatches() { watches_.EndAll(); }
+  // Ends every watch stream and every call that waits for its turn with UNAVAILABLE, and refuses
+  // new ones.
+  void EndCalls();
+
+  // Bytes of answers that callers have not read.
+  [[nodiscard]] std::size_t unread_bytes() const { return answers_.bytes(); }
 
   using Context = grpc::CallbackServerContext;
   using Unary = grpc::ServerUnaryReactor;
@@ -105,18 +110,24 @@ class AdminService final : public pb::Admin::CallbackService {
                      pb::SetLogLevelResponse* response) override;
 
  private:
-  // Ends the call with what `work` returns, which runs on the call thread because it waits for
+  using Message = google::protobuf::Message;
+
+  // Ends the call.
+  Unary* Reply(Context* context, const Message& response,
+               const absl::Status& status = absl::OkStatus());
+  // Ends the call with what `work` returns, which runs on one of `threads` because it waits for
   // reactors. Request and response live until then.
-  Unary* FinishLater(Context* context, std::function<absl::Status()> work);
+  Unary* ReplyLater(CallThreads& threads, Context* context, const Message& response,
+                    std::function<absl::Status()> work);
   // Ends a call that changes the gateway, and records it. The change is refused while the gateway
   // stops and for an invalid request.
   template <typename Request, typename Work>
   Unary* Change(Context* context, const char* method, const absl::StatusOr<Request>& request,
-                const Work& work);
+                const Message& response, const Work& work);
   // The same for one that waits for reactors.
   template <typename Request, typename Work>
   Unary* ChangeLater(Context* context, const char* method, const absl::StatusOr<Request>& request,
-                     const Work& work);
+                     const Message& response, const Work& work);
 
   const AdminTargets to_;
   const AdminServiceOptions options_;
@@ -128,7 +139,11 @@ class AdminService final : public pb::Admin::CallbackService {
   GatewayInfo info_ ECHOGW_GUARDED_BY(info_mutex_);
   ChangeLog changes_;
   WatchRegistry watches_;
-  CallThread calls_;  // last, so that its calls end before what they use
+  UnreadAnswers answers_;
+  // Last, so that their calls end before what they use. Changes do not wait for those who look: a
+  // viewer's listings of a busy gateway take long.
+  CallThreads queries_;
+  CallThreads slow_changes_;
 };
 
 }  // namespace echogw::server

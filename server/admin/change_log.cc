@@ -6,7 +6,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_replace.h"
+#include "server/access/call_claims.h"
 
 namespace echogw::server {
 namespace {
@@ -24,10 +24,28 @@ std::string Verb(const std::string& method) {
 
 std::string CallerOf(const AdminAccess& access, const grpc::ServerContextBase& context) {
   const std::string name = access.NameOf(context);
-  // gRPC encodes a peer as a URI: ipv6:%5B::1%5D:4711.
-  return absl::StrCat(
-      name, name.empty() ? "" : " at ",
-      absl::StrReplaceAll(context.peer(), {{"%5B", "["}, {"%5D", "]"}, {"%25", "%"}}));
+  return absl::StrCat(name, name.empty() ? "" : " at ", DecodedPeer(context));
+}
+
+std::string Beginning(const Operation& operation) {
+  std::string what;
+  switch (operation.kind) {
+    case OperationKind::kResize:
+      what = absl::StrCat(" to ", operation.reactors_target, " reactors");
+      break;
+    case OperationKind::kMove:
+      what = absl::StrCat(" from reactor ", operation.reactor.value_or(0));
+      break;
+    case OperationKind::kDrainReactor:
+      what = absl::StrCat(" of reactor ", operation.reactor.value_or(0));
+      break;
+    case OperationKind::kDrainGateway:
+      what = " of the gateway";
+      break;
+    case OperationKind::kRebalance:
+      break;
+  }
+  return absl::StrCat("operation ", operation.id, " began: ", EventKind(operation.kind), what);
 }
 
 void ChangeLog::Record(const grpc::ServerContextBase& context, const std::string& method,

@@ -26,6 +26,9 @@ struct ChangeResult {
   bool dry_run = false;         // nothing changed, so there is nothing to record
 };
 
+// "operation 7 began: resize to 4 reactors"
+[[nodiscard]] std::string Beginning(const Operation& operation);
+
 class ChangeLog {
  public:
   ChangeLog(const AdminAccess& access, EventLog& events, LogSink& log)

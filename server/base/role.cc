@@ -25,6 +25,8 @@ Role RoleNeeded(const std::string& path) {
   if (text.starts_with(kReflection)) return Role::kViewer;
   if (!text.starts_with(kAdmin)) return Role::kOperator;
   const std::string_view method = text.substr(kAdmin.size());
+  // Without a level it only reports; its handler requires an operator for more.
+  if (method == "SetLogLevel") return Role::kViewer;
   for (const std::string_view word : {"Get", "List", "Watch"}) {
     if (BeginsWithWord(method, word)) return Role::kViewer;
   }

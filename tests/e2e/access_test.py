@@ -3,16 +3,27 @@ and refuses all others; credentials may change while the gateway runs.
 Method: the real binaries, with tokens and certificates made by openssl."""
 
 import base64
+import contextlib
 import os
 import ssl
+import time
 import unittest
 import urllib.error
 import urllib.request
 
 from exporter import Scrape
-from harness import ECHOGWCTL, EndToEnd, run, wait_until
+from harness import ECHOGWCTL, SANITIZER, EndToEnd, run, split_address, wait_until
+from wire import connect
 
 ALICE, GRAFANA, LATER = "a" * 32, "0123456789abcdef-viewer", "b" * 40
+
+
+MIB = 1 << 20
+
+
+def http2_frame(kind, data):
+    """A frame of stream 1 without flags."""
+    return len(data).to_bytes(3, "big") + bytes([kind, 0, 0, 0, 0, 1]) + data
 
 
 class AccessCase(EndToEnd):
@@ -79,12 +90,15 @@ class Tokens(AccessCase):
         viewer = {"ECHOGW_TOKEN": GRAFANA}
         self.expect(0, self.server, "stats", env=viewer)
         self.expect(1, self.server, "resize", "3", env=viewer, says=("denied access", "operator"))
+        self.expect(0, self.server, "log-level", env=viewer)
+        self.expect(1, self.server, "log-level", "debug", env=viewer,
+                    says=("denied access", "operator"))
         self.expect(0, self.server, "--token-file", self.alice, "resize", "3", "--wait")
         self.expect(0, self.server, "events", env={"ECHOGW_TOKEN_FILE": self.alice})
         self.assertIsNotNone(self.server.err.wait_for("token alice"))
         self.assertNotIn(ALICE, self.server.err.text())
         scrape = Scrape(self.server)
-        self.assertEqual(scrape.total("echogw_admin_refused_total"), 3)
+        self.assertEqual(scrape.total("echogw_admin_refused_total"), 4)
 
     def test_change_while_it_runs(self):
         self.write("tokens", f"operator alice {LATER}\n")
@@ -95,6 +109,22 @@ class Tokens(AccessCase):
         self.write("tokens", "operator alice\n")
         self.assertIsNotNone(self.server.err.wait_for(r"error .*tokens.*line 1"))
         self.expect(0, self.server, "stats", env=new)
+        self.assertGreater(Scrape(self.server).total("echogw_credential_load_failures_total"), 0)
+
+    def test_a_header_that_does_not_end_costs_a_bounded_memory(self):
+        before = self.server.resident_bytes()
+        part = http2_frame(9, (b"\0\x08x-header\x64" + b"v" * 100) * 100) * 16
+        sent = 0
+        with connect(split_address(self.server.admin)) as client:
+            client.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0")
+            with contextlib.suppress(OSError):
+                client.sendall(http2_frame(1, b"\0\x07:method\x04POST"))
+                while sent < 128 * MIB:
+                    client.sendall(part)
+                    sent += len(part)
+            grown = self.server.resident_bytes() - before
+        self.assertLess(grown, (400 if SANITIZER else 48) * MIB)
+        self.expect(0, self.server, "--token-file", self.alice, "stats")
 
     def test_are_not_sent_in_plain_text_to_others(self):
         result = run(ECHOGWCTL, "--target", "192.0.2.1:7001", "stats", "--token-file", self.alice)
@@ -136,6 +166,8 @@ class Tls(AccessCase):
         wait_until(lambda: self.ask(server, "--ca-cert", new, "stats", env=env).code == 0,
                    "the new certificate", 6)
         self.expect(3, server, "--ca-cert", old, "stats", env=env)
+        ends = Scrape(server).total("echogw_certificate_expiration_timestamp_seconds")
+        self.assertLess(abs(ends - time.time() - 2 * 86400), 3600)
 
     def test_client_certificates_have_roles(self):
         authority = self.authority("ca")

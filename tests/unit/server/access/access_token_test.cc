@@ -107,8 +107,8 @@ TEST(RoleNeeded, OfEveryMethodOfTheService) {
   // A method that is new has to be put here on purpose, if a viewer may call it.
   EXPECT_THAT(viewers, testing::UnorderedElementsAreArray(
                            {"GetConnection", "GetInfo", "GetLimits", "GetOperation", "GetStats",
-                            "ListConnections", "ListEvents", "ListReactors", "WatchConnections",
-                            "WatchEvents", "WatchOperation", "WatchStats"}));
+                            "ListConnections", "ListEvents", "ListReactors", "SetLogLevel",
+                            "WatchConnections", "WatchEvents", "WatchOperation", "WatchStats"}));
 }
 
 TEST(RoleNeeded, IsTheHighestForWhatIsNotKnown) {

@@ -6,7 +6,6 @@
 
 #include <string>
 
-#include "server/admin/call_thread.h"
 #include "server/admin/messages/connection_messages.h"
 #include "server/log/event_log.h"
 #include "tests/unit/server/admin/admin_fixture.h"
@@ -183,17 +182,6 @@ TEST(EventLogTest, KeepsTheNewestAndKnowsWhatItForgot) {
   ASSERT_EQ(few.events.size(), 3U);
   EXPECT_EQ(few.events.back().id, EventLog::kKept + 5);
   EXPECT_TRUE(log.After(EventLog::kKept + 5, 3).events.empty());
-}
-
-TEST(CallThreadTest, RunsInOrderAndFinishesBeforeItEnds) {
-  std::string order;
-  {
-    CallThread thread;
-    for (const char c : {'a', 'b', 'c'}) {
-      ASSERT_TRUE(thread.Submit([&order, c] { order += c; }));
-    }
-  }
-  EXPECT_EQ(order, "abc");
 }
 
 }  // namespace

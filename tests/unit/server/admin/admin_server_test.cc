@@ -11,17 +11,24 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
 #include <cstring>
 #include <filesystem>
+#include <future>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "gmock/gmock.h"
 #include "grpc/health/v1/health.grpc.pb.h"
 #include "gtest/gtest.h"
 #include "reactor/base/unique_fd.h"
+#include "tests/support/receive.h"
+#include "tests/support/wait_until.h"
 #include "tests/unit/server/admin/admin_fixture.h"
+#include "tests/unit/server/admin/raw_http2.h"
+#include "tests/unit/server/exporter/http_client.h"
 #include "tests/unit/server/temp_dir.h"
 
 namespace echogw::server {
@@ -135,9 +142,113 @@ TEST_F(AdminServerTest, AnAddressOfAnotherMachineIsRefused) {
 
 TEST_F(AdminServerTest, StopsAtOnceWithoutCallsAndTwiceIsFine) {
   const auto begun = std::chrono::steady_clock::now();
-  server_->Stop(seconds(30));
-  server_->Stop(seconds(30));
+  EXPECT_TRUE(server_->Stop(seconds(30)));
+  EXPECT_TRUE(server_->Stop(seconds(30)));
   EXPECT_LT(std::chrono::steady_clock::now() - begun, seconds(10));
+}
+
+TEST_F(AdminServerTest, AHandlerThatDoesNotReturnIsNotWaitedForForEver) {
+  std::promise<void> begun;
+  std::promise<void> release;
+  control_.during_undrain = [&] {
+    begun.set_value();
+    release.get_future().wait();
+  };
+  std::thread caller([this] {
+    pb::UndrainResponse response;
+    EXPECT_FALSE(Call(*stub_, &pb::Admin::Stub::Undrain, pb::UndrainRequest(), response).ok());
+  });
+  begun.get_future().wait();
+  EXPECT_FALSE(server_->Stop(milliseconds(0)));
+  release.set_value();
+  EXPECT_TRUE(server_->Stop(seconds(30)));
+  caller.join();
+}
+
+TEST_F(AdminServerTest, SlowCallsDoNotDelayOthers) {
+  constexpr int kUndrains = 4;
+  std::atomic<int> waiting{0};
+  std::promise<void> release;
+  const std::shared_future<void> released = release.get_future().share();
+  control_.during_undrain = [&] {
+    ++waiting;
+    released.wait();
+  };
+  std::vector<std::thread> callers;
+  for (int i = 0; i < kUndrains; ++i) {
+    callers.emplace_back([this] {
+      auto stub = pb::Admin::NewStub(Connect(server_->address()));
+      pb::UndrainResponse response;
+      EXPECT_TRUE(Call(*stub, &pb::Admin::Stub::Undrain, pb::UndrainRequest(), response).ok());
+    });
+  }
+  EXPECT_TRUE(WaitUntil([&] { return waiting.load() == kUndrains; })) << "side by side";
+  pb::GetStatsResponse stats;
+  EXPECT_TRUE(Call(*stub_, &pb::Admin::Stub::GetStats, pb::GetStatsRequest(), stats).ok());
+  pb::ListConnectionsResponse list;
+  EXPECT_TRUE(
+      Call(*stub_, &pb::Admin::Stub::ListConnections, pb::ListConnectionsRequest(), list).ok());
+  pb::CloseConnectionsRequest close;
+  close.add_ids(5);
+  pb::CloseConnectionsResponse closed;
+  EXPECT_TRUE(Call(*stub_, &pb::Admin::Stub::CloseConnections, close, closed).ok());
+  EXPECT_EQ(HealthOf(""), HealthCheckResponse::NOT_SERVING);
+  release.set_value();
+  for (std::thread& caller : callers) caller.join();
+}
+
+TEST_F(AdminServerTest, IdleConnectionsGiveWayAndThoseWithACallStay) {
+  grpc::ClientContext context;
+  context.set_deadline(In(seconds(20)));
+  pb::WatchStatsRequest request;
+  request.mutable_interval()->set_nanos(100'000'000);
+  const auto watch = stub_->WatchStats(&context, request);
+  pb::WatchStatsResponse stats;
+  ASSERT_TRUE(watch->Read(&stats));
+  std::vector<UniqueFd> idle;
+  for (std::size_t i = 0; i < 2 * kAdminConnectionsMax; ++i) {
+    idle.push_back(ConnectTcp(server_->address()));
+    const std::string preface = Http2Preface();
+    EXPECT_EQ(::send(idle.back().get(), preface.data(), preface.size(), MSG_NOSIGNAL),
+              static_cast<ssize_t>(preface.size()));
+  }
+  auto stub = pb::Admin::NewStub(Connect(server_->address()));
+  pb::GetInfoResponse info;
+  EXPECT_TRUE(Call(*stub, &pb::Admin::Stub::GetInfo, pb::GetInfoRequest(), info).ok());
+  for (char byte = 0; Receive(idle.front().get(), &byte, 1) == 1;) {
+  }
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(watch->Read(&stats)) << "it has a call";
+  context.TryCancel();
+  EXPECT_FALSE(watch->Finish().ok());
+}
+
+TEST_F(AdminServerTest, AnswersThatNobodyReadsAreBounded) {
+  constexpr int kCalls = 120;
+  constexpr std::size_t kMost = std::size_t{32} << 20U;
+  ConnectionPage page;
+  page.connections.resize(9000, {.peer = "[2001:db8::1234]:65535", .local = "[2001:db8::1]:7000"});
+  connections_.set_page(page);
+  const UniqueFd client = ConnectTcp(server_->address());
+  std::string bytes = Http2Preface();
+  for (std::uint32_t i = 0; i < kCalls; ++i) bytes += RawCall(2 * i + 1, "ListConnections", "");
+  for (std::size_t sent = 0; sent < bytes.size();) {
+    const ssize_t n = ::send(client.get(), bytes.data() + sent, bytes.size() - sent, MSG_NOSIGNAL);
+    ASSERT_GT(n, 0);
+    sent += static_cast<std::size_t>(n);
+  }
+  EXPECT_TRUE(WaitUntil([&] {
+    std::uint64_t ended = 0;
+    for (const AdminCallCount& count : calls_->counts()) {
+      if (count.method == "Admin/ListConnections") ended += count.count;
+    }
+    return ended >= CallThreads::kWaitingPerCallerMax && service_->unread_bytes() > kMost / 2;
+  }));
+  EXPECT_TRUE(WaitUntil([&] { return service_->unread_bytes() <= kMost; }));
+  pb::ListConnectionsResponse list;
+  EXPECT_TRUE(
+      Call(*stub_, &pb::Admin::Stub::ListConnections, pb::ListConnectionsRequest(), list).ok())
+      << "a caller who reads has room";
+  EXPECT_EQ(list.connections_size(), 9000);
 }
 
 TEST_F(AdminServerTest, ServesOnAUnixSocket) {

@@ -167,7 +167,7 @@ TEST_F(WatchTest, OpenStreamsDoNotHoldUpTheStop) {
   OperationStream c(*stub_, 1);
   ASSERT_TRUE(c.reader->Read(&c.message));
   const auto begun = steady_clock::now();
-  server_->Stop(seconds(30));
+  EXPECT_TRUE(server_->Stop(seconds(30)));
   EXPECT_LT(steady_clock::now() - begun, seconds(10));
   EXPECT_FALSE(a.reader->Read(&a.message));
   EXPECT_EQ(a.reader->Finish().error_code(), grpc::UNAVAILABLE);
@@ -186,7 +186,7 @@ TEST_F(WatchTest, TheEndOfAnOperationIsSentEvenWhileStopping) {
   over.version = 2;
   over.result = OperationResult::kSucceeded;
   control_.SetOperation(over);
-  server_->Stop(seconds(30));
+  EXPECT_TRUE(server_->Stop(seconds(30)));
   ASSERT_TRUE(stream.reader->Read(&stream.message));
   EXPECT_EQ(stream.message.operation().result(), pb::OPERATION_RESULT_SUCCEEDED);
   EXPECT_FALSE(stream.reader->Read(&stream.message));
