@@ -78,6 +78,10 @@ void Acceptor::Add(const Listener& listener) {
                            [](const WatchedListener& w) { return !w.taken; });
   if (free == watches_.end()) free = watches_.insert(watches_.end(), WatchedListener{});
   *free = WatchedListener{.listener = listener, .taken = true};
+  if (listener.datagrams && std::find(datagram_ports_.begin(), datagram_ports_.end(),
+                                      listener.port) == datagram_ports_.end()) {
+    datagram_ports_.push_back(listener.port);
+  }
   // During a pause a listener is watched when it ends.
   if (paused_ && !listener.datagrams) return;
   if (Watch(static_cast<std::uint32_t>(free - watches_.begin()))) return;

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "reactor/base/clock.h"
@@ -44,6 +45,10 @@ class Acceptor {
   // Listeners it has, watched or not.
   [[nodiscard]] std::uint64_t size() const;
   [[nodiscard]] bool drops_datagrams() const noexcept { return admission_.drop_datagrams; }
+  // The ports of all UDP sockets of the gateway: every slot has one at each address.
+  [[nodiscard]] std::span<const std::uint16_t> datagram_ports() const noexcept {
+    return datagram_ports_;
+  }
 
  private:
   struct WatchedListener {
@@ -70,6 +75,7 @@ class Acceptor {
   LoopContext& context_;
   ConnectionHost& host_;
   std::vector<WatchedListener> watches_;  // by index of their tokens
+  std::vector<std::uint16_t> datagram_ports_;
   SetAdmission admission_;
   Limits limits_;
   bool paused_ = false;

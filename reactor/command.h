@@ -30,6 +30,7 @@ struct Listener {
   Service service;                  // of its connections
   bool shared = false;              // the only one of its address: see AssignConnections
   bool datagrams = false;           // UDP
+  std::uint16_t port = 0;           // of UDP
   bool inherited = false;           // it and its queue outlive the process: nothing is prefetched
 };
 

@@ -194,7 +194,7 @@ void Reactor::OnDatagrams(const Listener& listener) {
                                                     .transform = options.transform},
                                      datagram_io_, context_.deps.counters.udp);
   }
-  udp_->Turn(listener.fd, !acceptor_.drops_datagrams());
+  udp_->Turn(listener.fd, !acceptor_.drops_datagrams(), acceptor_.datagram_ports());
 }
 
 // ---- connections ----

@@ -53,6 +53,7 @@ std::string LabelOf(const std::string& field) {
       {"not_tls", "no TLS"},
       {"would_block", "no room to send"},
       {"service_port", "from a service port"},
+      {"own_port", "from the port of an echo"},
       {"group_address", "to a group address"},
   };
   const auto at = kLabels.find(field);

@@ -25,16 +25,22 @@ constexpr std::size_t kDatagramMax = std::size_t{64} * 1024;
 // Buffers that lie a power of two apart would share a few sets of the caches.
 constexpr std::size_t kStride = kDatagramMax + std::size_t{3} * 64;
 
-// Echo, discard, daytime, quotd and chargen: two that answer each other never end. Nothing is ever
+// Echo, discard, systat, daytime, qotd, chargen, time, DNS, TFTP and NTP: services that answer any
+// datagram, or an error with an error, loop with an echo for ever (CVE-2024-2169). Nothing is ever
 // sent from port 0.
 bool IsServicePort(std::uint16_t port) {
   switch (port) {
     case 0:
     case 7:
     case 9:
+    case 11:
     case 13:
     case 17:
     case 19:
+    case 37:
+    case 53:
+    case 69:
+    case 123:
       return true;
     default:
       return false;
@@ -127,7 +133,7 @@ UdpEcho::UdpEcho(const UdpEchoOptions& options, DatagramIo& io, UdpCounters& cou
 
 std::byte* UdpEcho::Buffer(std::size_t index) const { return buffers_.get() + index * kStride; }
 
-void UdpEcho::Turn(int fd, bool answer) {
+void UdpEcho::Turn(int fd, bool answer, std::span<const std::uint16_t> own_ports) {
   Prepare(batch_);
   const int n = io_.Receive(fd, std::span(received_).first(batch_));
   if (n < 0) {
@@ -139,7 +145,7 @@ void UdpEcho::Turn(int fd, bool answer) {
   std::size_t bytes = 0;
   for (std::size_t i = 0; i < static_cast<std::size_t>(n); ++i) {
     bytes += received_[i].msg_len;
-    Classify(i, answer);
+    Classify(i, answer, own_ports);
   }
   SendAnswers(fd);
   if (bytes > options_.turn_bytes) {
@@ -164,7 +170,7 @@ void UdpEcho::Prepare(std::size_t count) {
   }
 }
 
-void UdpEcho::Classify(std::size_t index, bool answer) {
+void UdpEcho::Classify(std::size_t index, bool answer, std::span<const std::uint16_t> own_ports) {
   Message& m = messages_[index];
   msghdr& header = received_[index].msg_hdr;
   const std::size_t bytes = received_[index].msg_len;
@@ -178,7 +184,11 @@ void UdpEcho::Classify(std::size_t index, bool answer) {
   const auto drop = [&](UdpDrop reason) { counters_.Drop(reason, m.datagrams); };
   if (!answer) return drop(UdpDrop::kDraining);
   if ((header.msg_flags & MSG_TRUNC) != 0) return drop(UdpDrop::kTruncated);
-  if (IsServicePort(PortOf(m.peer))) return drop(UdpDrop::kServicePort);
+  const std::uint16_t port = PortOf(m.peer);
+  if (IsServicePort(port)) return drop(UdpDrop::kServicePort);
+  if (std::find(own_ports.begin(), own_ports.end(), port) != own_ports.end()) {
+    return drop(UdpDrop::kOwnPort);
+  }
   if (IsGroupAddress(arrival)) return drop(UdpDrop::kGroupAddress);
 
   m.data.iov_len = bytes;

@@ -14,6 +14,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "reactor/net/udp_socket.h"
@@ -37,8 +38,10 @@ class UdpEcho {
   UdpEcho(const UdpEcho&) = delete;
   UdpEcho& operator=(const UdpEcho&) = delete;
 
-  // One batch, with the descriptor readable or not. `answer` false drops all as kDraining.
-  void Turn(int fd, bool answer);
+  // One batch, with the descriptor readable or not. `answer` false drops all as kDraining. What
+  // comes from one of `own_ports` gets no reply: it may be an echo, here or in another gateway, and
+  // two echoes answer each other for ever.
+  void Turn(int fd, bool answer, std::span<const std::uint16_t> own_ports = {});
 
  private:
   // For the destination address (twice: IPv4 over a dual-stack socket) and the size of coalesced
@@ -58,7 +61,7 @@ class UdpEcho {
   [[nodiscard]] std::byte* Buffer(std::size_t index) const;
   void Prepare(std::size_t count);
   // Adds an answer to the message with this index, or counts why there is none.
-  void Classify(std::size_t index, bool answer);
+  void Classify(std::size_t index, bool answer, std::span<const std::uint16_t> own_ports);
   void SendAnswers(int fd);
   void SendOneByOne(int fd, std::size_t answer);
 

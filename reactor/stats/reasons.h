@@ -97,10 +97,12 @@ enum class UdpDrop : std::uint8_t {
   kServicePort,   // from port 0, or from a service that would answer the reply
   kGroupAddress,  // sent to a broadcast or multicast address, which many would answer
   kDraining,      // the gateway refuses new work
+  kOwnPort,       // from a port number that the gateway itself echoes on
 };
-inline constexpr auto kUdpDropNames = std::to_array<const char*>(
-    {"would_block", "send_error", "truncated", "service_port", "group_address", "draining"});
+inline constexpr auto kUdpDropNames =
+    std::to_array<const char*>({"would_block", "send_error", "truncated", "service_port",
+                                "group_address", "draining", "own_port"});
 inline constexpr std::size_t kUdpDrops = kUdpDropNames.size();
-static_assert(static_cast<std::size_t>(UdpDrop::kDraining) + 1 == kUdpDrops);
+static_assert(static_cast<std::size_t>(UdpDrop::kOwnPort) + 1 == kUdpDrops);
 
 }  // namespace echogw

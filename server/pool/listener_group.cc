@@ -179,7 +179,8 @@ std::vector<Listener> ListenerGroup::ListenersOf(std::uint32_t slot) const {
     out.push_back({.fd = place.udp_sockets[a].get(),
                    .slot = slot,
                    .address_index = static_cast<std::uint16_t>(a),
-                   .datagrams = true});
+                   .datagrams = true,
+                   .port = udp_addresses_[a].port});
   }
   return out;
 }

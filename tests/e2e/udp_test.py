@@ -96,6 +96,21 @@ class Echo(UdpCase):
             service.setblocking(False)
             self.assertRaises(BlockingIOError, service.recv, 100)
 
+    def test_a_port_that_the_gateway_echoes_on_is_not_answered(self):
+        gateway = self.gateway("--listen-udp", "127.0.0.1:0", "--listen-udp", "127.0.0.1:0",
+                               reactors=4)
+        one, other = udp_addresses(gateway)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as forger:
+            forger.bind(("127.0.0.2", other[1]))
+            forger.sendto(b"loop", one)
+            forger.sendto(b"loop", other)
+            wait_until(lambda: self.stats(gateway)["total"]["udp"]["dropped"]["own_port"] == 2,
+                       "the datagrams are dropped")
+            forger.setblocking(False)
+            self.assertRaises(BlockingIOError, forger.recv, 100)
+        self.assertIn("from the port of an echo", self.ctl(gateway, "stats").out)
+        self.echo(one, b"a client")
+
     def test_a_port_that_is_taken(self):
         gateway = self.gateway("--listen-udp", "127.0.0.1:0")
         host, port = udp_addresses(gateway)[0]

@@ -1,5 +1,8 @@
 // Goal: a reactor echoes datagrams beside its connections, and hands over UDP sockets without
 // losing a datagram.
+#include <netinet/in.h>
+#include <sys/socket.h>
+
 #include <cerrno>
 #include <string>
 #include <utility>
@@ -14,6 +17,10 @@
 namespace echogw {
 namespace {
 
+const sockaddr* GenericAddress(const void* address) {
+  return static_cast<const sockaddr*>(address);
+}
+
 struct TestUdpSocket {
   TestUdpSocket() {
     auto bound = BindUdp({.host = "127.0.0.1"}, {});
@@ -22,7 +29,7 @@ struct TestUdpSocket {
     port = LocalAddress(fd.get(), false)->port;
   }
   [[nodiscard]] Listener On(std::uint32_t slot) const {
-    return {.fd = fd.get(), .slot = slot, .datagrams = true};
+    return {.fd = fd.get(), .slot = slot, .datagrams = true, .port = port};
   }
 
   UniqueFd fd;
@@ -125,6 +132,32 @@ TEST_P(ReactorUdpTest, ADrainDropsDatagramsUntilItIsTakenBack) {
   reactor.Post(SetAdmission{.id = 2});
   ASSERT_TRUE(reactor.TurnUntilReport(2));
   EXPECT_EQ(Echo(reactor, client, "answered"), "answered");
+}
+
+TEST_P(ReactorUdpTest, EchoesDoNotAnswerEachOther) {
+  const TestUdpSocket one;
+  const TestUdpSocket other;
+  TestReactor reactor(Options());
+  reactor.Post(AdoptListeners{.id = 1, .listeners = {one.On(0), other.On(0)}});
+  ASSERT_TRUE(reactor.TurnUntilReport(1));
+  // As a forged source would: from each socket to itself and to the other one.
+  for (const TestUdpSocket* from : {&one, &other}) {
+    for (const TestUdpSocket* to : {&one, &other}) {
+      sockaddr_in at{};
+      at.sin_family = AF_INET;
+      at.sin_port = htons(to->port);
+      at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+      ASSERT_EQ(::sendto(from->fd.get(), "loop", 4, 0, GenericAddress(&at), sizeof(at)), 4);
+    }
+  }
+  const auto dropped = [&] {
+    return reactor.counters().udp.dropped[static_cast<std::size_t>(UdpDrop::kOwnPort)];
+  };
+  ASSERT_TRUE(reactor.TurnUntil([&] { return dropped() == 4; }));
+  for (int i = 0; i < 5; ++i) reactor.Turn();
+  EXPECT_EQ(reactor.counters().udp.received_datagrams, 4U);
+  EXPECT_EQ(reactor.counters().udp.sent_datagrams, 0U);
+  EXPECT_EQ(Echo(reactor, UdpClient(one.port), "client"), "client");
 }
 
 TEST_P(ReactorUdpTest, AFloodLeavesConnectionsTheirTurn) {

@@ -24,8 +24,10 @@
 namespace echogw {
 namespace {
 
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::SizeIs;
 
 constexpr std::uint32_t kHere = 0x7F000005;   // 127.0.0.5
@@ -194,17 +196,26 @@ TEST_F(UdpEchoTest, NothingToReadIsNoError) {
 }
 
 TEST_F(UdpEchoTest, ServicesThatWouldAnswerTheAnswerGetNone) {
-  for (std::uint16_t port = 0; port <= 21; ++port) {
+  const std::vector<std::uint16_t> services = {0, 7, 9, 11, 13, 17, 19, 37, 53, 69, 123};
+  for (std::uint16_t port = 0; port < 128; ++port) {
     io_.waiting.push_back({.bytes = std::to_string(port), .port = port});
   }
   while (!io_.waiting.empty()) Turn();
-  EXPECT_EQ(Dropped(UdpDrop::kServicePort), 6U);
-  for (const Answer& a : io_.answers) {
-    EXPECT_FALSE(a.port == 0 || a.port == 7 || a.port == 9 || a.port == 13 || a.port == 17 ||
-                 a.port == 19)
-        << a.port;
-  }
-  EXPECT_THAT(io_.answers, SizeIs(16));
+  EXPECT_EQ(Dropped(UdpDrop::kServicePort), services.size());
+  for (const Answer& a : io_.answers) EXPECT_THAT(services, Not(Contains(a.port)));
+  EXPECT_THAT(io_.answers, SizeIs(128 - services.size()));
+  ExpectBalanced();
+}
+
+TEST_F(UdpEchoTest, APortThatTheGatewayEchoesOnGetsNoReply) {
+  io_.waiting = {{.bytes = "loop", .port = 7000},
+                 {.bytes = "other loop", .port = 7001},
+                 {.bytes = "ddee", .port = 7000, .segment_bytes = 2},
+                 {.bytes = "client", .port = 7002}};
+  const std::vector<std::uint16_t> own = {7000, 7001};
+  echo_.Turn(3, true, own);
+  EXPECT_THAT(Answered(), ElementsAre("client"));
+  EXPECT_EQ(Dropped(UdpDrop::kOwnPort), 4U);
   ExpectBalanced();
 }
 
