@@ -246,6 +246,15 @@ void Gateway::StopAll() {
   timers_.Stop();
 }
 
+void Gateway::ReopenLog() {
+  const absl::Status status = log_->Reopen();
+  if (status.ok()) {
+    log_->Write(LogLevel::kInfo, "SIGHUP: reopened the log file");
+  } else if (!loaded_.config.log.file.empty()) {
+    log_->Write(LogLevel::kError, absl::StrCat("SIGHUP: ", std::string(status.message())));
+  }
+}
+
 bool Gateway::CloseLog() {
   if (stuck_) log_->Write(LogLevel::kError, "an admin call does not end; exiting without it");
   return log_->Close(kLogCloseLimit) && !stuck_;

@@ -74,6 +74,8 @@ class Gateway {
   // Flushes the log. False if a destination blocks, or an admin call that did not end: then the
   // process should end without running destructors. After AwaitStop.
   [[nodiscard]] bool CloseLog();
+  // At SIGHUP. Any thread.
+  void ReopenLog();
 
  private:
   Gateway(const LoadedConfig& loaded, ServiceManager manager);

@@ -31,7 +31,8 @@ int main(int argc, char** argv) {
   server::Gateway& gateway = **started;
   {
     const server::SignalThread signals(
-        [&gateway](int number) { gateway.RequestStop(number == SIGINT ? "SIGINT" : "SIGTERM"); });
+        [&gateway](int number) { gateway.RequestStop(number == SIGINT ? "SIGINT" : "SIGTERM"); },
+        [&gateway] { gateway.ReopenLog(); });
     std::cout << Announcement(gateway.Info()) << std::flush;
     gateway.AwaitStop();
   }

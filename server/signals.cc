@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <utility>
@@ -31,13 +32,16 @@ void BlockSignals() {
   struct sigaction ignore {};
   ignore.sa_handler = SIG_IGN;
   for (const int number : {SIGPIPE, SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGIO, SIGPWR,
-                           SIGSTKFLT, SIGRTMIN}) {
+                           SIGSTKFLT, SIGRTMIN, SIGCHLD}) {
     CHECK(::sigaction(number, &ignore, nullptr) == 0);
+  }
+  // Children that ended before SIGCHLD was ignored.
+  while (::waitpid(-1, nullptr, WNOHANG) > 0) {
   }
 }
 
-SignalThread::SignalThread(std::function<void(int)> on_stop)
-    : on_stop_(std::move(on_stop)), thread_([this] { Run(); }) {
+SignalThread::SignalThread(std::function<void(int)> on_stop, std::function<void()> on_hangup)
+    : on_stop_(std::move(on_stop)), on_hangup_(std::move(on_hangup)), thread_([this] { Run(); }) {
   ::pthread_setname_np(thread_.native_handle(), "signals");
 }
 
@@ -51,9 +55,14 @@ SignalThread::~SignalThread() {
 void SignalThread::Run() {
   const sigset_t set = Handled();
   bool stopping = false;
-  while (!done_.load()) {
+  for (;;) {
     int number = 0;
-    if (::sigwait(&set, &number) != 0 || number == SIGHUP) continue;
+    if (::sigwait(&set, &number) != 0) continue;
+    if (done_.load()) return;
+    if (number == SIGHUP) {
+      on_hangup_();
+      continue;
+    }
     if (stopping) ::_exit(kSignalBase + number);
     stopping = true;
     on_stop_(number);

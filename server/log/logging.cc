@@ -2,6 +2,7 @@
 
 #include <spdlog/async_logger.h>
 #include <spdlog/details/thread_pool.h>
+#include <spdlog/sinks/base_sink.h>
 #include <spdlog/sinks/rotating_file_sink.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
@@ -62,17 +63,46 @@ spdlog::sink_ptr ConsoleSink(LogThreshold threshold) {
   return sink;
 }
 
+using RotatingFile = spdlog::sinks::rotating_file_sink_st;
+
 // spdlog reports a file that it cannot open by an exception; this is where it ends.
-absl::StatusOr<spdlog::sink_ptr> FileSink(const LogOptions& options) {
+absl::StatusOr<std::unique_ptr<RotatingFile>> OpenFile(const LogOptions& options) {
   try {
-    auto sink = std::make_shared<spdlog::sinks::rotating_file_sink_mt>(
-        options.file, options.file_max_bytes, options.file_count);
-    sink->set_level(ToSpdlog(options.file_level));
-    return sink;
+    return std::make_unique<RotatingFile>(options.file, options.file_max_bytes, options.file_count);
   } catch (const spdlog::spdlog_ex& error) {
     return absl::UnavailableError(absl::StrCat("log-file: ", error.what()));
   }
 }
+
+// A rotating file that can be replaced by one opened again. Any thread.
+class FileSink final : public spdlog::sinks::base_sink<std::mutex> {
+ public:
+  FileSink(LogOptions options, std::unique_ptr<RotatingFile> file)
+      : options_(std::move(options)), file_(std::move(file)) {
+    set_level(ToSpdlog(options_.file_level));
+  }
+
+  absl::Status Reopen() {
+    auto file = OpenFile(options_);
+    if (!file.ok()) return file.status();
+    const std::lock_guard lock(mutex_);
+    (*file)->set_formatter(formatter_->clone());
+    file_ = *std::move(file);
+    return absl::OkStatus();
+  }
+
+ protected:
+  void sink_it_(const spdlog::details::log_msg& message) override { file_->log(message); }
+  void flush_() override { file_->flush(); }
+  void set_formatter_(std::unique_ptr<spdlog::formatter> formatter) override {
+    file_->set_formatter(formatter->clone());
+    formatter_ = std::move(formatter);
+  }
+
+ private:
+  const LogOptions options_;
+  std::unique_ptr<RotatingFile> file_;  // under mutex_
+};
 
 }  // namespace
 
@@ -87,9 +117,9 @@ struct Logging::Impl {
 absl::StatusOr<std::unique_ptr<Logging>> Logging::Create(const LogOptions& options) {
   std::vector<spdlog::sink_ptr> sinks = {ConsoleSink(options.console)};
   if (!options.file.empty()) {
-    auto file = FileSink(options);
+    auto file = OpenFile(options);
     if (!file.ok()) return file.status();
-    sinks.push_back(*std::move(file));
+    sinks.push_back(std::make_shared<FileSink>(options, *std::move(file)));
   }
   return std::make_unique<Logging>(sinks, kQueueLines, options.format);
 }
@@ -170,6 +200,12 @@ std::uint64_t Logging::lines_dropped() const {
 
 std::uint64_t Logging::write_errors() const {
   return impl_->write_errors.load(std::memory_order_relaxed);
+}
+
+absl::Status Logging::Reopen() {
+  const bool has_file = impl_->logger != nullptr && impl_->logger->sinks().size() > 1;
+  auto* file = has_file ? dynamic_cast<FileSink*>(impl_->logger->sinks()[1].get()) : nullptr;
+  return file == nullptr ? absl::FailedPreconditionError("there is no log file") : file->Reopen();
 }
 
 bool Logging::Close(std::chrono::milliseconds limit) {

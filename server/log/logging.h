@@ -74,6 +74,10 @@ class Logging final : public LogSink, public LogControl {
   // here on; later lines are lost.
   [[nodiscard]] bool Close(std::chrono::milliseconds limit);
 
+  // Opens the file again by its name, after something else has renamed it. FailedPrecondition if
+  // there is no file; if it cannot be opened, lines go on to the one that is open.
+  [[nodiscard]] absl::Status Reopen();
+
  private:
   struct Impl;
   void FollowSinks();

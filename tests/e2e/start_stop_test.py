@@ -1,9 +1,11 @@
 """Goal: the gateway starts completely or not at all, and stops as documented for SIGTERM.
 Method: the real binary as a process; its output, its exit code, and the clients' view."""
 
+import os
 import re
 import signal
 import socket
+import tempfile
 import threading
 import time
 import unittest
@@ -255,11 +257,19 @@ class Stop(EndToEnd):
         self.assertEqual(gateway.wait(), 128 + signal.SIGINT)
         self.assertLess(time.monotonic() - begun, 2)
 
-    def test_hangup_is_ignored(self):
-        gateway = self.gateway()
-        gateway.signal(signal.SIGHUP)
+    def test_hangup_reopens_the_log_file_and_nothing_else(self):
+        with tempfile.TemporaryDirectory() as folder:
+            log = os.path.join(folder, "e.log")
+            gateway = self.gateway("--log-file", log)
+            os.rename(log, log + ".1")
+            gateway.signal(signal.SIGHUP)
+            wait_until(lambda: os.path.exists(log) and "reopened" in open(log).read(),
+                       "a new file")
         self.assertEqual(echo_once(gateway.address, b"still here"), b"still here")
-        self.assertTrue(gateway.running())
+        without = self.gateway()
+        without.signal(signal.SIGHUP)
+        self.assertEqual(echo_once(without.address, b"still here"), b"still here")
+        self.assertNotIn("SIGHUP", without.err.text())
 
     def test_no_file_is_left_open_by_closed_connections(self):
         gateway = self.gateway()

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <functional>
 #include <string>
 
@@ -64,7 +65,8 @@ void Put(int fd, char c) { static_cast<void>(!::write(fd, &c, 1)); }
 // Says 'r' when it is ready and 't' or 'i' for the signal that asks it to stop, then goes on.
 void NeverStops(int out) {
   BlockSignals();
-  const SignalThread signals([out](int number) { Put(out, number == SIGTERM ? 't' : 'i'); });
+  const SignalThread signals([out](int number) { Put(out, number == SIGTERM ? 't' : 'i'); },
+                             [out] { Put(out, 'h'); });
   Put(out, 'r');
   for (;;) ::pause();
 }
@@ -90,19 +92,46 @@ TEST(Signals, SigintAsksForAStopToo) {
 TEST(Signals, OthersDoNothing) {
   Child child(NeverStops);
   ASSERT_EQ(child.Next(), 'r');
-  for (const int number : {SIGHUP, SIGPIPE, SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGIO,
-                           SIGPWR, SIGSTKFLT, SIGRTMIN, SIGHUP}) {
+  for (const int number : {SIGPIPE, SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGIO, SIGPWR,
+                           SIGSTKFLT, SIGRTMIN, SIGCHLD}) {
     child.Signal(number);
   }
   child.Signal(SIGTERM);
   EXPECT_EQ(child.Next(), 't');
 }
 
+TEST(Signals, EveryHangupIsReported) {
+  Child child(NeverStops);
+  ASSERT_EQ(child.Next(), 'r');
+  for (int i = 0; i < 2; ++i) {
+    child.Signal(SIGHUP);
+    EXPECT_EQ(child.Next(), 'h');
+  }
+  child.Signal(SIGTERM);
+  EXPECT_EQ(child.Next(), 't') << "a hangup is no stop";
+}
+
+// As PID 1 of a container, which inherits the orphans of others.
+TEST(Signals, OrphansLeaveNoZombies) {
+  Child child([](int out) {
+    const pid_t before = ::fork();
+    if (before == 0) ::_exit(0);
+    siginfo_t ended{};
+    ::waitid(P_PID, static_cast<id_t>(before), &ended, WEXITED | WNOWAIT);
+    BlockSignals();
+    const pid_t after = ::fork();
+    if (after == 0) ::_exit(0);
+    // Waits until no child is left; only a zombie would be returned.
+    Put(out, ::waitpid(-1, nullptr, 0) == -1 && errno == ECHILD ? 'd' : 'z');
+  });
+  EXPECT_EQ(child.Next(), 'd');
+}
+
 TEST(Signals, TheThreadEndsWithItsOwner) {
   Child child([](int out) {
     BlockSignals();
     {
-      const SignalThread signals([](int) {});
+      const SignalThread signals([](int) {}, [out] { Put(out, 'h'); });
     }
     Put(out, 'd');
   });

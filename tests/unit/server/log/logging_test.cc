@@ -31,6 +31,7 @@ namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -107,6 +108,36 @@ TEST(Logging, FilesRotateBySize) {
   EXPECT_TRUE(std::filesystem::exists(dir.path() + "/e.2.log"));
   EXPECT_FALSE(std::filesystem::exists(dir.path() + "/e.3.log"));
   EXPECT_LE(std::filesystem::file_size(options.file), 4096U);
+}
+
+TEST(Logging, ARenamedFileIsReplacedWhenReopened) {
+  const TempDir dir;
+  const LogOptions options{.console = LogThreshold::kOff, .file = dir.path() + "/e.log"};
+  auto log = Logging::Create(options);
+  ASSERT_TRUE(log.ok());
+  (*log)->Write(LogLevel::kInfo, "old");
+  ASSERT_TRUE(Eventually([&] { return !ReadFile(options.file).empty(); }));
+  std::filesystem::rename(options.file, dir.path() + "/moved");
+  ASSERT_TRUE((*log)->Reopen().ok());
+  (*log)->Write(LogLevel::kInfo, "new");
+  EXPECT_TRUE((*log)->Close(seconds(20)));
+  EXPECT_THAT(ReadFile(options.file), AllOf(HasSubstr(" info new\n"), Not(HasSubstr("old"))));
+  EXPECT_THAT(ReadFile(dir.path() + "/moved"), AllOf(HasSubstr("old"), Not(HasSubstr("new"))));
+}
+
+TEST(Logging, AFileThatCannotBeReopenedStaysInUse) {
+  const TempDir dir;
+  const LogOptions options{.console = LogThreshold::kOff, .file = dir.path() + "/e.log"};
+  auto log = Logging::Create(options);
+  ASSERT_TRUE(log.ok());
+  std::filesystem::rename(options.file, dir.path() + "/moved");
+  std::filesystem::create_directory(options.file);
+  EXPECT_THAT(std::string((*log)->Reopen().message()), HasSubstr("log-file: "));
+  (*log)->Write(LogLevel::kInfo, "kept");
+  EXPECT_TRUE((*log)->Close(seconds(20)));
+  EXPECT_THAT(ReadFile(dir.path() + "/moved"), HasSubstr("kept"));
+  auto without = Logging::Create({.console = LogThreshold::kOff});
+  EXPECT_FALSE((*without)->Reopen().ok());
 }
 
 TEST(Logging, AFileThatCannotBeOpenedIsAnError) {
