@@ -73,6 +73,9 @@ absl::Status Gateway::StartAll() {
   log_ = *std::move(log);
   library_log_ = std::make_unique<LibraryLogRedirect>(*log_);
   for (const std::string& warning : loaded_.warnings) log_->Write(LogLevel::kWarning, warning);
+  for (const std::string& warning : BufferWarnings(options.listen_options)) {
+    log_->Write(LogLevel::kWarning, warning);
+  }
   auto access =
       AdminAccess::Create(loaded_.config.admin, loaded_.config.admin_access, timers_, *log_);
   if (!access.ok()) return access.status();

@@ -103,6 +103,32 @@ absl::Status SetOption(int fd, int level, int name, int value, const char* what)
   return absl::ErrnoToStatus(errno, what);
 }
 
+std::vector<std::string> BufferWarnings(const ListenOptions& options) {
+  struct Buffer {
+    const char* key;
+    int bytes;
+    int option;
+    const char* limit;
+  };
+  std::vector<std::string> out;
+  const UniqueFd fd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  for (const Buffer& b :
+       {Buffer{"rcvbuf", options.receive_buffer_bytes, SO_RCVBUF, "net.core.rmem_max"},
+        Buffer{"sndbuf", options.send_buffer_bytes, SO_SNDBUF, "net.core.wmem_max"}}) {
+    int got = 0;
+    socklen_t length = sizeof(got);
+    if (b.bytes == 0 || !SetOption(fd.get(), SOL_SOCKET, b.option, b.bytes, b.key).ok() ||
+        ::getsockopt(fd.get(), SOL_SOCKET, b.option, &got, &length) != 0) {
+      continue;
+    }
+    // The kernel doubles it, for its own use.
+    if (got / 2 >= b.bytes) continue;
+    out.push_back(absl::StrCat(b.key, ": sockets get ", got / 2, " of ", b.bytes,
+                               " bytes, the kernel's maximum; raise it with sysctl ", b.limit));
+  }
+  return out;
+}
+
 absl::Status SetBuffers(int fd, int receive_bytes, int send_bytes) {
   absl::Status s;
   if (receive_bytes > 0) s = SetOption(fd, SOL_SOCKET, SO_RCVBUF, receive_bytes, "SO_RCVBUF");

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -47,6 +48,10 @@ struct ListenOptions {
   // Of the file of a unix socket: write permission allows to connect.
   unsigned unix_mode = 0666;
 };
+
+// One sentence for each buffer that the kernel makes smaller than `options` asks for, with what to
+// change.
+[[nodiscard]] std::vector<std::string> BufferWarnings(const ListenOptions& options);
 
 // A bound socket that does not listen yet. Errors: InvalidArgument for an address that
 // is not numeric, else the errno of the call that failed, with the address.

@@ -158,6 +158,18 @@ TEST_F(SocketTest, PortIsFreeAgainAlthoughConnectionsAreInTimeWait) {
   EXPECT_TRUE(free.ok()) << free;
 }
 
+TEST_F(SocketTest, ABufferThatTheKernelCapsIsTold) {
+  constexpr int kHuge = 1 << 30;
+  EXPECT_TRUE(BufferWarnings({}).empty());
+  EXPECT_TRUE(BufferWarnings({.receive_buffer_bytes = 8192, .send_buffer_bytes = 8192}).empty());
+  const auto told = BufferWarnings({.receive_buffer_bytes = kHuge, .send_buffer_bytes = kHuge});
+  ASSERT_EQ(told.size(), 2U);
+  EXPECT_THAT(told[0], HasSubstr("rcvbuf: sockets get "));
+  EXPECT_THAT(told[0], HasSubstr(" of 1073741824 bytes"));
+  EXPECT_THAT(told[0], HasSubstr("sysctl net.core.rmem_max"));
+  EXPECT_THAT(told[1], HasSubstr("sysctl net.core.wmem_max"));
+}
+
 TEST_F(SocketTest, BadAddressesSayWhatIsWrong) {
   for (const char* host : {"localhost", "", "1.2.3", "256.1.1.1", "::g", "[::1]"}) {
     const auto fd = BindListener({.host = host, .port = 1}, {});
