@@ -6,9 +6,12 @@
 #include <array>
 #include <cstddef>
 #include <cstring>
+#include <initializer_list>
 #include <utility>
 
 #include "absl/status/status.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
@@ -68,19 +71,44 @@ Setting Choose(const ConfigKey& key, const Sources& from) {
   return setting;
 }
 
-// Kubernetes sets ECHOGW_PORT and others for a service of that name, so an unknown variable is not
-// an error; one that is almost a key is worth a warning.
-std::vector<std::string> NearMisses(const Environment& environment) {
+// "7000_TCP" and "7000_TCP_ADDR", of ECHOGW_PORT_7000_TCP_ADDR.
+bool IsPortOfLink(const std::string& text) {
+  const std::vector<std::string> parts = absl::StrSplit(text, '_');
+  const auto is_one_of = [](const std::string& word, std::initializer_list<const char*> words) {
+    return std::find(words.begin(), words.end(), word) != words.end();
+  };
+  const bool digits =
+      !parts[0].empty() && std::all_of(parts[0].begin(), parts[0].end(), absl::ascii_isdigit);
+  return digits && (parts.size() == 2 || parts.size() == 3) &&
+         is_one_of(parts[1], {"TCP", "UDP", "SCTP"}) &&
+         (parts.size() == 2 || is_one_of(parts[2], {"ADDR", "PORT", "PROTO"}));
+}
+
+// Whether Kubernetes, or a link of Docker, sets this variable in the pods of a service of such a
+// name: ECHOGW_SERVICE_HOST, ECHOGW_ADMIN_SERVICE_PORT_GRPC, ECHOGW_PORT=tcp://10.0.0.1:7000.
+bool IsServiceLink(const std::string& name, const std::string& value) {
+  const std::string port = "_PORT_";
+  const auto at = name.find(port, sizeof("ECHOGW") - 1);
+  return absl::EndsWith(name, "_SERVICE_HOST") || absl::EndsWith(name, "_SERVICE_PORT") ||
+         absl::StrContains(name, "_SERVICE_PORT_") ||
+         (absl::EndsWith(name, "_PORT") && absl::StrContains(value, "://")) ||
+         (at != std::string::npos && IsPortOfLink(name.substr(at + port.size())));
+}
+
+// An unknown variable is not an error, because others set some; it is worth a warning.
+std::vector<std::string> UnusedVariables(const Environment& environment) {
   std::vector<std::string> known(kCtlVariables.begin(), kCtlVariables.end());
   known.emplace_back(kConfigVariable);
   for (const ConfigKey& key : ConfigKeys()) known.push_back(EnvironmentName(key.name));
   std::vector<std::string> warnings;
   for (const auto& [name, value] : environment) {
+    if (std::find(known.begin(), known.end(), name) != known.end()) continue;
+    if (IsServiceLink(name, value)) continue;
     const std::string meant = ClosestWord(name, known);
-    if (!meant.empty() && meant != name) {
-      warnings.push_back(
-          absl::StrCat("the variable ", name, " is not used; did you mean ", meant, "?"));
-    }
+    warnings.push_back(absl::StrCat(
+        "the variable ", IsPlainText(name) ? name : absl::CHexEscape(name), " is not used; ",
+        meant.empty() ? "'echogw --help' lists the settings"
+                      : absl::StrCat("did you mean ", meant, "?")));
   }
   return warnings;
 }
@@ -167,7 +195,7 @@ absl::StatusOr<LoadedConfig> LoadConfig(const KeyValues& flags, const Environmen
   if (auto status = CheckAdminAccess(loaded.config); !status.ok()) return status;
   if (auto status = CheckMetricsAccess(loaded.config); !status.ok()) return status;
   Resolve(loaded);
-  loaded.warnings = NearMisses(environment);
+  loaded.warnings = UnusedVariables(environment);
   for (std::string& warning : AccessWarnings(loaded.config)) {
     loaded.warnings.push_back(std::move(warning));
   }

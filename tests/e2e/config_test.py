@@ -142,9 +142,11 @@ class Precedence(ConfigCase):
         self.assertIsNotNone(process.out.wait_for(r"^ready$"), process.err.text())
         self.assertRegex(process.out.text(), r"(?m)^listening on 127\.0\.0\.1:\d+$")
 
-    def test_a_variable_that_is_nearly_a_key_is_warned_of(self):
-        gateway = self.gateway(env={"ECHOGW_REACTOR": "3", "ECHOGW_PORT": "tcp://10.0.0.1:7000"})
-        gateway.err.wait_for(r"ECHOGW_REACTOR is not used.*ECHOGW_REACTORS")
+    def test_a_variable_that_is_no_setting_is_warned_of(self):
+        gateway = self.gateway(env={"ECHOGW_REACTOR": "3", "ECHOGW_MAX_CONNS_PER_IP": "5",
+                                    "ECHOGW_PORT": "tcp://10.0.0.1:7000"})
+        gateway.err.wait_for(r"warn.*ECHOGW_MAX_CONNS_PER_IP is not used; 'echogw --help'")
+        gateway.err.wait_for(r"warn.*ECHOGW_REACTOR is not used.*ECHOGW_REACTORS")
         self.assertNotIn("ECHOGW_PORT", gateway.err.text())
 
     def test_info_shows_the_configuration_in_force(self):

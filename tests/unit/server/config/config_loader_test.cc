@@ -357,14 +357,5 @@ TEST(ConfigLoader, SizesAndTimesReachTheirFields) {
   EXPECT_EQ(config.log.format, LogFormat::kJson);
 }
 
-TEST(ConfigLoader, AlmostKnownVariablesAreWarnedAbout) {
-  const auto warnings = Load({}, {{"ECHOGW_REACTOR", "3"},
-                                  {"ECHOGW_PORT", "tcp://10.0.0.1:7000"},
-                                  {"ECHOGW_SERVICE_HOST", "10.0.0.1"},
-                                  {"ECHOGW_TARGET", "a:1"}})
-                            .warnings;
-  EXPECT_THAT(warnings, ElementsAre(HasSubstr("ECHOGW_REACTORS")));
-}
-
 }  // namespace
 }  // namespace echogw::server
