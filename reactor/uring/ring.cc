@@ -1,5 +1,6 @@
 #include "reactor/uring/ring.h"
 
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -19,6 +20,12 @@ constexpr std::uint32_t kCompletionsPerSubmission = 8;
 absl::Status WhyNot(int error) {
   switch (error) {
     case ENOSYS:
+      // Some seccomp profiles answer so for what they forbid.
+      if (::prctl(PR_GET_SECCOMP) > 0) {
+        return absl::UnavailableError(
+            "io_uring is not available (ENOSYS): blocked by a container's seccomp profile, or not "
+            "in the kernel");
+      }
       return absl::UnavailableError("the kernel has no io_uring");
     case EPERM:
     case EACCES:
