@@ -32,7 +32,10 @@ void BlockSignals() {
   struct sigaction ignore {};
   ignore.sa_handler = SIG_IGN;
   for (const int number : {SIGPIPE, SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGIO, SIGPWR,
-                           SIGSTKFLT, SIGRTMIN, SIGCHLD}) {
+                           SIGSTKFLT, SIGCHLD, SIGXFSZ}) {
+    CHECK(::sigaction(number, &ignore, nullptr) == 0);
+  }
+  for (int number = SIGRTMIN; number <= SIGRTMAX; ++number) {
     CHECK(::sigaction(number, &ignore, nullptr) == 0);
   }
   // Children that ended before SIGCHLD was ignored.

@@ -93,7 +93,7 @@ TEST(Signals, OthersDoNothing) {
   Child child(NeverStops);
   ASSERT_EQ(child.Next(), 'r');
   for (const int number : {SIGPIPE, SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGIO, SIGPWR,
-                           SIGSTKFLT, SIGRTMIN, SIGCHLD}) {
+                           SIGSTKFLT, SIGCHLD, SIGXFSZ, SIGRTMIN, SIGRTMIN + 1, SIGRTMAX}) {
     child.Signal(number);
   }
   child.Signal(SIGTERM);
