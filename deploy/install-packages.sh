@@ -21,10 +21,14 @@ if ! command -v dpkg-query >/dev/null 2>&1; then
   echo "$0: requires Debian; on another system install the equivalents of:$wanted" >&2
   exit 1
 fi
+# is_installed NAME[|NAME...]: whether one of the names is installed.
+is_installed() {
+  # shellcheck disable=SC2046  # a list of words, on purpose
+  dpkg-query -W -f '${db:Status-Status}\n' $(echo "$1" | tr '|' ' ') 2>/dev/null | grep -qx installed
+}
 missing=
 for package in $wanted; do
-  dpkg-query -W -f '${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed ||
-    missing="$missing $package"
+  is_installed "$package" || missing="$missing $package"
 done
 [ -n "$missing" ] || exit 0
 
@@ -70,10 +74,18 @@ run_apt() {
   }
 }
 run_apt update
-# shellcheck disable=SC2086  # a list of words, on purpose
-run_apt install --no-install-recommends $missing
-
+# The names that this release has: the first of each list of alternatives.
+names=
 for package in $missing; do
+  for name in $(echo "$package" | tr '|' ' '); do
+    if apt-cache show --no-all-versions "$name" >/dev/null 2>&1; then break; fi
+  done
+  names="$names $name"
+done
+# shellcheck disable=SC2086  # a list of words, on purpose
+run_apt install --no-install-recommends $names
+
+for package in $names; do
   for service in $(services_of "$package"); do
     $as_root deb-systemd-helper disable "$service" >/dev/null 2>&1 || true
     name=${service%.service}

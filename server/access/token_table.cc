@@ -4,10 +4,10 @@
 #include <openssl/sha.h>
 
 #include <algorithm>
+#include <charconv>
 #include <utility>
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 
@@ -40,15 +40,15 @@ absl::Status Bad(std::size_t line, const std::string& what) {
 
 absl::StatusOr<Hash> ReadHash(const std::string& text, std::size_t line) {
   const std::string hex = text.substr(kHashPrefix.size());
-  const bool is_hex = std::all_of(hex.begin(), hex.end(), [](char c) {
-    return absl::ascii_isxdigit(static_cast<unsigned char>(c));
-  });
   Hash hash{};
-  if (hex.size() != 2 * hash.size() || !is_hex) {
-    return Bad(line, "sha256: is not followed by 64 hexadecimal digits");
+  const absl::Status bad = Bad(line, "sha256: is not followed by 64 hexadecimal digits");
+  if (hex.size() != 2 * hash.size()) return bad;
+  const char* digits = hex.data();
+  for (unsigned char& byte : hash) {
+    const char* const next = digits + 2;
+    if (std::from_chars(digits, next, byte, 16).ptr != next) return bad;
+    digits = next;
   }
-  const std::string bytes = absl::HexStringToBytes(hex);
-  std::copy(bytes.begin(), bytes.end(), hash.begin());
   return hash;
 }
 
