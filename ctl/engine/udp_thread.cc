@@ -14,7 +14,7 @@ namespace {
 // How often missing answers are looked for, as a fraction of their timeout.
 constexpr int kChecksPerTimeout = 8;
 // How soon a stop or the end of the time is seen.
-constexpr std::chrono::milliseconds kCheckEvery{20};
+constexpr std::chrono::milliseconds kUdpCheckEvery{20};
 constexpr std::size_t kAnswerMax = 65536;
 // Answers taken from one socket before the others get their turn.
 constexpr int kAnswersAtOnce = 64;
@@ -91,7 +91,7 @@ void UdpThread::Run() {
     }
     if (awaited_ == 0 && !MaySend()) break;
     if (now >= next_expiry_) ExpireAnswers(now);
-    const LoadTime check = std::min(next_expiry_, now + kCheckEvery);
+    const LoadTime check = std::min(next_expiry_, now + kUdpCheckEvery);
     for (const epoll_event& event : wait_.Wait(now, LoadTime::max(), check)) {
       Read(static_cast<std::size_t>(event.data.u64));
     }

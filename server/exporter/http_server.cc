@@ -51,7 +51,7 @@ constexpr int kSendBuffer = 64 * 1024;
 // Without descriptors and without a connection that could be closed.
 constexpr milliseconds kAcceptPause(100);
 
-HttpReply Refusal(const error_code& error) {
+HttpReply RefusalOf(const error_code& error) {
   if (error == http::error::header_limit) {
     return {.code = 431,
             .reason = "Request Header Fields Too Large",
@@ -59,6 +59,8 @@ HttpReply Refusal(const error_code& error) {
   }
   return {.code = 400, .reason = "Bad Request", .body = "not an HTTP/1 request\n"};
 }
+
+}  // namespace
 
 // A connection as the server sees it: a list of all, by age.
 class HttpConnection {
@@ -165,7 +167,7 @@ class HttpSession final : public HttpConnection,
       Send(Reply(), parser_.get().method() != http::verb::head);
     } else if (error.category() == http::make_error_code(http::error::bad_method).category() &&
                error != http::error::end_of_stream && error != http::error::partial_message) {
-      Send(Refusal(error), true);
+      Send(RefusalOf(error), true);
     }
   }
 
@@ -226,8 +228,6 @@ class HttpSession final : public HttpConnection,
   std::string out_;
   std::array<char, 4096> dropped_{};
 };
-
-}  // namespace
 
 class HttpServer::Loop {
  public:
