@@ -23,6 +23,8 @@ struct ListenAddress {
   bool dual_stack = false;  // for "::" only: IPv4 clients are served as well
   Service service;
   std::string unix_path = {};  // if not empty, this alone is the address
+  // For port 0: take the port that the kernel chose for the address before this one.
+  bool takes_last_port = false;
 
   [[nodiscard]] bool is_unix() const { return !unix_path.empty(); }
 

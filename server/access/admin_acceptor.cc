@@ -10,7 +10,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <optional>
 #include <utility>
@@ -86,19 +85,11 @@ std::string HostOf(int fd) {
 absl::StatusOr<std::unique_ptr<AdminAcceptor>> AdminAcceptor::Listen(
     const AdminAddress& address, std::size_t connections_max, AdminAccess& access,
     const OpenCalls& calls, LogSink& log, grpc::ServerBuilder& builder) {
-  const bool is_unix = !address.unix_path.empty();
-  auto listener =
-      is_unix ? ListenUnix(address.unix_path, access.unix_mode()) : ListenTcp(address.tcp);
-  if (!listener.ok()) return listener.status();
   UniqueFd wake(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!wake.valid()) return Failed("eventfd", address.ToString());
-  std::unique_ptr<AdminAcceptor> out(new AdminAcceptor(address, connections_max, calls, log,
-                                                       *std::move(listener), std::move(wake)));
-  if (!is_unix) {
-    auto local = LocalAddress(out->listener_.get(), address.tcp.dual_stack);
-    if (!local.ok()) return local.status();
-    out->address_ = local->ToString();
-  }
+  std::unique_ptr<AdminAcceptor> out(
+      new AdminAcceptor(address, connections_max, calls, log, std::move(wake)));
+  if (absl::Status s = out->Open(access.unix_mode()); !s.ok()) return s;
   if (access.open()) {
     out->AddOpenSlot(builder, access);
   } else {
@@ -108,16 +99,35 @@ absl::StatusOr<std::unique_ptr<AdminAcceptor>> AdminAcceptor::Listen(
 }
 
 AdminAcceptor::AdminAcceptor(AdminAddress address, std::size_t connections_max,
-                             const OpenCalls& calls, LogSink& log, UniqueFd listener, UniqueFd wake)
+                             const OpenCalls& calls, LogSink& log, UniqueFd wake)
     : where_(std::move(address)),
       connections_max_(connections_max),
       address_(where_.ToString()),
       calls_(calls),
       log_(log),
-      listener_(std::move(listener)),
       wake_(std::move(wake)) {}
 
 AdminAcceptor::~AdminAcceptor() { Stop(); }
+
+absl::Status AdminAcceptor::Open(unsigned unix_mode) {
+  if (!where_.unix_path.empty()) {
+    auto listener = ListenUnix(where_.unix_path, unix_mode);
+    if (listener.ok()) listeners_.push_back(*std::move(listener));
+    return listener.status();
+  }
+  auto listener = ListenTcp(where_.tcp);
+  if (!listener.ok()) return listener.status();
+  const auto local = LocalAddress(listener->get(), where_.tcp.dual_stack);
+  if (!local.ok()) return local.status();
+  address_ = local->ToString();
+  listeners_.push_back(*std::move(listener));
+  if (!where_.loopback_v6) return absl::OkStatus();
+  ListenAddress other = *where_.loopback_v6;
+  other.port = local->port;
+  auto second = ListenTcp(other);
+  if (second.ok()) listeners_.push_back(*std::move(second));
+  return second.status();
+}
 
 void AdminAcceptor::AddOpenSlot(grpc::ServerBuilder& builder, AdminAccess& access) {
   open_ = true;
@@ -149,37 +159,41 @@ void AdminAcceptor::Stop() {
   const std::uint64_t one = 1;
   static_cast<void>(!::write(wake_.get(), &one, sizeof(one)));
   if (thread_.joinable()) thread_.join();
-  listener_.Reset();
+  listeners_.clear();
   if (!where_.unix_path.empty()) ::unlink(where_.unix_path.c_str());
 }
 
 void AdminAcceptor::Run() {
   bool pause = false;
+  std::vector<pollfd> fds = {{.fd = wake_.get(), .events = POLLIN, .revents = 0}};
+  for (const UniqueFd& listener : listeners_) {
+    fds.push_back({.fd = listener.get(), .events = POLLIN, .revents = 0});
+  }
   while (!stop_.load()) {
-    std::array<pollfd, 2> fds{};
-    fds[0] = {.fd = wake_.get(), .events = POLLIN, .revents = 0};
-    fds[1] = {.fd = listener_.get(), .events = POLLIN, .revents = 0};
-    ::poll(fds.data(), pause ? 1 : 2, pause ? kAcceptPauseMs : -1);
-    Accepted last = Accepted::kOne;
-    while (!stop_.load() && last == Accepted::kOne) last = AcceptOne();
-    pause = last == Accepted::kPause;
+    ::poll(fds.data(), pause ? 1 : fds.size(), pause ? kAcceptPauseMs : -1);
+    pause = false;
+    for (const UniqueFd& listener : listeners_) {
+      Accepted last = Accepted::kOne;
+      while (!stop_.load() && last == Accepted::kOne) last = AcceptFrom(listener.get());
+      pause = pause || last == Accepted::kPause;
+    }
   }
 }
 
-AdminAcceptor::Accepted AdminAcceptor::AcceptOne() {
+AdminAcceptor::Accepted AdminAcceptor::AcceptFrom(int listener) {
   UniqueFd idle;
   if (IsFull()) {
     idle = SelectIdle();
     if (!idle.valid()) return Accepted::kPause;
   }
-  UniqueFd fd(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+  UniqueFd fd(::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
   if (fd.valid()) {
     if (idle.valid()) {
       ::shutdown(idle.get(), SHUT_RDWR);  // gRPC closes it
       std::erase_if(held_,
                     [inode = InodeOf(idle.get())](const Held& h) { return h.inode == inode; });
     }
-    HandOver(std::move(fd));
+    HandOver(std::move(fd), listener);
     return Accepted::kOne;
   }
   switch (errno) {
@@ -226,7 +240,7 @@ UniqueFd AdminAcceptor::SelectIdle() const {
   return found;
 }
 
-void AdminAcceptor::HandOver(UniqueFd fd) {
+void AdminAcceptor::HandOver(UniqueFd fd, int listener) {
   std::optional<uid_t> uid;
   std::string key;
   if (where_.unix_path.empty()) {
@@ -239,7 +253,7 @@ void AdminAcceptor::HandOver(UniqueFd fd) {
     key = absl::StrCat("uid ", *uid);
   }
   grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters connection;
-  connection.listener_fd = listener_.get();
+  connection.listener_fd = listener;
   if (const auto inode = InodeOf(fd.get())) held_.push_back({fd.get(), *inode, PeerName(fd.get())});
   connection.fd = fd.Release();
   SlotOf(key, uid).acceptor->HandleNewConnection(&connection);

@@ -70,12 +70,14 @@ class AdminAcceptor {
   };
 
   AdminAcceptor(AdminAddress address, std::size_t connections_max, const OpenCalls& calls,
-                LogSink& log, UniqueFd listener, UniqueFd wake);
+                LogSink& log, UniqueFd wake);
+  // Listens at its address, or at both of localhost, on one port.
+  absl::Status Open(unsigned unix_mode);
   void AddOpenSlot(grpc::ServerBuilder& builder, AdminAccess& access);
   void AddOrigins(grpc::ServerBuilder& builder, AdminAccess& access);
   void Run();
-  Accepted AcceptOne();
-  void HandOver(UniqueFd fd);
+  Accepted AcceptFrom(int listener);
+  void HandOver(UniqueFd fd, int listener);
   // Whether the maximum number of connections is open.
   bool IsFull();
   // The connection to close for a new one: of those over TCP without a call the one that has been
@@ -91,7 +93,7 @@ class AdminAcceptor {
   std::string address_;
   const OpenCalls& calls_;
   LogSink& log_;
-  UniqueFd listener_;
+  std::vector<UniqueFd> listeners_;
   UniqueFd wake_;
   std::vector<Slot> slots_;
   std::map<std::string, std::size_t> slot_of_;  // of the thread

@@ -80,6 +80,9 @@ absl::Status StartFailed(const std::string& address) {
 absl::StatusOr<std::unique_ptr<SocketLock>> AdminServer::Reserve(const AdminAddress& address) {
   if (!address.unix_path.empty()) return SocketLock::Acquire(address.unix_path);
   if (auto free = CheckPortIsFree(address.tcp); !free.ok()) return free;
+  if (address.loopback_v6) {
+    if (auto free = CheckPortIsFree(*address.loopback_v6); !free.ok()) return free;
+  }
   return std::unique_ptr<SocketLock>();
 }
 

@@ -11,6 +11,9 @@ namespace echogw::server {
 namespace {
 
 using Values = std::vector<std::string>;
+using Addresses = std::vector<ListenAddress>;
+
+constexpr const char* kLocalhost = "localhost";
 
 // ":PORT" means all addresses of the machine; "[::]:PORT" requires IPv6.
 void Complete(ListenAddress& address, const Machine& machine) {
@@ -18,24 +21,46 @@ void Complete(ListenAddress& address, const Machine& machine) {
   address.dual_stack = address.host == "::";
 }
 
+// What `address` means on this machine. "localhost" is both loopback addresses (RFC 6761), on one
+// port.
+Addresses Expand(ListenAddress address, const Machine& machine) {
+  if (address.is_unix()) return {address};
+  if (address.host != kLocalhost) {
+    Complete(address, machine);
+    return {address};
+  }
+  address.host = "127.0.0.1";
+  if (!machine.has_ipv6_loopback) return {address};
+  ListenAddress v6 = address;
+  v6.host = "::1";
+  v6.takes_last_port = v6.port == 0;
+  return {address, v6};
+}
+
+absl::Status AddAddress(const std::string& text, const ListenAddress& address, Addresses& out) {
+  for (const ListenAddress& other : out) {
+    const auto wild = [](const ListenAddress& a) { return a.dual_stack || a.host == "0.0.0.0"; };
+    const bool clash = other.host == address.host || (wild(other) && wild(address));
+    const bool same_path = address.is_unix() && other.unix_path == address.unix_path;
+    if (same_path || (address.port != 0 && other.port == address.port && clash)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("'", text, "' covers the same address as ", other.ToString()));
+    }
+  }
+  out.push_back(address);
+  return absl::OkStatus();
+}
+
 template <typename Parse>
 absl::Status ReadAddresses(const Values& values, const Machine& machine, Parse parse,
-                           std::vector<ListenAddress>& out) {
+                           Addresses& out) {
   out.clear();
   for (const std::string& text : values) {
     absl::StatusOr<ListenAddress> address = parse(text);
     if (!address.ok()) return address.status();
-    if (!address->is_unix()) Complete(*address, machine);
-    for (const ListenAddress& other : out) {
-      const auto wild = [](const ListenAddress& a) { return a.dual_stack || a.host == "0.0.0.0"; };
-      const bool clash = other.host == address->host || (wild(other) && wild(*address));
-      const bool same_path = address->is_unix() && other.unix_path == address->unix_path;
-      if (same_path || (address->port != 0 && other.port == address->port && clash)) {
-        return absl::InvalidArgumentError(
-            absl::StrCat("'", text, "' covers the same address as ", other.ToString()));
-      }
+    for (const ListenAddress& each : Expand(*std::move(address), machine)) {
+      if (absl::Status s = AddAddress(text, each, out); !s.ok()) return s;
     }
-    out.push_back(*std::move(address));
   }
   return absl::OkStatus();
 }
@@ -64,7 +89,11 @@ absl::Status ApplyListenUdp(const Values& values, const Machine& machine, Config
 absl::Status ApplyAdmin(const Values& values, const Machine& machine, Config& config) {
   auto address = ParseAdminAddress(values[0]);
   if (!address.ok()) return address.status();
-  if (address->unix_path.empty()) Complete(address->tcp, machine);
+  if (address->unix_path.empty()) {
+    const Addresses both = Expand(address->tcp, machine);
+    address->tcp = both.front();
+    if (both.size() > 1) address->loopback_v6 = both.back();
+  }
   config.admin = *std::move(address);
   return absl::OkStatus();
 }
@@ -74,7 +103,7 @@ absl::Status ApplyMetrics(const Values& values, const Machine& machine, Config& 
   if (values[0] == "off") return absl::OkStatus();
   auto address = ParseHostPort(values[0]);
   if (!address.ok()) return address.status();
-  Complete(*address, machine);
+  *address = Expand(*address, machine).front();
   config.metrics = *std::move(address);
   return absl::OkStatus();
 }
@@ -86,20 +115,24 @@ absl::Status CheckPorts(const Config& config) {
                                                    other, " ", b.ToString(),
                                                    "; choose another port"));
   };
-  const bool admin_tcp = config.admin.unix_path.empty();
+  Addresses admin;
+  if (config.admin.unix_path.empty()) admin.push_back(config.admin.tcp);
+  if (config.admin.loopback_v6) admin.push_back(*config.admin.loopback_v6);
   for (const ListenAddress& listen : config.listen) {
     if (listen.is_unix() && listen.unix_path == config.admin.unix_path) {
       return clash("admin", config.admin.tcp, "listen", listen);
     }
-    if (admin_tcp && Overlap(config.admin.tcp, listen)) {
-      return clash("admin", config.admin.tcp, "listen", listen);
+    for (const ListenAddress& ours : admin) {
+      if (Overlap(ours, listen)) return clash("admin", ours, "listen", listen);
     }
     if (config.metrics && Overlap(*config.metrics, listen)) {
       return clash("metrics", *config.metrics, "listen", listen);
     }
   }
-  if (admin_tcp && config.metrics && Overlap(*config.metrics, config.admin.tcp)) {
-    return clash("metrics", *config.metrics, "admin", config.admin.tcp);
+  for (const ListenAddress& ours : admin) {
+    if (config.metrics && Overlap(*config.metrics, ours)) {
+      return clash("metrics", *config.metrics, "admin", ours);
+    }
   }
   return absl::OkStatus();
 }

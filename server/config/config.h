@@ -21,6 +21,8 @@ namespace echogw::server {
 struct AdminAddress {
   ListenAddress tcp;
   std::string unix_path;
+  // For localhost: [::1] on the port of `tcp`, which is 127.0.0.1.
+  std::optional<ListenAddress> loopback_v6 = std::nullopt;
 
   // "127.0.0.1:7001" or "unix:/run/echogw.sock"; gRPC takes both forms.
   [[nodiscard]] std::string ToString() const;

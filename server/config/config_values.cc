@@ -85,7 +85,9 @@ absl::StatusOr<ListenAddress> ParseHostPort(const std::string& text) {
   if (!port || *port > std::numeric_limits<std::uint16_t>::max()) {
     return BadAddress(text, "has no port from 0 to 65535 after its last colon");
   }
-  if (host == "localhost" && !bracketed) host = "127.0.0.1";
+  if (host == "localhost" && !bracketed) {
+    return ListenAddress{.host = host, .port = static_cast<std::uint16_t>(*port)};
+  }
   if ((!host.empty() && !IsNumericHost(host)) || (host.empty() && bracketed) ||
       (bracketed && host.find(':') == std::string::npos)) {
     return BadAddress(text, "does not begin with a numeric IPv4 or [IPv6] address, or localhost");

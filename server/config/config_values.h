@@ -22,8 +22,8 @@ namespace echogw::server {
 // contain it.
 [[nodiscard]] bool IsPlainText(std::string_view text);
 
-// "HOST:PORT", "[HOST]:PORT" or ":PORT"; HOST is numeric or "localhost" (127.0.0.1). An empty HOST
-// stays empty.
+// "HOST:PORT", "[HOST]:PORT" or ":PORT"; HOST is numeric or "localhost". "localhost" and an empty
+// HOST stay as they are.
 [[nodiscard]] absl::StatusOr<ListenAddress> ParseHostPort(const std::string& text);
 
 // "HOST:PORT" or "unix:PATH".

@@ -93,13 +93,14 @@ bool Contains(const std::string& controllers, std::string_view wanted) {
   return false;
 }
 
-bool HasIpv6() {
+bool CanBind(const in6_addr& host) {
   const UniqueFd fd(::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!fd.valid()) return false;
-  sockaddr_in6 any{};
-  any.sin6_family = AF_INET6;
-  const void* address = &any;
-  return ::bind(fd.get(), static_cast<const sockaddr*>(address), sizeof(any)) == 0;
+  sockaddr_in6 at{};
+  at.sin6_family = AF_INET6;
+  at.sin6_addr = host;
+  const void* address = &at;
+  return ::bind(fd.get(), static_cast<const sockaddr*>(address), sizeof(at)) == 0;
 }
 
 }  // namespace
@@ -108,7 +109,8 @@ Machine InspectMachine() {
   Machine machine;
   machine.affinity = ReadAffinity();
   machine.cpu_quota = ReadCpuQuota(CgroupPaths());
-  machine.has_ipv6 = HasIpv6();
+  machine.has_ipv6 = CanBind(in6addr_any);
+  machine.has_ipv6_loopback = CanBind(in6addr_loopback);
   return machine;
 }
 

@@ -15,6 +15,7 @@ struct Machine {
   // CPU seconds per second granted by the control group; unset if unlimited.
   std::optional<double> cpu_quota = std::nullopt;
   bool has_ipv6 = true;
+  bool has_ipv6_loopback = true;  // ::1 can be bound
 };
 
 // Mount points of the control group file systems; tests pass their own.

@@ -105,6 +105,7 @@ absl::Status ListenerGroup::Fill(Place& place, std::uint32_t slot) {
       place.listeners.emplace_back();
       continue;
     }
+    if (address.takes_last_port) address.port = addresses_[a - 1].port;
     auto fd = Bind(slot, address);
     if (fd.ok() && address.is_unix()) unix_files_.push_back(address.unix_path);
     if (absl::Status s = add(std::move(fd), address, place.listeners); !s.ok()) return s;
@@ -112,6 +113,7 @@ absl::Status ListenerGroup::Fill(Place& place, std::uint32_t slot) {
   // A UDP socket takes its place in the group when it is bound, so slots are filled in order.
   for (std::size_t a = place.udp_sockets.size(); a < udp_addresses_.size(); ++a) {
     ListenAddress& address = udp_addresses_[a];
+    if (address.takes_last_port) address.port = udp_addresses_[a - 1].port;
     absl::Status s = add(BindDatagrams(slot, address), address, place.udp_sockets);
     if (!s.ok()) return s;
   }

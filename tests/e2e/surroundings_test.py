@@ -188,6 +188,23 @@ class Addresses(EndToEnd):
             self.assertEqual(echo_once((host, port), pattern(500)), pattern(500))
         wait_until(lambda: self.stats(gateway)["total"]["connections_accepted"] == 2, "both count")
 
+    def test_localhost_is_both_families(self):
+        gateway = self.gateway("--listen-udp", "localhost:0", listen=("localhost:0",),
+                               admin="localhost:0", reactors=2)
+        (_, port), (_, other) = (split_address(a) for a in gateway.listen)
+        self.assertEqual(port, other)
+        udp = int(gateway.out.wait_for(r"^udp on 127.0.0.1:(\d+)$")[1])
+        admin = gateway.admin.rsplit(":", 1)[1]
+        for host, family in (("127.0.0.1", socket.AF_INET), ("::1", socket.AF_INET6)):
+            self.assertEqual(echo_once((host, port), pattern(500)), pattern(500))
+            with socket.socket(family, socket.SOCK_DGRAM) as client:
+                client.settimeout(10)
+                client.connect((host, udp))
+                client.send(b"datagram")
+                self.assertEqual(client.recv(100), b"datagram")
+            target = f"[{host}]:{admin}" if family == socket.AF_INET6 else f"{host}:{admin}"
+            self.assertEqual(run(ECHOGWCTL, "--target", target, "health").out, "serving\n")
+
     def test_several_addresses(self):
         gateway = self.gateway(reactors=3, listen=("127.0.0.1:0", "127.0.0.2:0", "[::1]:0"))
         self.assertEqual(len({split_address(a) for a in gateway.listen}), 3)

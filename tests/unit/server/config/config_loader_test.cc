@@ -253,6 +253,29 @@ TEST(ConfigLoader, ListenAddresses) {
   Load({{"listen-udp", {"127.0.0.1:7001"}}});  // TCP and UDP have ports of their own
 }
 
+TEST(ConfigLoader, LocalhostIsBothLoopbackAddresses) {
+  const LoadedConfig loaded = Load({{"listen", {"discard@localhost:0"}},
+                                    {"listen-udp", {"localhost:7"}},
+                                    {"admin", {"localhost:0"}}});
+  ASSERT_EQ(loaded.config.listen.size(), 2U);
+  EXPECT_EQ(loaded.config.listen[0].Spec(), "discard@127.0.0.1:0");
+  EXPECT_EQ(loaded.config.listen[1].Spec(), "discard@[::1]:0");
+  EXPECT_TRUE(loaded.config.listen[1].takes_last_port) << "one port for both";
+  ASSERT_EQ(loaded.config.listen_udp.size(), 2U);
+  EXPECT_EQ(loaded.config.listen_udp[1].ToString(), "[::1]:7");
+  EXPECT_EQ(loaded.config.admin.ToString(), "127.0.0.1:0");
+  EXPECT_EQ(loaded.config.admin.loopback_v6->ToString(), "[::1]:0");
+  EXPECT_THAT(ErrorOf({{"listen", {"[::1]:5"}}, {"admin", {"localhost:5"}}}),
+              HasSubstr("[::1]:5 is in the way"));
+  EXPECT_THAT(ErrorOf({{"listen", {"[::1]:5", "localhost:5"}}}), HasSubstr("same address"));
+
+  const Machine no_ipv6{.affinity = {0}, .has_ipv6_loopback = false};
+  const LoadedConfig v4 =
+      Load({{"listen", {"localhost:1"}}, {"admin", {"localhost:2"}}}, {}, "", no_ipv6);
+  EXPECT_EQ(v4.config.listen.size(), 1U);
+  EXPECT_FALSE(v4.config.admin.loopback_v6.has_value());
+}
+
 TEST(ConfigLoader, ReactorsFollowMaskAndQuota) {
   const Machine quota{.affinity = {0, 1, 2, 3}, .cpu_quota = 1.5, .has_ipv6 = true};
   EXPECT_EQ(Load({}, {}, "", quota).config.reactors, 2U);
