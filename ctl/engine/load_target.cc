@@ -55,28 +55,6 @@ bool AllDigits(std::string_view text) {
   return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
 }
 
-// In the resolver's order; at least one.
-absl::StatusOr<std::vector<LoadTarget>> LookUp(const HostPort& where, int type) {
-  addrinfo hints{};
-  hints.ai_family = AF_UNSPEC;
-  hints.ai_socktype = type;
-  addrinfo* found = nullptr;
-  const int result = getaddrinfo(where.host.c_str(), where.port.c_str(), &hints, &found);
-  if (result != 0) {
-    return absl::UnavailableError(absl::StrCat("cannot find the address of '", where.host,
-                                               "': ", gai_strerror(result), "; check the name"));
-  }
-  const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owner(found, &freeaddrinfo);
-  std::vector<LoadTarget> out;
-  for (const addrinfo* entry = found; entry != nullptr; entry = entry->ai_next) {
-    LoadTarget endpoint;
-    std::memcpy(&endpoint.address, entry->ai_addr, entry->ai_addrlen);
-    endpoint.length = entry->ai_addrlen;
-    out.push_back(endpoint);
-  }
-  return out;
-}
-
 }  // namespace
 
 std::string LoadTarget::ToString() const {
@@ -116,6 +94,27 @@ absl::StatusOr<HostPort> ParseHostPort(std::string_view text) {
   const int number = std::stoi(std::string(port));
   if (number < 1 || number > 65535) return bad;
   return HostPort{.host = std::string(host), .port = std::string(port)};
+}
+
+absl::StatusOr<std::vector<LoadTarget>> LookUp(const HostPort& where, int type) {
+  addrinfo hints{};
+  hints.ai_family = AF_UNSPEC;
+  hints.ai_socktype = type;
+  addrinfo* found = nullptr;
+  const int result = getaddrinfo(where.host.c_str(), where.port.c_str(), &hints, &found);
+  if (result != 0) {
+    return absl::UnavailableError(absl::StrCat("cannot find the address of '", where.host,
+                                               "': ", gai_strerror(result), "; check the name"));
+  }
+  const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owner(found, &freeaddrinfo);
+  std::vector<LoadTarget> out;
+  for (const addrinfo* entry = found; entry != nullptr; entry = entry->ai_next) {
+    LoadTarget endpoint;
+    std::memcpy(&endpoint.address, entry->ai_addr, entry->ai_addrlen);
+    endpoint.length = entry->ai_addrlen;
+    out.push_back(endpoint);
+  }
+  return out;
 }
 
 absl::StatusOr<LoadTarget> ResolveEndpoint(const HostPort& where, Duration timeout, int type) {

@@ -38,6 +38,10 @@ struct HostPort {
 // Takes HOST:PORT, [IPV6]:PORT and unix:PATH; INVALID_ARGUMENT for the rest, with what to type.
 [[nodiscard]] absl::StatusOr<HostPort> ParseHostPort(std::string_view text);
 
+// The addresses of a name in the resolver's order, at least one; UNAVAILABLE when nothing is found.
+// `type` is SOCK_STREAM or SOCK_DGRAM.
+[[nodiscard]] absl::StatusOr<std::vector<LoadTarget>> LookUp(const HostPort& where, int type);
+
 // Looks the name up. Of several addresses ("localhost") the first that accepts a connection, which
 // is closed at once, is taken; a single address is not tried. UNAVAILABLE when nothing is found or
 // none answers within `timeout`. For SOCK_DGRAM it is the first that answers a datagram, or the

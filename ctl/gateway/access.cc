@@ -5,13 +5,17 @@
 #include <grpcpp/security/credentials.h>
 #include <grpcpp/support/channel_arguments.h>
 #include <grpcpp/support/client_interceptor.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <fstream>
+#include <future>
 #include <iterator>
 #include <string_view>
+#include <thread>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -20,6 +24,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "ctl/engine/load_target.h"
 
 namespace echogw::ctl {
 namespace {
@@ -71,10 +76,33 @@ bool StaysOnThisMachine(const std::string& target) {
           ntohl(address.s_addr) >> 24 == IN_LOOPBACKNET);
 }
 
-// `target` as gRPC reads it, a URI: a path may hold '%', '?' and '#'.
+// `target` as gRPC reads it, a URI: a path may hold '%', '?' and '#', an IPv6 address a zone behind
+// '%', and a host may have the name of a scheme.
 std::string TargetUri(const std::string& target) {
-  if (!absl::StartsWith(target, "unix:")) return target;
-  return absl::StrReplaceAll(target, {{"%", "%25"}, {"?", "%3F"}, {"#", "%23"}, {" ", "%20"}});
+  const std::string escaped =
+      absl::StrReplaceAll(target, {{"%", "%25"}, {"?", "%3F"}, {"#", "%23"}, {" ", "%20"}});
+  return absl::StartsWith(target, "unix:") ? escaped : absl::StrCat("dns:///", escaped);
+}
+
+// For the address that answers first. After it gRPC goes on by itself.
+constexpr Duration kFirstAddressMax = std::chrono::seconds(2);
+
+// Of several addresses of a name the first that accepts a connection: gRPC gives each 20 s before
+// it tries the next. Else the target, whose errors gRPC reports.
+std::string FastestAddress(const std::string& target, Duration timeout) {
+  const auto where = load::ParseHostPort(target);
+  if (!where.ok() || !where->unix_path.empty()) return target;
+  const Duration limit = std::min(timeout, kFirstAddressMax);
+  // On a thread of its own, abandoned after the limit: a resolver may take longer.
+  std::promise<std::string> found;
+  std::future<std::string> address = found.get_future();
+  std::thread([found = std::move(found), where = *where, target, limit]() mutable {
+    const auto addresses = load::LookUp(where, SOCK_STREAM);
+    if (!addresses.ok() || addresses->size() < 2) return found.set_value(target);
+    const auto first = load::FirstToAnswer(*addresses, SOCK_STREAM, limit);
+    found.set_value(first.ok() ? first->ToString() : target);
+  }).detach();
+  return address.wait_for(limit) == std::future_status::ready ? address.get() : target;
 }
 
 absl::Status LoadToken(const AccessOptions& options, const std::string& target, Access& access) {
@@ -147,13 +175,17 @@ absl::StatusOr<Access> LoadAccess(const AccessOptions& options, const std::strin
   return access;
 }
 
-std::shared_ptr<grpc::Channel> OpenChannel(const std::string& target, const Access& access) {
+std::shared_ptr<grpc::Channel> OpenChannel(const std::string& target, const Access& access,
+                                           Duration timeout) {
   grpc::ChannelArguments arguments;
   // A web proxy must not be used for an admin port.
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   // For verbs that retry: gRPC's default backoff grows to minutes.
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1000);
+  // The certificate must have the name, whatever the address.
+  const std::string address = FastestAddress(target, timeout);
+  if (address != target) arguments.SetString(GRPC_ARG_DEFAULT_AUTHORITY, target);
   std::shared_ptr<grpc::ChannelCredentials> credentials = grpc::InsecureChannelCredentials();
   if (access.tls) {
     credentials = grpc::SslCredentials({.pem_root_certs = access.ca_cert,
@@ -166,7 +198,7 @@ std::shared_ptr<grpc::Channel> OpenChannel(const std::string& target, const Acce
     interceptors.push_back(std::make_unique<TokenInterceptors>(access.token));
   }
   return grpc::experimental::CreateCustomChannelWithInterceptors(
-      TargetUri(target), credentials, arguments, std::move(interceptors));
+      TargetUri(address), credentials, arguments, std::move(interceptors));
 }
 
 }  // namespace echogw::ctl

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "ctl/base/duration.h"
 
 namespace echogw::ctl {
 
@@ -39,8 +40,9 @@ struct Access {
 [[nodiscard]] absl::StatusOr<Access> LoadAccess(const AccessOptions& options,
                                                 const std::string& target);
 
-// A channel whose every call carries the token.
+// A channel whose every call carries the token. Of several addresses of a name it goes to the first
+// that accepts a connection; that is awaited for at most `timeout`, and 2 s.
 [[nodiscard]] std::shared_ptr<grpc::Channel> OpenChannel(const std::string& target,
-                                                         const Access& access);
+                                                         const Access& access, Duration timeout);
 
 }  // namespace echogw::ctl

@@ -44,6 +44,12 @@ class Client {
     }
   }
 
+  // The next use connects again, perhaps to another address of the target. The stubs end.
+  void Disconnect() {
+    admin_.reset();
+    health_.reset();
+  }
+
   // For a unary call.
   void SetDeadline(grpc::ClientContext& context) const {
     context.set_deadline(std::chrono::system_clock::now() + timeout_);
@@ -56,7 +62,7 @@ class Client {
  private:
   void Connect() {
     if (admin_) return;
-    const auto channel = OpenChannel(target_, access_);
+    const auto channel = OpenChannel(target_, access_, timeout_);
     admin_ = admin::v1::Admin::NewStub(channel);
     health_ = grpc::health::v1::Health::NewStub(channel);
   }

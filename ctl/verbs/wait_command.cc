@@ -140,6 +140,8 @@ class Waiting {
         break;
       case grpc::StatusCode::UNAVAILABLE:
         lost_ = status;
+        // The name may have another address by now.
+        context_.client.Disconnect();
         break;
       default:
         line_.Clear();
