@@ -6,10 +6,10 @@
 #include <CLI/Formatter.hpp>
 #include <algorithm>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
+#include "ctl/base/printable.h"
 #include "ctl/cli/cli_tree.h"
 #include "ctl/cli/commands.h"
 #include "ctl/cli/suggest.h"
@@ -25,21 +25,10 @@ OutputFormat FormatOf(const std::string& name) {
 }
 
 // Arguments are quoted in errors, and may hold anything; an error is one line.
-std::string OneLine(const std::string& text) {
-  std::string out;
-  for (const char c : text) {
-    if (absl::ascii_iscntrl(static_cast<unsigned char>(c))) {
-      absl::StrAppend(&out, "\\x", absl::Hex(static_cast<unsigned char>(c), absl::kZeroPad2));
-    } else {
-      out += c;
-    }
-  }
-  return out;
-}
-
 ExitCode Usage(CliEnvironment& environment, const std::string& message, const std::string& verb) {
-  environment.err << "echogwctl: " << OneLine(message) << (message.back() == '?' ? " See" : "; see")
-                  << " 'echogwctl " << (verb.empty() ? "" : verb + " ") << "--help'\n";
+  environment.err << "echogwctl: " << Printable(message)
+                  << (message.back() == '?' ? " See" : "; see") << " 'echogwctl "
+                  << (verb.empty() ? "" : verb + " ") << "--help'\n";
   return ExitCode::kUsage;
 }
 

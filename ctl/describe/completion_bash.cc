@@ -70,15 +70,31 @@ Parts PartsOf(const CliModel& model) {
   return parts;
 }
 
-// Splits the line at blanks itself: bash also splits at '=' and ':', as in 127.0.0.1:7001.
+// Splits the line as the shell does with its quotes: bash's own words are also split at '=' and
+// ':', as in 127.0.0.1:7001.
 constexpr char kMain[] = R"(
 _echogwctl() {
   COMPREPLY=()
   local line=${COMP_LINE:0:COMP_POINT} offer='' paths='' verb='' option='' prefix='' cur word
   local -a words=()
-  local position=0 i last
-  read -ra words <<< "$line"
-  [[ $line == *[[:space:]] ]] && words+=('')
+  local position=0 quote=_ begun='' c i last
+  word=''
+  for ((i = 0; i < ${#line}; i++)); do
+    c=${line:i:1}
+    case $quote$c in
+      "''" | '""') quote=_ ;;
+      "'"*) word+=$c ;;
+      ?\\) i=$((i + 1)) word+=${line:i:1} ;;
+      '"'*) word+=$c ;;
+      _[\"\']) quote=$c begun=1 ;;
+      _[[:space:]])
+        [[ -n $word$begun ]] && words+=("$word")
+        word='' begun=''
+        ;;
+      *) word+=$c ;;
+    esac
+  done
+  words+=("$word")
   last=$((${#words[@]} - 1))
   ((last >= 1)) || return 0
   cur=${words[last]}

@@ -44,6 +44,23 @@ void AppendEscaped(std::string& out, char c) {
   }
 }
 
+// Of a well-formed character of two or three bytes.
+unsigned CodeOf(std::string_view character) {
+  unsigned code =
+      static_cast<unsigned char>(character[0]) & (character.size() == 2 ? 0x1FU : 0x0FU);
+  for (const char c : character.substr(1))
+    code = code << 6U | (static_cast<unsigned char>(c) & 0x3FU);
+  return code;
+}
+
+// Beyond ASCII, what YAML does not allow as it is: C1, which terminals obey, U+FFFE and U+FFFF; and
+// the byte order mark, which may be dropped.
+bool IsUnprintable(std::string_view character) {
+  if (character.size() > 3) return false;
+  const unsigned code = CodeOf(character);
+  return code < 0xA0 || code == 0xFEFF || code == 0xFFFE || code == 0xFFFF;
+}
+
 std::string NumberText(double value) {
   if (!std::isfinite(value)) return "null";
   std::array<char, 64> buffer{};
@@ -61,6 +78,8 @@ std::string JsonQuote(std::string_view text) {
       AppendEscaped(out, text[0]);
     } else if (length == 0) {
       out += "\xEF\xBF\xBD";
+    } else if (IsUnprintable(text.substr(0, length))) {
+      out += absl::StrFormat("\\u%04x", CodeOf(text.substr(0, length)));
     } else {
       out += text.substr(0, length);
     }

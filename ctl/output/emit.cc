@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <string_view>
 
+#include "ctl/base/printable.h"
 #include "ctl/output/proto_document.h"
 #include "ctl/output/table.h"
 
@@ -61,7 +62,7 @@ void PrintFacts(std::ostream& out, const Facts& facts) {
   }
   for (const auto& [title, value] : facts) {
     if (value.empty()) continue;
-    out << title << std::string(width - DisplayWidth(title) + 2, ' ') << value << '\n';
+    out << title << std::string(width - DisplayWidth(title) + 2, ' ') << Printable(value) << '\n';
   }
 }
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "ctl/base/printable.h"
+
 namespace echogw::ctl {
 namespace {
 
@@ -38,6 +40,7 @@ Table::Table(std::string_view titles) {
 
 void Table::AddRow(std::vector<std::string> cells) {
   cells.resize(columns_.size());
+  for (std::string& cell : cells) cell = Printable(cell);
   rows_.push_back(std::move(cells));
 }
 

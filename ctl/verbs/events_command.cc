@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_format.h"
+#include "ctl/base/printable.h"
 #include "ctl/verbs/verb.h"
 
 namespace echogw::ctl {
@@ -21,7 +22,7 @@ constexpr int kActorWidth = 22;
 int ActorWidth(const admin::v1::ListEventsResponse& history) {
   int width = kActorWidth;
   for (const Event& event : history.events()) {
-    width = std::max(width, static_cast<int>(event.actor().size()));
+    width = std::max(width, static_cast<int>(Printable(event.actor()).size()));
   }
   return width;
 }
@@ -32,10 +33,10 @@ void PrintHeader(std::ostream& out, int actor_width) {
 }
 
 void PrintEvent(std::ostream& out, const Event& event, int actor_width) {
-  out << absl::StrFormat(kRow, absl::StrCat(event.id()), TimeText(event.time()),
-                         EnumText(event.severity()), event.kind(), actor_width, event.actor(),
-                         event.operation() == 0 ? "-" : absl::StrCat(event.operation()),
-                         event.message());
+  out << absl::StrFormat(
+      kRow, absl::StrCat(event.id()), TimeText(event.time()), EnumText(event.severity()),
+      Printable(event.kind()), actor_width, Printable(event.actor()),
+      event.operation() == 0 ? "-" : absl::StrCat(event.operation()), Printable(event.message()));
 }
 
 class EventsCommand : public Command {

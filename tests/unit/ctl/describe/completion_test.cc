@@ -4,10 +4,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "tests/unit/ctl/cli_run.h"
 #include "tests/unit/ctl/describe/own_model.h"
@@ -124,6 +127,21 @@ TEST_F(BashCompletionTest, Arguments) {
 
 TEST_F(BashCompletionTest, Paths) {
   EXPECT_THAT(Complete("echogwctl man --dir /et"), Contains("/etc"));
+}
+
+TEST_F(BashCompletionTest, PathsWithBlanks) {
+  const std::string folder = absl::StrCat(file_.path(), ".d/my dir");
+  std::filesystem::create_directories(folder);
+  const std::string file = folder + "/token file";
+  std::ofstream(file) << "x";
+  const std::string cut = folder + "/to";
+  const std::string escaped = absl::StrReplaceAll(cut, {{" ", "\\ "}});
+  for (const std::string& typed : {"'" + cut, "\"" + cut, escaped}) {
+    EXPECT_THAT(Complete("echogwctl --token-file " + typed), ElementsAre(file)) << typed;
+  }
+  EXPECT_THAT(Complete("echogwctl --token-file '" + file + "' sta"), ElementsAre("stats"));
+  EXPECT_THAT(Complete("echogwctl --token-file=" + escaped), ElementsAre(file));
+  std::filesystem::remove_all(file_.path() + ".d");
 }
 
 TEST_F(BashCompletionTest, ShellcheckHasNothingToSay) {

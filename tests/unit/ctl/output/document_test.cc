@@ -85,6 +85,9 @@ TEST(Document, KeepsEveryDigit) {
 
 TEST(Document, QuotesWhatJsonCannotHold) {
   EXPECT_EQ(JsonQuote(std::string("a\\\t\r\x01\x7f\0b", 8)), R"("a\\\t\r\u0001\u007f\u0000b")");
+  // YAML does not allow C1 and some others as they are, and a terminal obeys U+009B.
+  EXPECT_EQ(JsonQuote("\xC2\x80\xC2\x85\xC2\x9B\xC2\xA0"), "\"\\u0080\\u0085\\u009b\xC2\xA0\"");
+  EXPECT_EQ(JsonQuote("\xEF\xBB\xBF\xEF\xBF\xBE\xEF\xBF\xBF"), R"("\ufeff\ufffe\uffff")");
   EXPECT_EQ(JsonQuote("µ€😀"), "\"µ€😀\"");
   // A stray continuation byte, a cut character, an overlong form, a surrogate, past U+10FFFF.
   EXPECT_EQ(JsonQuote("\x80"), "\"\xEF\xBF\xBD\"");

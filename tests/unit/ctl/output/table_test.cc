@@ -39,6 +39,14 @@ TEST(Table, WithoutRowsItIsItsHeader) {
   EXPECT_EQ(out.str(), "A  B\n");
 }
 
+TEST(Table, ControlCharactersOfOthersAreShownNotSent) {
+  Table table("A");
+  table.AddRow({"a\x1b[2J\n\x7f\xC2\x9B\xC2\xA0µ"});
+  std::ostringstream out;
+  table.Print(out, false);
+  EXPECT_EQ(out.str(), "A\na\\x1b[2J\\x0a\\x7f\\x9b\xC2\xA0µ\n");
+}
+
 TEST(Table, WidthCountsCharacters) {
   EXPECT_EQ(DisplayWidth(""), 0U);
   EXPECT_EQ(DisplayWidth("abc"), 3U);

@@ -68,6 +68,16 @@ TEST_F(Events, ColumnsStayInLineWhenAnActorIsLong) {
   EXPECT_EQ(out.find("MESSAGE"), out.find("reactor 3 stalled") - third) << out;
 }
 
+TEST_F(Events, TextOfOthersDoesNotReachTheTerminalRaw) {
+  gateway_.events.mutable_events(0)->set_actor("x\x1b[31m");
+  gateway_.events.mutable_events(0)->set_message(
+      "a\xC2\x9B"
+      "31m\nb");
+  const std::string out = Ask({"events"}).out;
+  EXPECT_NE(out.find("x\\x1b[31m"), std::string::npos) << out;
+  EXPECT_NE(out.find("a\\x9b31m\\x0ab\n"), std::string::npos) << out;
+}
+
 TEST_F(Events, WatchGoesOnFromTheHistory) {
   gateway_.event_updates.resize(2);
   *gateway_.event_updates[0].add_events() = Stall();
