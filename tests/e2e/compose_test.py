@@ -120,7 +120,9 @@ class Compose(EndToEnd):
         dashboards = yaml.safe_load(read(
             self.outside("grafana", provisioning + "/dashboards/echogw.yml")))
         folder = dashboards["providers"][0]["options"]["path"]
-        self.assertEqual(os.listdir(self.outside("grafana", folder)), ["echogw.json"])
+        dashboards = [name for name in os.listdir(self.outside("grafana", folder))
+                      if name.endswith(".json")]
+        self.assertEqual(dashboards, ["echogw.json"])
         home = service["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
         self.assertTrue(os.path.isfile(self.outside("grafana", home)))
 

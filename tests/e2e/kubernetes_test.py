@@ -172,6 +172,26 @@ class Manifests(ManifestCase):
         self.assertEqual([m["metadata"]["labels"] for m in monitors],
                          [{"release": "kube-prometheus-stack"}])
 
+    def test_rules_for_the_prometheus_operator_are_those_of_prometheus(self):
+        made = run(os.path.join(FOLDER, "prometheus-rules.sh"), "kube-prometheus-stack")
+        self.assertEqual((made.code, made.err), (0, ""), made)
+        rules = list(yaml.safe_load_all(made.out))
+        self.assertEqual([r["kind"] for r in rules], ["PrometheusRule"] * 2)
+        self.assertEqual([r["spec"] for r in rules],
+                         [yaml.safe_load(read("deploy", "prometheus", name))
+                          for name in ("recording.yml", "alerts.yml")])
+        for rule in rules:
+            self.assertEqual(rule["metadata"]["labels"]["release"], "kube-prometheus-stack")
+
+    def test_the_dashboard_for_a_sidecar_is_that_of_grafana(self):
+        tool = self.need_tool("kubectl")
+        made = run(tool, "kustomize", os.path.join(FOLDER, "components", "dashboard"))
+        self.assertEqual((made.code, made.err), (0, ""), made)
+        found = only(list(yaml.safe_load_all(made.out)), "ConfigMap", "echogw-dashboard")
+        self.assertEqual(found["metadata"]["labels"]["grafana_dashboard"], "1")
+        self.assertEqual(found["data"]["echogw.json"],
+                         read("deploy", "grafana", "dashboards", "echogw.json"))
+
     def test_no_file_is_forgotten(self):
         for path in glob.glob(os.path.join(FOLDER, "*", "**", "kustomization.yaml"),
                               recursive=True):
