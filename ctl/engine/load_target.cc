@@ -57,6 +57,8 @@ bool AllDigits(std::string_view text) {
 
 }  // namespace
 
+std::uint16_t LoadTarget::port() const { return PortOf(address); }
+
 std::string LoadTarget::ToString() const {
   if (family() == AF_UNIX) {
     return absl::StrCat("unix:", reinterpret_cast<const sockaddr_un*>(&address)->sun_path);

@@ -24,6 +24,7 @@ struct LoadTarget {
   socklen_t length = 0;
 
   [[nodiscard]] int family() const { return address.ss_family; }
+  [[nodiscard]] std::uint16_t port() const;  // 0 for a unix socket
   [[nodiscard]] const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&address); }
   // "127.0.0.1:7000", "[::1]:7000" or "unix:/run/echo.sock".
   [[nodiscard]] std::string ToString() const;

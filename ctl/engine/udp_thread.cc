@@ -71,6 +71,13 @@ absl::Status UdpThread::OpenSocket(std::uint64_t serial) {
   if (::connect(fd, options_.target.get(), options_.target.length) != 0) {
     return absl::ErrnoToStatus(errno, absl::StrCat("cannot send to ", options_.target.ToString()));
   }
+  if (LocalPort(fd) == options_.target.port()) {
+    // The gateway does not answer its own port number. Held until another port is chosen.
+    sockets_.pop_back();
+    const absl::Status status = OpenSocket(serial);
+    ::close(fd);
+    return status;
+  }
   const int error = wait_.Watch(fd, EPOLLIN, sockets_.size() - 1);
   return error != 0 ? absl::ErrnoToStatus(error, "epoll_ctl") : absl::OkStatus();
 }

@@ -201,7 +201,8 @@ class BenchCommand : public Command {
             "",
             {{0, "every message came back as it was sent"},
              {1, "there were errors, or datagrams were lost; the report counts them"},
-             {3, "the endpoint cannot be reached"}}};
+             {3, "the endpoint cannot be reached"},
+             {4, "there were no errors, but it was interrupted before its end"}}};
   }
 
   void AddOptions(OptionSet& options) override {
@@ -306,7 +307,7 @@ class BenchCommand : public Command {
     Emit(
         context, [&] { return BenchDocument(load, *result); },
         [&] { PrintBench(context, common_.target(), load, *result); });
-    return result->errors.total() == 0 ? ExitCode::kOk : ExitCode::kRefused;
+    return CodeOf(result->errors.total(), result->interrupted);
   }
 
   ExitCode RunUdp(CommandContext& context) const {
@@ -327,7 +328,12 @@ class BenchCommand : public Command {
     Emit(
         context, [&] { return UdpBenchDocument(load, *result); },
         [&] { PrintUdpBench(context, load, *result); });
-    return result->faults() == 0 ? ExitCode::kOk : ExitCode::kRefused;
+    return CodeOf(result->faults(), result->interrupted);
+  }
+
+  static ExitCode CodeOf(std::uint64_t errors, bool interrupted) {
+    if (errors > 0) return ExitCode::kRefused;
+    return interrupted ? ExitCode::kPartial : ExitCode::kOk;
   }
 
   CommonLoadOptions common_;

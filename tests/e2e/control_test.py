@@ -53,7 +53,7 @@ class UnderLoad(ControlCase):
                        if r["state"] == "REACTOR_STATE_SERVING"]
             self.assertEqual(len(serving), target)
         bench.signal(signal.SIGINT)
-        self.assertEqual(bench.wait(), 0, bench.err.text())
+        self.assertEqual(bench.wait(), 4, bench.err.text())
         result = json.loads(bench.out.text())
         self.assertEqual((result["errors"]["total"], result["wrong_bytes"]), (0, 0))
         self.assertGreater(result["messages"], 100)

@@ -139,7 +139,7 @@ TEST(LoadBenchTest, AnInterruptEndsItWithAReport) {
   });
   const LoadCliResult run = Bench({server.address(), "-c", "2", "-d", "10m"}, &interrupt);
   trigger.join();
-  EXPECT_EQ(run.code, 0) << run.err;
+  EXPECT_EQ(run.code, 4) << run.err;
   EXPECT_THAT(run.out, HasSubstr("(interrupted)"));
 }
 
