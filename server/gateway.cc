@@ -124,6 +124,7 @@ absl::Status Gateway::StartMetrics(std::size_t connections_max) {
                                                       std::move(credentials));
   auto metrics = MetricsServer::Start(
       {.http = {.address = *loaded_.config.metrics,
+                .loopback_v6 = loaded_.config.metrics_loopback_v6,
                 .connections_max = connections_max,
                 .tls = metrics_access_->tls()},
        .admits = [access = metrics_access_.get()](

@@ -100,11 +100,13 @@ absl::Status ApplyAdmin(const Values& values, const Machine& machine, Config& co
 
 absl::Status ApplyMetrics(const Values& values, const Machine& machine, Config& config) {
   config.metrics.reset();
+  config.metrics_loopback_v6.reset();
   if (values[0] == "off") return absl::OkStatus();
   auto address = ParseHostPort(values[0]);
   if (!address.ok()) return address.status();
-  *address = Expand(*address, machine).front();
-  config.metrics = *std::move(address);
+  const Addresses both = Expand(*std::move(address), machine);
+  config.metrics = both.front();
+  if (both.size() > 1) config.metrics_loopback_v6 = both.back();
   return absl::OkStatus();
 }
 
@@ -118,6 +120,9 @@ absl::Status CheckPorts(const Config& config) {
   Addresses admin;
   if (config.admin.unix_path.empty()) admin.push_back(config.admin.tcp);
   if (config.admin.loopback_v6) admin.push_back(*config.admin.loopback_v6);
+  Addresses metrics;
+  if (config.metrics) metrics.push_back(*config.metrics);
+  if (config.metrics_loopback_v6) metrics.push_back(*config.metrics_loopback_v6);
   for (const ListenAddress& listen : config.listen) {
     if (listen.is_unix() && listen.unix_path == config.admin.unix_path) {
       return clash("admin", config.admin.tcp, "listen", listen);
@@ -125,13 +130,13 @@ absl::Status CheckPorts(const Config& config) {
     for (const ListenAddress& ours : admin) {
       if (Overlap(ours, listen)) return clash("admin", ours, "listen", listen);
     }
-    if (config.metrics && Overlap(*config.metrics, listen)) {
-      return clash("metrics", *config.metrics, "listen", listen);
+    for (const ListenAddress& ours : metrics) {
+      if (Overlap(ours, listen)) return clash("metrics", ours, "listen", listen);
     }
   }
-  for (const ListenAddress& ours : admin) {
-    if (config.metrics && Overlap(*config.metrics, ours)) {
-      return clash("metrics", *config.metrics, "admin", ours);
+  for (const ListenAddress& ours : metrics) {
+    for (const ListenAddress& other : admin) {
+      if (Overlap(ours, other)) return clash("metrics", ours, "admin", other);
     }
   }
   return absl::OkStatus();

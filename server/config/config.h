@@ -69,7 +69,8 @@ struct Config {
 
   AdminAddress admin;
   AdminAccessOptions admin_access;
-  std::optional<ListenAddress> metrics;  // unset: off
+  std::optional<ListenAddress> metrics;              // unset: off
+  std::optional<ListenAddress> metrics_loopback_v6;  // as AdminAddress::loopback_v6
   MetricsAccessOptions metrics_access;
 
   LogOptions log;

@@ -243,9 +243,13 @@ class HttpServer::Loop {
     if (thread_.joinable()) thread_.join();
   }
 
-  void Start(UniqueFd listener, bool ipv6) {
-    listener_.assign(ipv6 ? tcp::v6() : tcp::v4(), listener.Release());
-    Accept();
+  void Add(const ListenAddress& address, UniqueFd listener) {
+    const bool ipv6 = address.host.find(':') != std::string::npos;
+    listeners_.emplace_back(io_).assign(ipv6 ? tcp::v6() : tcp::v4(), listener.Release());
+  }
+
+  void Start() {
+    for (tcp::acceptor& listener : listeners_) Accept(listener);
     thread_ = std::thread([this] { Run(); });
     ::pthread_setname_np(thread_.native_handle(), "exporter");
   }
@@ -281,22 +285,23 @@ class HttpServer::Loop {
         ->Begin(request_limit_);
   }
 
-  void Accept() {
-    listener_.async_accept(
-        [this](error_code error, tcp::socket socket) { OnAccept(error, std::move(socket)); });
+  void Accept(tcp::acceptor& listener) {
+    listener.async_accept([this, &listener](error_code error, tcp::socket socket) {
+      OnAccept(listener, error, std::move(socket));
+    });
   }
 
-  void OnAccept(error_code error, tcp::socket socket) {
+  void OnAccept(tcp::acceptor& listener, error_code error, tcp::socket socket) {
     if (!error) {
       Admit(std::move(socket));
     } else if (!open_.empty()) {
       open_.front()->Close();  // its descriptor is needed
     } else {
       pause_.expires_after(kAcceptPause);
-      pause_.async_wait([this](error_code) { Accept(); });
+      pause_.async_wait([this, &listener](error_code) { Accept(listener); });
       return;
     }
-    Accept();
+    Accept(listener);
   }
 
   const std::size_t connections_max_;
@@ -305,31 +310,54 @@ class HttpServer::Loop {
   const Answer answer_;
   HttpConnection::List open_;  // outlives the sessions, which end with io_
   asio::io_context io_{1};
-  tcp::acceptor listener_{io_};
+  std::list<tcp::acceptor> listeners_;
   asio::steady_timer pause_{io_};
   std::thread thread_;
 };
 
-absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const HttpServerOptions& options,
-                                                              Answer answer) {
-  if (auto free = CheckPortIsFree(options.address); !free.ok()) return free;
-  const ListenOptions listen{.reuse_port = false, .send_buffer_bytes = kSendBuffer};
-  auto listener = BindListener(options.address, listen);
+namespace {
+
+// A socket that listens; `address` gets the real port.
+absl::StatusOr<UniqueFd> ListenAt(ListenAddress& address, milliseconds request_limit) {
+  if (auto free = CheckPortIsFree(address); !free.ok()) return free;
+  const ListenOptions options{.reuse_port = false, .send_buffer_bytes = kSendBuffer};
+  auto listener = BindListener(address, options);
   if (!listener.ok()) return listener.status();
   // Connections inherit it. It ends those that the kernel still has after a graceful close.
   if (auto s = SetOption(listener->get(), IPPROTO_TCP, TCP_USER_TIMEOUT,
-                         static_cast<int>(options.request_limit.count()), "TCP_USER_TIMEOUT");
+                         static_cast<int>(request_limit.count()), "TCP_USER_TIMEOUT");
       !s.ok()) {
     return s;
   }
-  if (auto s = Listen(listener->get(), listen, options.address); !s.ok()) return s;
-  auto address = LocalAddress(listener->get(), options.address.dual_stack);
-  if (!address.ok()) return address.status();
+  if (auto s = Listen(listener->get(), options, address); !s.ok()) return s;
+  auto local = LocalAddress(listener->get(), address.dual_stack);
+  if (!local.ok()) return local.status();
+  address = *std::move(local);
+  return listener;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const HttpServerOptions& options,
+                                                              Answer answer) {
+  ListenAddress address = options.address;
+  auto listener = ListenAt(address, options.request_limit);
+  if (!listener.ok()) return listener.status();
+  std::optional<ListenAddress> other = options.loopback_v6;
+  UniqueFd second;
+  if (other) {
+    other->port = address.port;
+    auto opened = ListenAt(*other, options.request_limit);
+    if (!opened.ok()) return opened.status();
+    second = *std::move(opened);
+  }
   // Asio reports errors by exceptions.
   try {
     auto loop = std::make_unique<Loop>(options, std::move(answer));
-    loop->Start(*std::move(listener), address->host.find(':') != std::string::npos);
-    return std::unique_ptr<HttpServer>(new HttpServer(std::move(loop), *std::move(address)));
+    loop->Add(address, *std::move(listener));
+    if (other) loop->Add(*other, std::move(second));
+    loop->Start();
+    return std::unique_ptr<HttpServer>(new HttpServer(std::move(loop), std::move(address)));
   } catch (const std::exception& error) {
     return absl::UnavailableError(error.what());
   }

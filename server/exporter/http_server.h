@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include "absl/status/statusor.h"
 #include "reactor/net/socket.h"
@@ -17,6 +18,7 @@ namespace echogw::server {
 
 struct HttpServerOptions {
   ListenAddress address;
+  std::optional<ListenAddress> loopback_v6 = std::nullopt;  // as well, on the same port
   std::size_t connections_max = 32;
   // From accept to the last byte of the reply. Prometheus gives a scrape up after 10 s.
   std::chrono::milliseconds request_limit = std::chrono::seconds(10);

@@ -190,11 +190,12 @@ class Addresses(EndToEnd):
 
     def test_localhost_is_both_families(self):
         gateway = self.gateway("--listen-udp", "localhost:0", listen=("localhost:0",),
-                               admin="localhost:0", reactors=2)
+                               admin="localhost:0", metrics="localhost:0", reactors=2)
         (_, port), (_, other) = (split_address(a) for a in gateway.listen)
         self.assertEqual(port, other)
         udp = int(gateway.out.wait_for(r"^udp on 127.0.0.1:(\d+)$")[1])
         admin = gateway.admin.rsplit(":", 1)[1]
+        metrics = split_address(gateway.metrics)[1]
         for host, family in (("127.0.0.1", socket.AF_INET), ("::1", socket.AF_INET6)):
             self.assertEqual(echo_once((host, port), pattern(500)), pattern(500))
             with socket.socket(family, socket.SOCK_DGRAM) as client:
@@ -204,6 +205,9 @@ class Addresses(EndToEnd):
                 self.assertEqual(client.recv(100), b"datagram")
             target = f"[{host}]:{admin}" if family == socket.AF_INET6 else f"{host}:{admin}"
             self.assertEqual(run(ECHOGWCTL, "--target", target, "health").out, "serving\n")
+            with connect((host, metrics)) as client:
+                client.sendall(b"GET /-/healthy HTTP/1.0\r\n\r\n")
+                self.assertRegex(client.recv(100), rb"^HTTP/1\.\d 200 ")
 
     def test_several_addresses(self):
         gateway = self.gateway(reactors=3, listen=("127.0.0.1:0", "127.0.0.2:0", "[::1]:0"))

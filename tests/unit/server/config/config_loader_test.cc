@@ -256,7 +256,8 @@ TEST(ConfigLoader, ListenAddresses) {
 TEST(ConfigLoader, LocalhostIsBothLoopbackAddresses) {
   const LoadedConfig loaded = Load({{"listen", {"discard@localhost:0"}},
                                     {"listen-udp", {"localhost:7"}},
-                                    {"admin", {"localhost:0"}}});
+                                    {"admin", {"localhost:0"}},
+                                    {"metrics", {"localhost:0"}}});
   ASSERT_EQ(loaded.config.listen.size(), 2U);
   EXPECT_EQ(loaded.config.listen[0].Spec(), "discard@127.0.0.1:0");
   EXPECT_EQ(loaded.config.listen[1].Spec(), "discard@[::1]:0");
@@ -265,6 +266,10 @@ TEST(ConfigLoader, LocalhostIsBothLoopbackAddresses) {
   EXPECT_EQ(loaded.config.listen_udp[1].ToString(), "[::1]:7");
   EXPECT_EQ(loaded.config.admin.ToString(), "127.0.0.1:0");
   EXPECT_EQ(loaded.config.admin.loopback_v6->ToString(), "[::1]:0");
+  EXPECT_EQ(loaded.config.metrics->ToString(), "127.0.0.1:0");
+  EXPECT_EQ(loaded.config.metrics_loopback_v6->ToString(), "[::1]:0");
+  EXPECT_THAT(ErrorOf({{"admin", {"[::1]:5"}}, {"metrics", {"localhost:5"}}}),
+              HasSubstr("metrics: [::1]:5 is in the way of admin"));
   EXPECT_THAT(ErrorOf({{"listen", {"[::1]:5"}}, {"admin", {"localhost:5"}}}),
               HasSubstr("[::1]:5 is in the way"));
   EXPECT_THAT(ErrorOf({{"listen", {"[::1]:5", "localhost:5"}}}), HasSubstr("same address"));
