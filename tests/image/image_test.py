@@ -187,7 +187,7 @@ class Confined(ImageCase):
         self.assertEqual(reader.wait(60), 0, reader.err.text())
         self.assertRegex(reader.out.text(), r'(?m)^echogw_state\{state="serving"\} 1$')
         sockets = self.ctl(name, "info", "-o", "json")
-        self.assertEqual(json.loads(sockets)["metrics_address"], "0.0.0.0:7002")
+        self.assertEqual(json.loads(sockets)["metrics_address"], "[::]:7002")
         self.assertEqual(json.loads(sockets)["admin_address"], "127.0.0.1:7001")
 
 
