@@ -204,6 +204,8 @@ void LimitEnforcer::OnTimer(Connection& c, Token token) {
 
 bool LimitEnforcer::Look(Connection& c, Token token) {
   const std::uint64_t before = c.received_bytes + c.sent_bytes;
+  // io_uring may not have reported what has arrived.
+  if (context_.engine != nullptr) context_.engine->CatchUp(c.fd);
   host_.RunTurn(c, token);
   if (context_.table.Find(token) == nullptr) return false;
   if (c.received_bytes + c.sent_bytes != before) c.active_at_ms = context_.now_ms();

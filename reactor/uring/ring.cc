@@ -140,13 +140,12 @@ void Uring::Enter(Nanos timeout) noexcept {
         sq_next_ - std::atomic_ref(*sq_head_).load(std::memory_order_acquire);
     const long n = ::syscall(SYS_io_uring_enter, place_ < 0 ? fd_.get() : place_, left,
                              timeout > 0 ? 1U : 0U, flags, &argument, sizeof(argument));
+    // EBADR tells of a loss only in a call that submits nothing and has nothing to return.
+    const std::uint32_t lost = std::atomic_ref(*cq_lost_).load(std::memory_order_relaxed);
+    if (std::exchange(lost_seen_, lost) != lost) lost_ = true;
     // The kernel waits only when it has taken all entries; short of memory it takes fewer.
     if (n >= 0 && static_cast<std::uint32_t>(n) == left) return;
     CHECK(n >= 0 || Passes(errno));
-    if (n < 0 && errno == EBADR) {
-      const std::uint32_t lost = std::atomic_ref(*cq_lost_).load(std::memory_order_relaxed);
-      if (std::exchange(lost_seen_, lost) != lost) lost_ = true;
-    }
     if (n < 0 && left == 0) return;
   }
 }
