@@ -152,7 +152,7 @@ bool Drainer::AwaitQuiet(const DrainRequest& request, SteadyTime begun) {
   const auto most = std::max(std::min(request.quiet_max_wait, request.deadline - request.spread),
                              std::chrono::nanoseconds(0));
   const SteadyTime until = begun + most;
-  SteadyTime last_new = begun;
+  SteadyTime last_new = steady_clock::now();
   std::optional<std::uint64_t> accepted;
   for (;;) {
     const SteadyTime now = steady_clock::now();
