@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "reactor/net/socket.h"
 #include "reactor/net/socket_setup.h"
@@ -78,6 +79,24 @@ std::optional<uid_t> UserOf(int fd) {
 std::string HostOf(int fd) {
   const std::string peer = PeerName(fd);
   return peer.substr(0, peer.rfind(':'));
+}
+
+// The peer as gRPC names it in a call: an IPv4-mapped address is IPv4, a zone is a number.
+std::string CallPeerOf(int fd) {
+  std::string name = PeerName(fd);
+  const std::string mapped = "[::ffff:";
+  if (absl::StartsWith(name, mapped) && absl::StrContains(name, '.')) {
+    name.erase(name.rfind(']'), 1);
+    return name.substr(mapped.size());
+  }
+  sockaddr_storage peer{};
+  socklen_t size = sizeof(peer);
+  if (::getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &size) == 0 &&
+      peer.ss_family == AF_INET6) {
+    const std::uint32_t zone = reinterpret_cast<const sockaddr_in6*>(&peer)->sin6_scope_id;
+    if (zone != 0) name.insert(name.rfind(']'), absl::StrCat("%", zone));
+  }
+  return name;
 }
 
 }  // namespace
@@ -254,7 +273,8 @@ void AdminAcceptor::HandOver(UniqueFd fd, int listener) {
   }
   grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters connection;
   connection.listener_fd = listener;
-  if (const auto inode = InodeOf(fd.get())) held_.push_back({fd.get(), *inode, PeerName(fd.get())});
+  if (const auto inode = InodeOf(fd.get()))
+    held_.push_back({fd.get(), *inode, CallPeerOf(fd.get())});
   connection.fd = fd.Release();
   SlotOf(key, uid).acceptor->HandleNewConnection(&connection);
 }

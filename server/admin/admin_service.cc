@@ -74,8 +74,10 @@ Unary* AdminService::ReplyLater(CallThreads& threads, Context* context, const Me
   const auto run = [call, &response, work = std::move(work)](bool serving) {
     call->End(response, serving ? work() : absl::UnavailableError("the gateway is stopping"));
   };
-  if (!threads.Submit(context->peer(), run)) {
-    call->End(response, absl::ResourceExhaustedError("too many calls wait; try again"));
+  if (!threads.Submit(CallerOf(to_.access, *context), run)) {
+    call->End(response, stopping_.load()
+                            ? absl::UnavailableError("the gateway is stopping")
+                            : absl::ResourceExhaustedError("too many calls wait; try again"));
   }
   return call;
 }

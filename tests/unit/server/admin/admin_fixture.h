@@ -50,6 +50,7 @@ inline AdminAddress TcpAddress(const std::string& host, std::uint16_t port) {
   AdminAddress address;
   address.tcp.host = host;
   address.tcp.port = port;
+  address.tcp.dual_stack = host == "::";
   return address;
 }
 

@@ -197,22 +197,31 @@ TEST_F(AdminServerTest, SlowCallsDoNotDelayOthers) {
   for (std::thread& caller : callers) caller.join();
 }
 
-TEST_F(AdminServerTest, IdleConnectionsGiveWayAndThoseWithACallStay) {
+class AdminRoomTest : public AdminTest, public testing::WithParamInterface<const char*> {};
+
+// The second is an IPv4 client of a dual-stack socket.
+INSTANTIATE_TEST_SUITE_P(Hosts, AdminRoomTest, testing::Values("127.0.0.1", "::"));
+
+TEST_P(AdminRoomTest, IdleConnectionsGiveWayAndThoseWithACallStay) {
+  StartServer({}, GetParam());
+  const std::string port = server_->address().substr(server_->address().rfind(':'));
+  const std::string address = "127.0.0.1" + port;
+  const auto watcher = pb::Admin::NewStub(Connect(address));
   grpc::ClientContext context;
   context.set_deadline(In(seconds(20)));
   pb::WatchStatsRequest request;
   request.mutable_interval()->set_nanos(100'000'000);
-  const auto watch = stub_->WatchStats(&context, request);
+  const auto watch = watcher->WatchStats(&context, request);
   pb::WatchStatsResponse stats;
   ASSERT_TRUE(watch->Read(&stats));
   std::vector<UniqueFd> idle;
   for (std::size_t i = 0; i < 2 * kAdminConnectionsMax; ++i) {
-    idle.push_back(ConnectTcp(server_->address()));
+    idle.push_back(ConnectTcp(address));
     const std::string preface = Http2Preface();
     EXPECT_EQ(::send(idle.back().get(), preface.data(), preface.size(), MSG_NOSIGNAL),
               static_cast<ssize_t>(preface.size()));
   }
-  auto stub = pb::Admin::NewStub(Connect(server_->address()));
+  auto stub = pb::Admin::NewStub(Connect(address));
   pb::GetInfoResponse info;
   EXPECT_TRUE(Call(*stub, &pb::Admin::Stub::GetInfo, pb::GetInfoRequest(), info).ok());
   for (char byte = 0; Receive(idle.front().get(), &byte, 1) == 1;) {
