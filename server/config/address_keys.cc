@@ -44,7 +44,8 @@ absl::Status AddAddress(const std::string& text, const ListenAddress& address, A
     const bool same_path = address.is_unix() && other.unix_path == address.unix_path;
     if (same_path || (address.port != 0 && other.port == address.port && clash)) {
       return absl::InvalidArgumentError(
-          absl::StrCat("'", text, "' covers the same address as ", other.ToString()));
+          absl::StrCat("'", text, "' covers the same address as ", other.ToString(),
+                       address.host == "::1" ? "; localhost is 127.0.0.1 and ::1" : ""));
     }
   }
   out.push_back(address);

@@ -245,16 +245,23 @@ class HttpServer::Loop {
 
   void Add(const ListenAddress& address, UniqueFd listener) {
     const bool ipv6 = address.host.find(':') != std::string::npos;
-    listeners_.emplace_back(io_).assign(ipv6 ? tcp::v6() : tcp::v4(), listener.Release());
+    listeners_.emplace_back(io_).acceptor.assign(ipv6 ? tcp::v6() : tcp::v4(), listener.Release());
   }
 
   void Start() {
-    for (tcp::acceptor& listener : listeners_) Accept(listener);
+    for (Listener& listener : listeners_) Accept(listener);
     thread_ = std::thread([this] { Run(); });
     ::pthread_setname_np(thread_.native_handle(), "exporter");
   }
 
  private:
+  struct Listener {
+    explicit Listener(asio::io_context& io) : acceptor(io), pause(io) {}
+
+    tcp::acceptor acceptor;
+    asio::steady_timer pause;
+  };
+
   void Run() {
     while (!io_.stopped()) {
       // Without memory a handler fails, which costs its connection only.
@@ -285,20 +292,20 @@ class HttpServer::Loop {
         ->Begin(request_limit_);
   }
 
-  void Accept(tcp::acceptor& listener) {
-    listener.async_accept([this, &listener](error_code error, tcp::socket socket) {
+  void Accept(Listener& listener) {
+    listener.acceptor.async_accept([this, &listener](error_code error, tcp::socket socket) {
       OnAccept(listener, error, std::move(socket));
     });
   }
 
-  void OnAccept(tcp::acceptor& listener, error_code error, tcp::socket socket) {
+  void OnAccept(Listener& listener, error_code error, tcp::socket socket) {
     if (!error) {
       Admit(std::move(socket));
     } else if (!open_.empty()) {
       open_.front()->Close();  // its descriptor is needed
     } else {
-      pause_.expires_after(kAcceptPause);
-      pause_.async_wait([this, &listener](error_code) { Accept(listener); });
+      listener.pause.expires_after(kAcceptPause);
+      listener.pause.async_wait([this, &listener](error_code) { Accept(listener); });
       return;
     }
     Accept(listener);
@@ -310,8 +317,7 @@ class HttpServer::Loop {
   const Answer answer_;
   HttpConnection::List open_;  // outlives the sessions, which end with io_
   asio::io_context io_{1};
-  std::list<tcp::acceptor> listeners_;
-  asio::steady_timer pause_{io_};
+  std::list<Listener> listeners_;
   std::thread thread_;
 };
 
