@@ -1,4 +1,4 @@
-// One verb of echogwctl: a class in its own file, listed in verbs/verbs.inc. It uses only its
+// One verb of echogwctl: a class in its own file, listed in cli/verbs.inc. It uses only its
 // context, so that tests need neither a terminal nor a process.
 #pragma once
 
