@@ -228,7 +228,9 @@ bool LimitEnforcer::EndByLimit(Connection& c, Token token) {
   const bool paused = cold != nullptr && cold->paused_until != 0;
   Due due = NextDue(c, paused);
   if (due.at <= context_.now && due.reason != CloseReason::kMaxAge) {
-    if (c.queued) return true;  // its turn is in the next turn of the loop
+    // Its turn is in the next turn of the loop. One that always has more to send, as chargen, has
+    // had a turn since.
+    if (c.queued && context_.now - context_.IdleTimeOf(c) < due.at) return true;
     if (!Look(c, token)) return false;
   }
   if (!paused && limits_.idle_timeout != 0 &&

@@ -270,6 +270,30 @@ TEST_P(ReactorSessionTest, ChargenThatIsNeverHeldBackIsNotIdle) {
   EXPECT_EQ(client->end(), End::kOpen);
 }
 
+// Its turn never ends the queue of the loop, which must not hide that it sends nothing.
+TEST_P(ReactorSessionTest, ChargenThatIsNeverHeldBackKeepsItsTimeForTheFirstByteAndItsAge) {
+  for (const bool first_byte : {true, false}) {
+    ManualClock clock;
+    TestReactorOptions options = Serving({.mode = FindServiceMode("chargen")});
+    options.clock = &clock;
+    options.reactor.turn_bytes = 1;
+    Limits& limits = options.reactor.limits;
+    (first_byte ? limits.first_byte_timeout : limits.max_age) = kNanosPerSecond;
+    TestReactor reactor(options);
+    const auto client = reactor.Connect();
+    for (int i = 0; i < 20 && client->end() == End::kOpen; ++i) {
+      clock.Advance(kNanosPerSecond / 5);
+      for (int turn = 0; turn < 3; ++turn) reactor.Turn();
+      client->Pump();
+      (void)client->Receive(client->received().size());
+    }
+    EXPECT_EQ(client->end(), End::kFin) << first_byte;
+    client->Close();
+    const auto reason = first_byte ? CloseReason::kNoFirstByte : CloseReason::kMaxAge;
+    EXPECT_TRUE(reactor.TurnUntil([&] { return reactor.closed(reason) == 1; }));
+  }
+}
+
 // It has sent more at once than its rate allows in half a minute.
 TEST_P(ReactorSessionTest, ANewRateForgivesWhatWasTooMuchForTheOld) {
   ManualClock clock;
