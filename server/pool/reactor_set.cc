@@ -143,7 +143,7 @@ void ReactorSet::SetState(std::uint32_t slot, ReactorState state) {
 }
 
 bool ReactorSet::Post(std::uint32_t slot, Command&& command) const {
-  return mailbox(slot)->Post(std::move(command));
+  return mailbox(slot)->PostUnbounded(std::move(command));
 }
 
 Mailbox* ReactorSet::mailbox(std::uint32_t slot) const {

@@ -82,7 +82,8 @@ class ReactorSet {
 
   // ---- any thread ----
 
-  // False if the mailbox is full or the slot parked.
+  // False if the slot is parked. A full mailbox takes it too: the caller waits for a reply, and no
+  // reply must mean that the reactor is stuck.
   [[nodiscard]] bool Post(std::uint32_t slot, Command&& command) const;
   // An id that no other command has.
   [[nodiscard]] std::uint64_t NextCommandId() { return next_command_id_.fetch_add(1); }

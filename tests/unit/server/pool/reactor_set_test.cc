@@ -30,6 +30,17 @@ TEST_F(ReactorSetTest, CommandsToParkedSlotsAreRefused) {
   EXPECT_FALSE(Make(1).reactors.Post(0, Stop{}));
 }
 
+// What is not asked would seem to be alive, and its connections not to be there.
+TEST_F(ReactorSetTest, AReactorThatTakesNoCommandsIsAskedAllTheSame) {
+  PoolContext& pool = Make(1);
+  Mailbox& mailbox = *pool.reactors.mailbox(0);
+  mailbox.Open();
+  while (mailbox.Post(CancelClose{})) {
+  }
+  EXPECT_TRUE(pool.reactors.Post(0, ReadConnections{}));
+  EXPECT_EQ(mailbox.Close().size(), Mailbox::kCommandsMax + 1);
+}
+
 TEST_F(ReactorSetTest, EveryReactorAskedReports) {
   PoolContext& pool = Make(3);
   ASSERT_TRUE(pool.reactors.Start(0, 3).ok());
