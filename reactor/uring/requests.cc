@@ -132,6 +132,7 @@ void UringRequests::QueueCancel(Op op, UringWatch& w) noexcept {
 // For descriptors other than connections; connections are prefetched from a listener that allows it
 // while there is room for them.
 void UringRequests::QueuePoll(UringWatch& w) noexcept {
+  w.lost = false;  // nothing is pending now
   if (w.accepted != nullptr && budget_->MayPrefetch()) {
     io_uring_sqe& sqe = NextEntry(Op::kAccept, IORING_OP_ACCEPT, w);
     sqe.ioprio = IORING_ACCEPT_MULTISHOT;
@@ -280,7 +281,7 @@ void UringRequests::OnCompletion(const io_uring_cqe& cqe) noexcept {
 // A cancellation that found nothing. It is asked again if it still matters; but after a loss there
 // may be nothing that will ever complete.
 void UringRequests::OnNotCancelled(UringWatch& w, Op op, int result) noexcept {
-  const bool gone = had_losses_ && result == -ENOENT;
+  const bool gone = w.lost && result == -ENOENT;
   if (op == Op::kCancelReceive) {
     w.cancelling = false;
     if (!gone && w.blocked && w.receiving) return Ask(w, kNoReceive);
@@ -301,8 +302,8 @@ void UringRequests::OnNotCancelled(UringWatch& w, Op op, int result) noexcept {
 // The kernel does not say whose completions it lost. Bytes may be missing from any connection, so
 // all of them end; the rest is asked for again. A buffer that a lost completion names is lost, too.
 void UringRequests::OnLoss() noexcept {
-  had_losses_ = true;
   watches_.ForEach([this](UringWatch& w) {
+    w.lost = true;
     if (w.removed) return;
     if (w.connection) return EndLost(w);
     if (w.polling) QueueCancel(Op::kPoll, w);

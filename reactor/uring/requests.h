@@ -110,7 +110,6 @@ class UringRequests {
   std::uint32_t receive_max_;
   bool enabled_ = false;
   bool closes_queued_ = false;            // since the last Enter
-  bool had_losses_ = false;               // of completions, at any time
   std::vector<std::uint32_t> accepting_;  // listeners that the kernel accepts from
   std::vector<std::uint32_t> work_;       // watches with wants
   std::vector<std::uint32_t> work_next_;

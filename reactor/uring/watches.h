@@ -46,6 +46,7 @@ struct UringWatch {
   bool broken : 1 = false;      // a send failed: what was received is discarded
   bool removed : 1 = false;     // kept for TakePrefetched and TakeAccepted alone
   bool accepting : 1 = false;   // the kernel accepts, until it reports the end
+  bool lost : 1 = false;        // the completion of what is pending may be lost
   // Of a listener whose connections may be prefetched; else null.
   std::unique_ptr<AcceptQueue> accepted;
 

@@ -127,6 +127,8 @@ class UringOldKernelTest : public DescriptorTest {
  protected:
   void SetUp() override {
     DescriptorTest::SetUp();
+    refused = 0;
+    multishot_accepts = 0;
     if (const absl::Status status = UringEngine::Available(); !status.ok()) {
       GTEST_SKIP() << status.message();
     }
