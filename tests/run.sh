@@ -30,7 +30,8 @@ case ${1:-} in
 esac
 ctest_options=("$@")
 
-jobs=$(nproc)
+# The tests wait more than they compute.
+jobs=$((3 * $(nproc)))
 failed=()
 failed_presets=()
 stage_name=
