@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs missing packages of the given sets of packages.txt on a Debian machine.
-# Usage: install-packages.sh SET...     (sets: build runtime test image bench)
+# Usage: install-packages.sh SET...     (sets: build runtime test package image bench)
 # apt is only called if a package is missing.
 #
 # Some packages include a service, such as prometheus. The tests start their own copy, so a service
@@ -8,7 +8,7 @@
 set -eu
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
-[ $# -gt 0 ] || { echo "usage: $0 SET...  (sets: build runtime test image bench)" >&2; exit 2; }
+[ $# -gt 0 ] || { echo "usage: $0 SET...  (sets: build runtime test package image bench)" >&2; exit 2; }
 
 wanted=
 for set in "$@"; do

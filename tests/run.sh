@@ -104,7 +104,7 @@ sanitized() {
 }
 
 heading "packages"
-deploy/install-packages.sh build test
+deploy/install-packages.sh build test package
 # Only the tests labelled image need these; they are skipped without them.
 deploy/install-packages.sh image || echo "tests/run.sh: going on without them" >&2
 ends_with 0

@@ -33,7 +33,7 @@ Each setting comes from the first of flag, environment, file, default that has i
 Signals:
   SIGTERM, SIGINT  Drain as configured, then exit 0; a second one exits at once
                    with 128 + its number
-  SIGHUP           Ignored; log files rotate by size
+  SIGHUP           Reopen the log file
 
 Service managers: NOTIFY_SOCKET and WATCHDOG_USEC are supported. Sockets passed in
 LISTEN_FDS replace the default address.

@@ -7,6 +7,7 @@ skipped. All other errors are faults of the image.
 
 import json
 import os
+import platform
 import re
 import resource
 import shutil
@@ -15,8 +16,8 @@ import subprocess
 import tempfile
 import time
 
-BASE = "docker.io/library/debian:bookworm-slim"
-SUITE = "bookworm"
+SUITE = platform.freedesktop_os_release().get("VERSION_CODENAME", "")
+BASE = f"docker.io/library/debian:{SUITE}-slim"
 TOOLS = ("buildah", "podman", "runc", "mmdebstrap")
 # A base image older than this is rebuilt, for security updates.
 BASE_AGE_SECONDS = 24 * 3600
@@ -43,19 +44,24 @@ def _run(command, timeout=COMMAND_SECONDS, env=None, **options):
                           stdin=subprocess.DEVNULL, text=True, errors="replace", **options)
 
 
+def _environment():
+    """That of this process without settings of the gateway."""
+    return {k: v for k, v in os.environ.items() if not k.startswith("ECHOGW_")}
+
+
 def _tail(text, lines=15):
     return "\n".join(text.strip().splitlines()[-lines:])
 
 
 def _debian_sources():
-    """The Debian 12 sources of this machine's apt, as lines of a sources.list."""
+    """The sources of this machine's apt for its release, as lines of a sources.list."""
     listed = _run(["apt-get", "indextargets", "--format",
                    "deb $(REPO_URI) $(CODENAME) $(COMPONENT)", "IDENTIFIER: Packages",
                    "ORIGIN: Debian"]).stdout if shutil.which("apt-get") else ""
     wanted = re.compile(rf"deb \S+ {SUITE}(-updates|-security)? main")
     lines = sorted({line for line in listed.splitlines() if wanted.fullmatch(line)})
     if not any(line.endswith(f" {SUITE} main") for line in lines):
-        raise Unavailable("this machine's apt has no Debian 12 to make a base image of")
+        raise Unavailable(f"this machine's apt has no Debian {SUITE} to install")
     return lines
 
 
@@ -64,6 +70,27 @@ def _proxy_options():
     dumped = _run(["apt-config", "dump"]).stdout
     return ["--aptopt=" + line.rstrip(";") for line in dumped.splitlines()
             if re.fullmatch(r'Acquire::https?::Proxy(::\S+)? ".+";', line)]
+
+
+def install_debian(target, *options):
+    """Installs a minimal Debian of this machine's release by mmdebstrap; returns its output."""
+    if shutil.which("mmdebstrap") is None or os.geteuid() != 0:
+        raise Unavailable("Debian is installed by mmdebstrap (set image of deploy/packages.txt), "
+                          "as root")
+    with tempfile.NamedTemporaryFile("w", encoding="ascii", suffix=".list") as sources:
+        sources.write("\n".join(_debian_sources()) + "\n")
+        sources.flush()
+        try:
+            made = _run(["mmdebstrap", "--quiet", "--variant=minbase",
+                         "--aptopt=Acquire::Retries \"3\"", *_proxy_options(), *options,
+                         SUITE, target, sources.name], FETCH_SECONDS, _environment())
+        except subprocess.TimeoutExpired:
+            raise Unavailable(f"no Debian from the mirror in {FETCH_SECONDS} s") from None
+    if made.returncode != 0 and _MIRROR_FAULT.search(made.stderr):
+        raise Unavailable("no Debian from the mirror: " + _tail(made.stderr))
+    if made.returncode != 0:
+        raise AssertionError("mmdebstrap failed:\n" + _tail(made.stdout + made.stderr, 60))
+    return made.stdout + made.stderr
 
 
 class Engine:
@@ -79,7 +106,7 @@ class Engine:
         self.folder = tempfile.mkdtemp(prefix="echogw-image-")
         # The default limits may exceed those of the machine; then no container starts.
         files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-        self.env = {k: v for k, v in os.environ.items() if not k.startswith("ECHOGW_")}
+        self.env = _environment()
         self.env["CONTAINERS_CONF"] = self.path("containers.conf")
         self.env["TMPDIR"] = self.path("tmp")
         os.mkdir(self.path("tmp"))
@@ -116,18 +143,8 @@ class Engine:
         raise Unavailable("podman cannot run a container here: " + "; ".join(tried))
 
     def _fetch_base(self, base):
-        sources = self.path("debian.list")
-        with open(sources, "w", encoding="ascii") as file:
-            file.write("\n".join(_debian_sources()) + "\n")
         part = base + ".part"
-        try:
-            made = _run(["mmdebstrap", "--quiet", "--variant=minbase", "--format=tar",
-                         "--aptopt=Acquire::Retries \"3\"", *_SLIM, *_proxy_options(),
-                         SUITE, part, sources], FETCH_SECONDS, self.env)
-        except subprocess.TimeoutExpired:
-            raise Unavailable(f"no base image from the mirror in {FETCH_SECONDS} s") from None
-        if made.returncode != 0:
-            raise Unavailable("no base image from the mirror: " + _tail(made.stderr))
+        install_debian(part, "--format=tar", *_SLIM)
         os.replace(part, base)
 
     def build(self, dockerfile, context, tag, *options):

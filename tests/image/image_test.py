@@ -14,7 +14,7 @@ import subprocess
 import sys
 import unittest
 
-from engine import Engine, Unavailable
+from engine import BASE, SUITE, Engine, Unavailable
 from harness import ECHOGW, ECHOGWCTL, ROOT, Process, wait_until
 
 CACHE = os.environ.get("ECHOGW_IMAGE_CACHE", "")
@@ -37,7 +37,7 @@ def setUpModule():
         engine = Engine()
         unittest.addModuleCleanup(engine.close)
         engine.prepare(CACHE)
-        options = ["--build-arg", f"REVISION={REVISION}"]
+        options = ["--build-arg", f"REVISION={REVISION}", "--build-arg", f"DEBIAN={SUITE}"]
         if not FULL:
             options += ["--build-context", "build=" + prebuilt()]
         engine.build(os.path.join(ROOT, "deploy", "Dockerfile"), ROOT, IMAGE, *options)
@@ -48,7 +48,7 @@ def setUpModule():
 def prebuilt():
     """A directory with the result of the build stage."""
     folder = engine.path("prebuilt")
-    inside = os.path.join(folder, "src", "build", "release")
+    inside = os.path.join(folder, "out", "usr", "local", "bin")
     os.makedirs(inside)
     for binary in (ECHOGW, ECHOGWCTL):
         subprocess.run(["strip", "-o", os.path.join(inside, os.path.basename(binary)), binary],
@@ -118,7 +118,7 @@ class Contents(ImageCase):
 
     def test_size(self):
         size = engine.inspect(IMAGE)["Size"]
-        base = engine.inspect("docker.io/library/debian:bookworm-slim")["Size"]
+        base = engine.inspect(BASE)["Size"]
         print(f"\nthe image has {size / 1e6:.0f} MB, {(size - base) / 1e6:.0f} MB of them ours")
         self.assertLess(size, SIZE_MAX)
 
