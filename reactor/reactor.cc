@@ -77,6 +77,7 @@ void Reactor::Run() {
   Enter();
   while (Turn(kNever)) {
   }
+  time_.End();
 }
 
 bool Reactor::Turn(Nanos wait_max) {
@@ -148,7 +149,7 @@ Nanos Reactor::WaitTime(Nanos wait_max) const {
 void Reactor::CountTurn(Nanos begun, Nanos ended) {
   const auto busy = static_cast<std::uint64_t>(ended - begun);
   Counters& counters = context_.deps.counters;
-  time_.Handled(ended - begun);
+  time_.Handled(ended - begun, ended);
   counters.turn_ns.Record(busy);
   if (busy > counters.loop_longest_ns.value()) [[unlikely]]
     counters.loop_longest_ns.Set(busy);

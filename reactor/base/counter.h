@@ -6,15 +6,15 @@
 
 namespace echogw {
 
-// The writer adds with a load and a store, without a locked instruction. Relaxed order suffices
-// because no reader infers anything about other memory from it.
+// The writer adds with a load and a store, without a locked instruction. Who reads a value also
+// sees what was written before it.
 class Counter {
  public:
   void Add(std::uint64_t n) noexcept { Set(value() + n); }
   void Subtract(std::uint64_t n) noexcept { Set(value() - n); }
-  void Set(std::uint64_t n) noexcept { value_.store(n, std::memory_order_relaxed); }
+  void Set(std::uint64_t n) noexcept { value_.store(n, std::memory_order_release); }
   [[nodiscard]] std::uint64_t value() const noexcept {
-    return value_.load(std::memory_order_relaxed);
+    return value_.load(std::memory_order_acquire);
   }
 
  private:

@@ -1,5 +1,6 @@
 #include "reactor/stats/counters.h"
 
+#include <algorithm>
 #include <numeric>
 
 namespace echogw {
@@ -23,6 +24,15 @@ CounterSnapshot Counters::Read() const noexcept {
   CounterSnapshot out;
   ECHOGW_COUNTERS(ECHOGW_READ, ECHOGW_READ, ECHOGW_READ)
   out.udp = udp.Read();
+  return out;
+}
+
+CounterSnapshot Counters::ReadAt(Nanos now) const noexcept {
+  CounterSnapshot out = Read();
+  if (const auto current = activity.Read()) {
+    const auto passed = static_cast<std::uint64_t>(std::max<Nanos>(now - current->since, 0));
+    (current->waits ? out.loop_wait_ns : out.loop_busy_ns) += passed;
+  }
   return out;
 }
 

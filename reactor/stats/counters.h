@@ -14,6 +14,7 @@
 #include <span>
 
 #include "reactor/stats/counter_table.h"
+#include "reactor/stats/loop_activity.h"
 #include "reactor/stats/reasons.h"
 #include "reactor/stats/udp_counters.h"
 
@@ -107,7 +108,10 @@ struct CounterSnapshot {
 struct alignas(128) Counters {
   ECHOGW_COUNTERS(ECHOGW_COUNTER, ECHOGW_COUNTERS_OF, ECHOGW_HISTOGRAM)
   UdpCounters udp;
+  LoopActivity activity;
 
+  // With the time of what the loop does at `now`.
+  [[nodiscard]] CounterSnapshot ReadAt(Nanos now) const noexcept;
   [[nodiscard]] CounterSnapshot Read() const noexcept;
 };
 

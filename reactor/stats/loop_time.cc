@@ -5,6 +5,7 @@
 namespace echogw {
 
 void LoopTime::Begin(Nanos now) noexcept {
+  counters_.activity.Waits(now);
   sampled_at_ = now;
   if (works_in_wait_) sampled_ = clock_.Use();
 }

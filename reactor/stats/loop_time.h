@@ -25,9 +25,12 @@ class LoopTime {
 
   // First, on the thread to be measured.
   void Begin(Nanos now) noexcept;
+  // The loop does not run any more.
+  void End() noexcept { counters_.activity.Ends(); }
 
   // A wait ended at `now`; `spun` of it was spent polling without blocking.
   void Waited(Nanos waited, Nanos spun, Nanos now) noexcept {
+    counters_.activity.Works(now);
     if (!works_in_wait_) [[likely]] {
       counters_.loop_wait_ns.Add(static_cast<std::uint64_t>(waited));
       if (spun > 0) [[unlikely]]
@@ -39,8 +42,9 @@ class LoopTime {
     if (now - sampled_at_ >= kSampleEvery) Sample(now);
   }
 
-  // A turn spent `took` outside its wait.
-  void Handled(Nanos took) noexcept {
+  // A turn spent `took` outside its wait, which begins at `now`.
+  void Handled(Nanos took, Nanos now) noexcept {
+    counters_.activity.Waits(now);
     counters_.loop_busy_ns.Add(static_cast<std::uint64_t>(took));
     handled_ += took;
   }

@@ -217,22 +217,27 @@ std::size_t ReactorSet::SetLimits(const Limits& limits, std::chrono::nanoseconds
   }));
 }
 
-CounterSnapshot ReactorSet::Slot::Read() {
-  CounterSnapshot out = counters.Read();
-  out.sent_bytes = sent_bytes_read = std::max(out.sent_bytes, sent_bytes_read);
-  out.writes = writes_read = std::max(out.writes, writes_read);
+CounterSnapshot ReactorSet::Slot::Read(Nanos now) {
+  CounterSnapshot out = counters.ReadAt(now);
+  const auto grow = [](std::uint64_t& value, std::uint64_t& read) {
+    value = read = std::max(value, read);
+  };
+  grow(out.sent_bytes, sent_bytes_read);
+  grow(out.writes, writes_read);
+  grow(out.loop_busy_ns, busy_ns_read);
+  grow(out.loop_wait_ns, wait_ns_read);
   return out;
 }
 
 CounterSnapshot ReactorSet::Read(std::uint32_t slot) const {
   const MutexLock lock(mutex_);
-  return At(slot).Read();
+  return At(slot).Read(clock_.Now());
 }
 
 CounterSnapshot ReactorSet::Total() const {
   const MutexLock lock(mutex_);
   CounterSnapshot total;
-  for (const auto& slot : slots_) total += slot->Read();
+  for (const auto& slot : slots_) total += slot->Read(clock_.Now());
   return total;
 }
 
@@ -243,7 +248,7 @@ std::vector<ReactorStats> ReactorSet::Stats() const {
     out.push_back({.id = static_cast<std::uint32_t>(out.size()),
                    .cpu = slot->cpu,
                    .state = slot->state,
-                   .counters = slot->Read()});
+                   .counters = slot->Read(clock_.Now())});
   }
   return out;
 }

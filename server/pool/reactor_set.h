@@ -114,8 +114,9 @@ class ReactorSet {
  private:
   struct Slot {
     // Counters that only grow for a reader: an engine counts ahead and may take back
-    // (UringEngine::Enter), and a counter that falls would look restarted.
-    CounterSnapshot Read();
+    // (UringEngine::Enter), a time in progress may end unseen, and a counter that falls would look
+    // restarted.
+    CounterSnapshot Read(Nanos now);
 
     Counters counters;
     EventRing events;
@@ -124,9 +125,11 @@ class ReactorSet {
     std::unique_ptr<ReactorThread> thread;
     ReactorState state = ReactorState::kParked;
     int cpu = -1;
-    // The largest values of the two counters that were read.
+    // The largest values of these counters that were read.
     std::uint64_t sent_bytes_read = 0;
     std::uint64_t writes_read = 0;
+    std::uint64_t busy_ns_read = 0;
+    std::uint64_t wait_ns_read = 0;
   };
 
   // Slots that are in the state, or those that are not.
@@ -141,7 +144,7 @@ class ReactorSet {
   FdBudget budget_;
   KernelSocketIo io_{&budget_};
   ConnectionLimiter limiter_;
-  SystemClock clock_;
+  mutable SystemClock clock_;
   Reports reports_;
   PendingReplies limits_taken_;
   // Writers: any thread that makes a command. Only uniqueness counts.

@@ -23,7 +23,7 @@ class LoopTimeTest : public ::testing::Test {
   void Handle(LoopTime& time, Nanos took) {
     clock_.Advance(took);
     clock_.Run(took);
-    time.Handled(took);
+    time.Handled(took, clock_.Now());
   }
 
   ManualClock clock_;
@@ -39,6 +39,23 @@ TEST_F(LoopTimeTest, WhatOnlyWaitsIsCountedAtOnce) {
   EXPECT_EQ(counters_.loop_wait_ns.value(), 800'000U);
   EXPECT_EQ(counters_.loop_busy_ns.value(), 300'000U);
   EXPECT_EQ(counters_.loop_spin_ns.value(), 60'000U);
+}
+
+TEST_F(LoopTimeTest, WhatIsInProgressCountsForWhoeverReads) {
+  LoopTime time(counters_, clock_, false);
+  time.Begin(clock_.Now());
+  clock_.Advance(kNanosPerSecond);
+  EXPECT_EQ(counters_.ReadAt(clock_.Now()).loop_wait_ns, 1'000'000'000U) << "an idle reactor";
+  Wait(time, 500 * kNanosPerMilli, 0);
+  clock_.Advance(9 * kNanosPerSecond);
+  const CounterSnapshot stuck = counters_.ReadAt(clock_.Now());
+  EXPECT_EQ(stuck.loop_busy_ns, 9'000'000'000U);
+  EXPECT_EQ(stuck.loop_wait_ns, 500'000'000U);
+  time.Handled(9 * kNanosPerSecond, clock_.Now());
+  EXPECT_EQ(counters_.ReadAt(clock_.Now()).loop_busy_ns, 9'000'000'000U) << "once";
+  time.End();
+  clock_.Advance(kNanosPerSecond);
+  EXPECT_EQ(counters_.ReadAt(clock_.Now()).loop_wait_ns, 500'000'000U) << "it has ended";
 }
 
 TEST_F(LoopTimeTest, WorkInsideTheWaitIsBusy) {
@@ -92,7 +109,7 @@ TEST_F(LoopTimeTest, AThreadThatDidNotRunWhileItHandledIsNotNegative) {
   LoopTime time(counters_, clock_, true);
   time.Begin(clock_.Now());
   clock_.Advance(5 * kNanosPerMilli);  // preempted: it did not run
-  time.Handled(5 * kNanosPerMilli);
+  time.Handled(5 * kNanosPerMilli, clock_.Now());
   Wait(time, 2 * kNanosPerMilli, kMicro);
   EXPECT_EQ(counters_.loop_busy_ns.value(), 5'000'000U);
   EXPECT_EQ(counters_.loop_wait_ns.value(), 2'000'000U);
