@@ -49,7 +49,9 @@ class AccessCase(EndToEnd):
     def authority(self, name):
         self.openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
                      "-nodes", "-keyout", self.path(name + ".key"), "-out",
-                     self.path(name + ".pem"), "-days", "2", "-subj", "/CN=" + name)
+                     self.path(name + ".pem"), "-days", "2", "-subj", "/CN=" + name,
+                     # Python from 3.13 on trusts no authority without it.
+                     "-addext", "keyUsage=critical,keyCertSign,cRLSign")
         return self.path(name + ".pem")
 
     def certificate(self, name, authority, names):
