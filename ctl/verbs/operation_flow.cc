@@ -41,7 +41,8 @@ void ReportOperation(CommandContext& context, const Operation& operation) {
 }
 
 ExitCode FinishOperation(CommandContext& context, const Operation& begun, bool wait) {
-  if (wait && !IsDone(begun)) {
+  // A dry run takes no time to speak of, and its report is what was asked for.
+  if ((wait || begun.dry_run()) && !IsDone(begun)) {
     return FollowOperation(context, begun.id(), OnInterrupt::kUnfinished);
   }
   if (IsDone(begun) || context.format != OutputFormat::kTable) {

@@ -13,8 +13,9 @@ namespace echogw::ctl {
 // Exit codes of a verb that starts an operation.
 std::vector<ExitMeaning> OperationExitCodes();
 
-// Reports an operation that was just started. With `wait` it follows the operation to its end, with
-// progress on the error stream, and reports that. The exit code is the operation's.
+// Reports an operation that was just started. With `wait`, and for a dry run, it follows the
+// operation to its end, with progress on the error stream, and reports that. The exit code is the
+// operation's.
 ExitCode FinishOperation(CommandContext& context, const admin::v1::Operation& begun, bool wait);
 
 // Calls kMethod, which starts an operation, and finishes it.

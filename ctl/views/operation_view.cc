@@ -81,25 +81,27 @@ std::string OperationProgress(const Operation& operation) {
 }
 
 void PrintOperation(std::ostream& out, const Operation& operation, bool colour) {
+  const bool dry = operation.dry_run();
   PrintFacts(
       out,
       {{"Operation", absl::StrCat(operation.id(), ": ", OperationTitle(operation),
-                                  operation.dry_run() ? " (dry run, nothing was changed)" : "")},
+                                  dry ? " (dry run, nothing was changed)" : "")},
        {"Result",
         absl::StrCat(EnumText(operation.result()), IsDone(operation) ? " after " : " for ",
                      HumanDuration(FromProto(operation.elapsed())))},
        {"Message", operation.message()},
        {"Phase", IsDone(operation) ? "" : operation.phase()},
-       {"Phases", Phases(operation)},
-       {"Connections", absl::StrCat(HumanCount(operation.connections_moved()), " moved, ",
-                                    HumanCount(operation.connections_closed()), " closed, ",
-                                    HumanCount(operation.connections_reset()), " reset, ",
-                                    HumanCount(operation.connections_left()), " left")},
+       {"Phases", dry ? "" : Phases(operation)},
+       {"Connections", dry ? ""
+                           : absl::StrCat(HumanCount(operation.connections_moved()), " moved, ",
+                                          HumanCount(operation.connections_closed()), " closed, ",
+                                          HumanCount(operation.connections_reset()), " reset, ",
+                                          HumanCount(operation.connections_left()), " left")},
        {"Accepted", operation.accepted_from_parked() == 0
                         ? ""
                         : HumanCount(operation.accepted_from_parked()) + " from parked listeners"},
        {"Imbalance", Imbalance(operation)},
-       {"Kernel", Kernel(operation)}});
+       {"Kernel", dry ? "" : Kernel(operation)}});
   if (operation.moves().empty()) return;
   out << '\n';
   Table table(">FROM|>TO|>CONNECTIONS");

@@ -159,6 +159,25 @@ std::vector<PlannedMove> PlanMoves(std::span<const ReactorLoad> loads, Rebalance
   return capped;
 }
 
+std::vector<ReactorLoad> LoadsAfter(std::span<const ReactorLoad> loads,
+                                    std::span<const PlannedMove> moves) {
+  std::vector<ReactorLoad> after(loads.begin(), loads.end());
+  const auto of = [&](std::uint32_t reactor) {
+    return std::ranges::find(loads, reactor, &ReactorLoad::reactor) - loads.begin();
+  };
+  for (const PlannedMove& move : moves) {
+    const auto from = static_cast<std::size_t>(of(move.from));
+    const auto to = static_cast<std::size_t>(of(move.to));
+    const double load = loads[from].load * static_cast<double>(move.connections) /
+                        static_cast<double>(loads[from].connections);
+    after[from].connections -= move.connections;
+    after[from].load -= load;
+    after[to].connections += move.connections;
+    after[to].load += load;
+  }
+  return after;
+}
+
 std::vector<std::uint32_t> PlanShares(std::span<const ReactorLoad> loads) {
   const double sum = Sum(loads);
   std::vector<std::uint32_t> shares(loads.size(), 10);

@@ -25,6 +25,11 @@ struct ReactorLoad {
 [[nodiscard]] std::vector<PlannedMove> PlanMoves(std::span<const ReactorLoad> loads,
                                                  RebalancePolicy policy, std::uint64_t max_moves);
 
+// The loads that are expected after the moves, each connection with the average load of its
+// reactor.
+[[nodiscard]] std::vector<ReactorLoad> LoadsAfter(std::span<const ReactorLoad> loads,
+                                                  std::span<const PlannedMove> moves);
+
 // Shares of new connections, 1 to 20 with a mean near 10, larger where the load is smaller.
 [[nodiscard]] std::vector<std::uint32_t> PlanShares(std::span<const ReactorLoad> loads);
 

@@ -107,10 +107,11 @@ Outcome Rebalancer::Handle(const RebalanceRequest& request) {
       o.imbalance_after = imbalance;
       o.moves.insert(o.moves.end(), moves.begin(), moves.end());
     });
-    if (moves.empty()) break;
     if (request.dry_run) {
+      pool_.Update([&](Operation& o) { o.imbalance_after = Imbalance(LoadsAfter(loads, moves)); });
       return {OperationResult::kSucceeded, "would move ", Sum(moves), " connections"};
     }
+    if (moves.empty()) break;
     pool_.Begin(Phase::kMoveConnections);
     moved += mover_.Move(moves, 0, pool_.cancelled);
   }

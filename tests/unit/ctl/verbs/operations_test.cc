@@ -101,10 +101,26 @@ TEST_F(Operations, AnOperationThatIsDoneAtOnceIsReported) {
   gateway_.operation.set_dry_run(true);
   const CliRun run = Ask({"resize", "2", "--dry-run", "--wait"});
   EXPECT_EQ(run.code, 0);
-  EXPECT_THAT(run.out,
-              StartsWith("Operation    7: resize 8 -> 2 (dry run, nothing was changed)\n"));
+  EXPECT_THAT(run.out, StartsWith("Operation  7: resize 8 -> 2 (dry run, nothing was changed)\n"));
   EXPECT_TRUE(gateway_.requests().resize[0].dry_run());
   EXPECT_THAT(gateway_.requests().watch_operation, IsEmpty());
+}
+
+// "Started" would be wrong, and the report is the answer.
+TEST_F(Operations, ADryRunIsAwaitedAndShowsThePlanOnly) {
+  gateway_.operation.set_dry_run(true);
+  Operation done = SampleOperation(admin::v1::OPERATION_RESULT_SUCCEEDED);
+  done.set_dry_run(true);
+  done.set_message("would go from 8 to 2 reactors and move 600 connections");
+  gateway_.operation_updates = {done};
+  const CliRun run = Ask({"resize", "2", "--dry-run"});
+  EXPECT_EQ(run.code, 0);
+  EXPECT_EQ(run.err, "");
+  EXPECT_EQ(run.out,
+            "Operation  7: resize 8 -> 2 (dry run, nothing was changed)\n"
+            "Result     succeeded after 123 ms\n"
+            "Message    would go from 8 to 2 reactors and move 600 connections\n"
+            "Accepted   5 from parked listeners\n");
 }
 
 TEST_F(Operations, AStreamThatEndsTooEarlyIsUnreachable) {
@@ -169,8 +185,8 @@ TEST_F(Operations, RebalanceShowsThePlan) {
   move.set_connections(4);
   const CliRun run = Ask({"rebalance", "--policy", "busy", "--max-moves", "10", "--dry-run"});
   EXPECT_EQ(run.code, 0);
-  EXPECT_THAT(run.out, HasSubstr("Message      1 move would do.\n"));
-  EXPECT_THAT(run.out, HasSubstr("Imbalance    1.52 -> 1.05 (largest load over the mean)\n"));
+  EXPECT_THAT(run.out, HasSubstr("Message    1 move would do.\n"));
+  EXPECT_THAT(run.out, HasSubstr("Imbalance  1.52 -> 1.05 (largest load over the mean)\n"));
   EXPECT_THAT(run.out, testing::EndsWith("\n\nFROM  TO  CONNECTIONS\n   0   3            4\n"));
   const auto request = gateway_.requests().rebalance.at(0);
   EXPECT_EQ(request.policy(), admin::v1::REBALANCE_POLICY_BUSY);

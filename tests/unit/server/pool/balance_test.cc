@@ -188,6 +188,19 @@ TEST(PlanMovesTest, ManyConnectionsOfUnevenLoadBecomeEven) {
   EXPECT_LE(Imbalance(Apply(loads, PlanMoves(loads, RebalancePolicy::kBusy, 0))), 1.05);
 }
 
+TEST(LoadsAfterTest, EachConnectionTakesTheAverageLoadOfItsReactor) {
+  const std::vector<ReactorLoad> loads = {{0, 4, 8.0}, {3, 1, 2.0}, {6, 0, 0.0}};
+  const auto after =
+      LoadsAfter(loads, std::vector<PlannedMove>{{.from = 0, .to = 6, .connections = 2},
+                                                 {.from = 0, .to = 3, .connections = 1}});
+  EXPECT_DOUBLE_EQ(after[0].load, 2);
+  EXPECT_DOUBLE_EQ(after[1].load, 4);
+  EXPECT_DOUBLE_EQ(after[2].load, 4);
+  EXPECT_EQ(after[0].connections, 1U);
+  EXPECT_EQ(after[1].connections, 2U);
+  EXPECT_EQ(after[2].connections, 2U);
+}
+
 TEST(PlanSharesTest, LeansTowardsThoseWithLess) {
   EXPECT_THAT(PlanShares(Connections({0, 0, 0})), ElementsAre(10, 10, 10));
   EXPECT_THAT(PlanShares(Connections({7, 7})), ElementsAre(10, 10));

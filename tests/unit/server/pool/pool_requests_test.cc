@@ -177,6 +177,7 @@ TEST_F(PoolRequestsTest, ADryRunChangesNothing) {
   EXPECT_EQ(o.message, "would move 3 connections");
   EXPECT_EQ(o.moves.size(), 2U);
   EXPECT_DOUBLE_EQ(o.imbalance_before, 3);
+  EXPECT_DOUBLE_EQ(o.imbalance_after, 1.2) << "2, 2 and 1, as planned";
   EXPECT_THAT(pool.In(ReactorState::kServing), ElementsAre(0, 1, 2));
   EXPECT_EQ(pool.ActiveOf(2), 5U);
   EXPECT_EQ(pool->Stats().total.connections_moved_out, 0U);

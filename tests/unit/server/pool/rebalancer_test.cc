@@ -17,6 +17,7 @@ TEST_F(RebalancerTest, MovesConnectionsUntilTheLoadIsEven) {
   EXPECT_EQ(ActiveOf(0), 6U);
   EXPECT_EQ(rebalancer.Handle({}).message, "moved 3 connections");
   EXPECT_EQ(ActiveOf(1), 3U);
+  EXPECT_EQ(rebalancer.Handle({.dry_run = true}).message, "would move 0 connections");
 }
 
 TEST_F(RebalancerTest, OnlyTheAutomaticModeTicks) {
