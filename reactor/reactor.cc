@@ -77,6 +77,7 @@ void Reactor::Run() {
   Enter();
   while (Turn(kNever)) {
   }
+  loop_.Assert();
   time_.End();
 }
 
