@@ -84,6 +84,7 @@ class Acceptor {
   Nanos next_log_at_ = 0;
   // When the token of the accept rate that it reserved may be used; kNever: none is reserved.
   Nanos token_at_ = kNever;
+  std::uint64_t accepted_before_ = 0;  // see AdoptListeners
 };
 
 }  // namespace echogw

@@ -53,6 +53,8 @@ class MovedConnection {
   ~MovedConnection();
 
   [[nodiscard]] const Connection& peek() const noexcept { return connection_; }
+  // Null if it has none.
+  [[nodiscard]] const ColdState* cold() const noexcept { return cold_.get(); }
   // The caller owns it from then on.
   [[nodiscard]] Connection Take() noexcept { return std::exchange(connection_, Connection{}); }
   // Null if it has none.
@@ -70,6 +72,9 @@ struct Stop {};
 struct AdoptListeners {
   std::uint64_t id = 0;
   std::vector<Listener> listeners;
+  // Ids of connections accepted from here on are above this count: up to it, an earlier process has
+  // given them. Never lowers an earlier one.
+  std::uint64_t accepted_before = 0;
 };
 
 // Stop accepting from the listeners of `slot` (unset: all), and hand each to
@@ -91,6 +96,8 @@ struct MoveConnections {
   Nanos residency_min = 0;
   // Pause between slices; 0: none.
   Nanos slice_pause = 0;
+  // Only connections that another process could serve: a TLS session cannot leave its process.
+  bool portable_only = false;
 };
 
 struct AdoptConnections {

@@ -79,6 +79,14 @@ std::uint64_t ConnectionMover::Send(Mailbox& target, std::vector<MovedConnection
   return 0;
 }
 
+bool ConnectionMover::MayMove(const Connection& c, std::uint32_t index) const {
+  const MoveConnections& command = job_->command;
+  if (context_.ResidencyOf(c) < command.residency_min) return false;
+  if (!command.portable_only || !c.has_cold) return true;
+  const ColdState& cold = *context_.table.ColdOf(index);
+  return cold.session == nullptr || cold.session->portable();
+}
+
 void ConnectionMover::RunSlice() {
   MoveJob& job = *job_;
   SlotTable& table = context_.table;
@@ -89,7 +97,7 @@ void ConnectionMover::RunSlice() {
   while (taken < slice && job.cursor < table.capacity()) {
     const std::uint32_t index = job.cursor++;
     Connection* c = table.InSlot(index);
-    if (c == nullptr || context_.ResidencyOf(*c) < job.command.residency_min) continue;
+    if (c == nullptr || !MayMove(*c, index)) continue;
     batches[job.next_target].emplace_back(Detach(*c, {index, c->generation}));
     job.next_target = (job.next_target + 1) % batches.size();
     ++taken;
@@ -100,10 +108,13 @@ void ConnectionMover::RunSlice() {
   }
   job.moved += gone;
   job.next_slice_at = context_.now + (gone < taken ? kRetryPause : job.command.slice_pause);
+  job.came_back = job.came_back || gone < taken;
 
   const bool to_the_last = job.command.count_max == UINT64_MAX && job.command.residency_min == 0;
-  if (job.cursor >= table.capacity() && to_the_last && table.size() > 0) {
+  const bool some_left = job.command.portable_only ? job.came_back : table.size() > 0;
+  if (job.cursor >= table.capacity() && to_the_last && some_left) {
     job.cursor = 0;  // some came back: start over
+    job.came_back = false;
     return;
   }
   if (job.cursor >= table.capacity() || job.moved >= job.command.count_max) EndJob();

@@ -37,7 +37,9 @@ class ConnectionMover {
     std::uint32_t cursor = 0;
     std::size_t next_target = 0;
     Nanos next_slice_at = 0;
+    bool came_back = false;  // some connection, since the cursor was at the beginning
   };
+  [[nodiscard]] bool MayMove(const Connection& c, std::uint32_t index) const;
 
   // Takes a connection out of this reactor, with descriptor and pending bytes.
   [[nodiscard]] MovedConnection Detach(Connection& c, Token token);

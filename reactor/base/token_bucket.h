@@ -17,6 +17,13 @@ struct TokenRate {
 
 class TokenBucket {
  public:
+  [[nodiscard]] static TokenBucket FullAt(Nanos at) noexcept {
+    TokenBucket out;
+    out.full_at_ = at;
+    return out;
+  }
+  [[nodiscard]] Nanos full_at() const noexcept { return full_at_; }
+
   [[nodiscard]] std::uint64_t Available(Nanos now, const TokenRate& rate) const noexcept {
     const std::uint64_t missing = TokensIn(full_at_ - now, rate);
     return missing >= rate.size ? 0 : rate.size - missing;

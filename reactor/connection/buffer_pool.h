@@ -28,9 +28,14 @@ class BufferPool {
     return static_cast<std::uint8_t>(std::bit_width((bytes - 1) / kSmallestBytes));
   }
 
+  // A new block, for any pool.
+  [[nodiscard]] static Block Make(std::uint8_t size_class) {
+    return Block(new std::byte[kSmallestBytes << size_class]);
+  }
+
   [[nodiscard]] Block Take(std::uint8_t size_class) {
     auto& free = free_[size_class];
-    if (free.empty()) return Block(new std::byte[kSmallestBytes << size_class]);
+    if (free.empty()) return Make(size_class);
     Block block = std::move(free.back());
     free.pop_back();
     kept_bytes_ -= kSmallestBytes << size_class;

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <span>
 #include <string>
+#include <utility>
 
 #include "reactor/net/endpoint.h"
 #include "reactor/service.h"
@@ -15,7 +16,20 @@ namespace echogw {
 
 class ProxyStage {
  public:
+  // What it knows, to go on in another process: the client once it is done, and what has arrived:
+  // of the header until then, afterwards payload.
+  struct State {
+    bool done = false;
+    Endpoint client;
+    std::string early;
+  };
+
   explicit ProxyStage(ProxyUse use) : use_(use), done_(use == ProxyUse::kNone) {}
+  ProxyStage(ProxyUse use, State state)
+      : use_(use), done_(state.done), client_(state.client), early_(std::move(state.early)) {}
+
+  [[nodiscard]] ProxyUse use() const { return use_; }
+  [[nodiscard]] State Save() const { return {done_, client_, early_.substr(begin_)}; }
 
   // The header has been read, or there is none.
   [[nodiscard]] bool done() const { return done_; }

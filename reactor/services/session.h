@@ -7,6 +7,7 @@
 #pragma once
 
 #include <memory>
+#include <utility>
 
 #include "reactor/base/clock.h"
 #include "reactor/service.h"
@@ -15,13 +16,35 @@
 
 namespace echogw {
 
+// A session without TLS, to go on in another process.
+struct SessionState {
+  Service service;
+  Nanos deadline = 0;
+  ProxyStage::State proxy;
+  bool told = false;
+  bool mark = false;
+};
+
 class Session {
  public:
   // A header and a handshake have to be complete by `deadline`. `tls` is null without TLS.
   Session(const Service& service, Nanos deadline, std::unique_ptr<TlsStream> tls = nullptr)
       : mode_(*service.mode), deadline_(deadline), proxy_(service.proxy), tls_(std::move(tls)) {}
+  explicit Session(SessionState state)
+      : told(state.told),
+        mode_(*state.service.mode),
+        deadline_(state.deadline),
+        proxy_(state.service.proxy, std::move(state.proxy)),
+        tls_(nullptr),
+        mark_(state.mark) {}
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
+
+  // Whether another process could go on with it.
+  [[nodiscard]] bool portable() const { return !tls_.enabled(); }
+  [[nodiscard]] SessionState Save() const {
+    return {Service{&mode_, proxy_.use(), tls_.enabled()}, deadline_, proxy_.Save(), told, mark_};
+  }
 
   [[nodiscard]] const ServiceMode& mode() const { return mode_; }
   // Until header and handshake are complete there is no payload, and the client may be unknown.

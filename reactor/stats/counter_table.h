@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <span>
 
+#include "absl/strings/str_cat.h"
 #include "reactor/base/counter.h"
 #include "reactor/base/histogram.h"
 
@@ -83,4 +84,16 @@ void AddCounts(const std::array<std::uint64_t, N>& from, std::array<std::uint64_
   {#member, [](const Values& from) -> std::span<const std::uint64_t> { return from.member; }, \
    names,   label,                                                        \
    metric,  help},
+// As statements that call `visit(name, number)` with every number of `values`, under a name that
+// does not depend on its place: "reads", "connections_closed/admin", "turn_ns/3", "turn_ns/sum".
+#define ECHOGW_VISIT(member, ...) visit(absl::StrCat(prefix, #member), values.member);
+#define ECHOGW_VISIT_EACH(member, names, ...)                               \
+  for (std::size_t i = 0; i < (names).size(); ++i) {                        \
+    visit(absl::StrCat(prefix, #member "/", (names)[i]), values.member[i]); \
+  }
+#define ECHOGW_VISIT_HISTOGRAM(member, bucket_count)                       \
+  for (std::size_t i = 0; i < (bucket_count); ++i) {                       \
+    visit(absl::StrCat(prefix, #member "/", i), values.member.buckets[i]); \
+  }                                                                        \
+  visit(absl::StrCat(prefix, #member "/sum"), values.member.sum);
 #define ECHOGW_NO_ROW(...)

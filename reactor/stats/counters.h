@@ -115,6 +115,19 @@ struct alignas(128) Counters {
   [[nodiscard]] CounterSnapshot Read() const noexcept;
 };
 
+// Calls `visit(std::string name, std::uint64_t& number)` with every number of a snapshot.
+template <typename Visit>
+void VisitCounters(CounterSnapshot& snapshot, Visit visit) {
+  {
+    const char* const prefix = "";
+    CounterSnapshot& values = snapshot;
+    ECHOGW_COUNTERS(ECHOGW_VISIT, ECHOGW_VISIT_EACH, ECHOGW_VISIT_HISTOGRAM)
+  }
+  const char* const prefix = "udp/";
+  UdpSnapshot& values = snapshot.udp;
+  ECHOGW_UDP_COUNTERS(ECHOGW_VISIT, ECHOGW_VISIT_EACH)
+}
+
 // The rows above, for metrics and messages.
 [[nodiscard]] std::span<const NumberRow<CounterSnapshot>> CounterNumbers();
 [[nodiscard]] std::span<const CountsRow<CounterSnapshot>> CounterCounts();

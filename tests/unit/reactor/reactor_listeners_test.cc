@@ -23,6 +23,33 @@ class ReactorListenersTest : public ReactorTest {
 INSTANTIATE_TEST_SUITE_P(, ReactorListenersTest, ::testing::ValuesIn(AllPollers()),
                          PollerParamName);
 
+TEST_P(ReactorListenersTest, IdsGoOnWhereAnEarlierProcessEnded) {
+  const TestListener listener;
+  TestReactor a(DeafOptions(3));
+  const auto ids = [&] {
+    PendingReplies box;
+    box.Expect(9);
+    a.Post(ReadConnections{.id = 9, .reply = &box});
+    a.Turn();
+    std::vector<std::uint64_t> out;
+    const auto slice = box.WaitFor(9, std::chrono::seconds(0));
+    for (const ConnectionRecord& c : slice->records) {
+      out.push_back(c.ref.id - (std::uint64_t{3} << 45U));
+    }
+    std::sort(out.begin(), out.end());
+    return out;
+  };
+  a.Post(AdoptListeners{.id = 1, .listeners = {listener.On(0)}, .accepted_before = 1000});
+  EXPECT_EQ(a.TurnUntilReport(1)->listeners_left, 1U);
+  const TestClient first(listener.port);
+  ASSERT_TRUE(a.TurnUntil([&] { return a.counters().connections_active == 1; }));
+  // Listeners that come from another reactor do not lower it.
+  a.Post(AdoptListeners{.id = 2, .listeners = {}});
+  const TestClient second(listener.port);
+  ASSERT_TRUE(a.TurnUntil([&] { return a.counters().connections_active == 2; }));
+  EXPECT_EQ(ids(), (std::vector<std::uint64_t>{1001, 1002}));
+}
+
 TEST_P(ReactorListenersTest, WaitingClientsAreServedByTheNewOwner) {
   const TestListener listener;
   TestReactor a(DeafOptions(0));

@@ -39,6 +39,22 @@ TEST_P(ReactorTlsTest, EchoesWithBothVersions) {
   }
 }
 
+TEST_P(ReactorTlsTest, StaysWhenConnectionsLeaveTheProcess) {
+  TestReactor reactor(Serving());
+  const auto client = Connect(reactor);
+  const auto outbox = *Mailbox::Create();
+  outbox->Open();
+  // The job ends although one is left, and again.
+  for (std::uint64_t id = 1; id <= 2; ++id) {
+    reactor.Post(MoveConnections{.id = id, .targets = {outbox.get()}, .portable_only = true});
+    const auto report = reactor.TurnUntilReport(id);
+    EXPECT_EQ(report->connections_moved, 0U);
+    EXPECT_EQ(report->connections_left, 1U);
+  }
+  ExpectEcho({&reactor}, *client, "still here");
+  EXPECT_TRUE(outbox->Close().empty());
+}
+
 TEST_P(ReactorTlsTest, BothSidesEndPolitely) {
   TestReactor reactor(Serving());
   const auto client = Connect(reactor);
