@@ -43,6 +43,7 @@ std::string Beginning(const Operation& operation) {
       what = " of the gateway";
       break;
     case OperationKind::kRebalance:
+    case OperationKind::kUpgrade:
       break;
   }
   return absl::StrCat("operation ", operation.id, " began: ", EventKind(operation.kind), what);

@@ -23,6 +23,8 @@ const char* EventKind(OperationKind kind) {
       return "move";
     case OperationKind::kRebalance:
       return "rebalance";
+    case OperationKind::kUpgrade:
+      return "upgrade";
     case OperationKind::kDrainReactor:
     case OperationKind::kDrainGateway:
       break;
@@ -108,6 +110,23 @@ void EventLog::GiveUp(std::uint64_t id) {
   entries_.erase(at);
   // It was not visible to readers.
   if (id == last_id_) --last_id_;
+}
+
+void EventLog::Restore(std::vector<Event> events, std::uint64_t last_id) {
+  const MutexLock lock(mutex_);
+  std::deque<Entry> own = std::exchange(entries_, {});
+  last_id_ = last_id;
+  for (Event& event : events) entries_.push_back({std::move(event), false});
+  for (Entry& entry : own) {
+    entry.event.id = ++last_id_;
+    entries_.push_back(std::move(entry));
+  }
+  dropped_ = entries_.empty() ? last_id_ : entries_.front().event.id - 1;
+}
+
+std::uint64_t EventLog::last_id() const {
+  const MutexLock lock(mutex_);
+  return last_id_;
 }
 
 EventLog::Batch EventLog::After(std::uint64_t after, std::size_t limit) const {

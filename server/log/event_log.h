@@ -61,6 +61,10 @@ class EventLog {
     std::uint64_t id_;  // 0: filled or given up
   };
 
+  // The events of the process before this one come before those of this one.
+  void Restore(std::vector<Event> events, std::uint64_t last_id);
+  [[nodiscard]] std::uint64_t last_id() const;
+
   struct Batch {
     std::vector<Event> events;
     std::uint64_t dropped = 0;  // overwritten before they were read

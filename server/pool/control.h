@@ -81,7 +81,19 @@ struct ReactorStats {
   std::vector<UdpSocketStats> udp_sockets;  // empty: UDP is off, or another reactor has them
 };
 
+// What a gateway has behind it, through all its processes: counters, start and CPU time go on when
+// another process takes over.
+struct Lineage {
+  std::chrono::system_clock::time_point start_time = std::chrono::system_clock::now();
+  std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();
+  std::chrono::nanoseconds cpu_before{0};  // of the processes before this one
+  std::uint64_t upgrades = 0;
+};
+
 struct GatewayStats {
+  Lineage lineage;
+  // Of the total: those that the process before this one still serves.
+  std::uint64_t connections_of_predecessor = 0;
   GatewayState state = GatewayState::kStarting;
   bool steering_active = false;
   CounterSnapshot total;
@@ -94,6 +106,7 @@ enum class OperationKind : std::uint8_t {
   kRebalance,
   kDrainReactor,
   kDrainGateway,
+  kUpgrade,
 };
 
 enum class OperationResult : std::uint8_t {
@@ -123,6 +136,12 @@ struct PlannedMove {
   std::uint64_t connections = 0;
 };
 
+struct SettingChange {
+  std::string key;
+  std::vector<std::string> before;
+  std::vector<std::string> after;
+};
+
 // The state of an operation.
 struct Operation {
   std::uint64_t id = 0;
@@ -149,6 +168,8 @@ struct Operation {
   std::vector<PlannedMove> moves;
   double imbalance_before = 0;
   double imbalance_after = 0;
+  std::vector<SettingChange> changes;
+  std::chrono::nanoseconds pause{0};  // of an upgrade: how long nothing was accepted or served
 };
 
 struct ResizeRequest {
@@ -167,6 +188,17 @@ struct RebalanceRequest {
   std::optional<RebalancePolicy> policy;  // unset: that of the automatic mode
   bool dry_run = false;
   std::uint64_t max_moves = 0;  // 0: no limit
+};
+
+struct UpgradeRequest {
+  std::string binary;  // empty: the path that this process was started from
+  bool same_binary = false;
+  std::string config;  // empty: as this process was started
+  std::chrono::nanoseconds deadline = std::chrono::seconds(30);
+  // How long connections that cannot move stay with this process.
+  std::chrono::nanoseconds linger = std::chrono::minutes(10);
+  bool dry_run = false;
+  bool in_place = false;  // this process executes the binary
 };
 
 struct SteeringWeight {
@@ -215,6 +247,7 @@ class Control {
   virtual absl::StatusOr<Operation> Move(const MoveRequest& request) = 0;
   virtual absl::StatusOr<Operation> Rebalance(const RebalanceRequest& request) = 0;
   virtual absl::StatusOr<Operation> Drain(const DrainRequest& request) = 0;
+  virtual absl::StatusOr<Operation> Upgrade(const UpgradeRequest& request) = 0;
 
   // The automatic mode of rebalancing; `policy` unset leaves the policy unchanged.
   virtual absl::Status SetAutoRebalance(bool enabled, std::optional<RebalancePolicy> policy) = 0;

@@ -1,19 +1,28 @@
 #include "server/pool/listener_group.h"
 
+#include <fcntl.h>
 #include <sys/select.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "reactor/net/steering.h"
+#include "server/pool/taken_sockets.h"
 
 namespace echogw::server {
 namespace {
 
 bool SameAddress(const ListenAddress& a, const ListenAddress& b) {
   return a.host == b.host && a.port == b.port;
+}
+
+absl::StatusOr<UniqueFd> Duplicate(const UniqueFd& fd) {
+  UniqueFd copy(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0));
+  if (!copy.valid()) return absl::ErrnoToStatus(errno, "cannot duplicate a socket");
+  return copy;
 }
 
 // Replaces port 0 by the port that the kernel chose.
@@ -58,8 +67,10 @@ std::uint32_t ListenerGroup::SlotsFor(std::uint32_t reactors) const {
   return reactors;
 }
 
-absl::StatusOr<UniqueFd> ListenerGroup::Bind(std::uint32_t slot,
+absl::StatusOr<UniqueFd> ListenerGroup::Bind(std::uint32_t slot, std::size_t index,
                                              const ListenAddress& address) const {
+  if (const SlotSocket* taken = FindTaken(options_, slot, index, false))
+    return Duplicate(taken->fd);
   if (const InheritedListener* given = Inherited(slot, address)) {
     return AdoptListener(*given, options_.listen_options);
   }
@@ -80,8 +91,9 @@ absl::StatusOr<UniqueFd> ListenerGroup::Bind(std::uint32_t slot,
                    " and cannot listen beside them: ", std::string(fd.status().message())));
 }
 
-absl::StatusOr<UniqueFd> ListenerGroup::BindDatagrams(std::uint32_t slot,
+absl::StatusOr<UniqueFd> ListenerGroup::BindDatagrams(std::uint32_t slot, std::size_t index,
                                                       const ListenAddress& address) const {
+  if (const SlotSocket* taken = FindTaken(options_, slot, index, true)) return Duplicate(taken->fd);
   if (slot == 0 && !options_.allow_shared_port) {
     if (absl::Status s = CheckUdpPortIsFree(address); !s.ok()) return s;
   }
@@ -106,7 +118,7 @@ absl::Status ListenerGroup::Fill(Place& place, std::uint32_t slot) {
       continue;
     }
     if (address.takes_last_port) address.port = addresses_[a - 1].port;
-    auto fd = Bind(slot, address);
+    auto fd = Bind(slot, a, address);
     if (fd.ok() && address.is_unix()) unix_files_.push_back(address.unix_path);
     if (absl::Status s = add(std::move(fd), address, place.listeners); !s.ok()) return s;
   }
@@ -114,7 +126,7 @@ absl::Status ListenerGroup::Fill(Place& place, std::uint32_t slot) {
   for (std::size_t a = place.udp_sockets.size(); a < udp_addresses_.size(); ++a) {
     ListenAddress& address = udp_addresses_[a];
     if (address.takes_last_port) address.port = udp_addresses_[a - 1].port;
-    absl::Status s = add(BindDatagrams(slot, address), address, place.udp_sockets);
+    absl::Status s = add(BindDatagrams(slot, a, address), address, place.udp_sockets);
     if (!s.ok()) return s;
   }
   return absl::OkStatus();
@@ -152,6 +164,61 @@ absl::Status ListenerGroup::Make(std::uint32_t count) {
   }
   std::move(made.begin(), made.end(), std::back_inserter(places_));
   return absl::OkStatus();
+}
+
+absl::StatusOr<PoolSockets> ListenerGroup::Share() const {
+  const MutexLock lock(mutex_);
+  PoolSockets out{.slots = static_cast<std::uint32_t>(places_.size()),
+                  .listen = ConfiguredNames(options_.listen),
+                  .listen_udp = ConfiguredNames(options_.listen_udp)};
+  for (std::uint32_t slot = 0; slot < places_.size(); ++slot) {
+    const Place& place = places_[slot];
+    for (const bool datagrams : {false, true}) {
+      const auto& sockets = datagrams ? place.udp_sockets : place.listeners;
+      for (std::uint32_t a = 0; a < sockets.size(); ++a) {
+        if (!sockets[a].valid()) continue;
+        auto copy = Duplicate(sockets[a]);
+        if (!copy.ok()) return copy.status();
+        out.sockets.push_back(
+            {.fd = *std::move(copy),
+             .slot = slot,
+             .address_index = a,
+             .datagrams = datagrams,
+             .inherited = !datagrams && Inherited(slot, addresses_[a]) != nullptr});
+      }
+    }
+  }
+  return out;
+}
+
+void ListenerGroup::Release(const std::vector<std::string>& kept) {
+  const MutexLock lock(mutex_);
+  const auto names = ConfiguredNames(options_.listen);
+  for (Place& place : places_) {
+    for (std::size_t a = 0; a < place.listeners.size(); ++a) {
+      if (std::ranges::count(kept, names[a]) == 0) {
+        place.listeners[a].Reset();
+      } else if (place.listeners[a].valid() && !addresses_[a].is_unix()) {
+        // What is in its queue by now, and handshakes in progress, are still served.
+        (void)AttachSynDrop(place.listeners[a].get());
+      }
+    }
+    place.udp_sockets.clear();
+  }
+  std::erase_if(unix_files_, [&](const std::string& path) {
+    return std::ranges::count(kept, absl::StrCat("unix:", path)) == 0;
+  });
+}
+
+std::uint64_t ListenerGroup::Waiting() const {
+  const MutexLock lock(mutex_);
+  std::uint64_t waiting = 0;
+  for (const Place& place : places_) {
+    for (const UniqueFd& listener : place.listeners) {
+      if (listener.valid()) waiting += ReadListenerQueue(listener.get()).depth;
+    }
+  }
+  return waiting;
 }
 
 void ListenerGroup::Close(std::uint32_t slot) {

@@ -35,6 +35,14 @@ class ListenerGroup {
   // Binds and listens for slots 0 to count-1 where sockets are missing. New slots: all or nothing.
   // With port 0, slot 0 determines the port of all others.
   [[nodiscard]] absl::Status Make(std::uint32_t count);
+  // Duplicates of all sockets, for another process; without the number of reactors.
+  [[nodiscard]] absl::StatusOr<PoolSockets> Share() const;
+  // Another process has taken the sockets, except listeners at the addresses `kept` (by their text
+  // in PoolSockets): closes the others here, and leaves the files of unix sockets. The kernel sends
+  // nothing new to those that are kept.
+  void Release(const std::vector<std::string>& kept);
+  // Connections that wait in the queues of all listeners.
+  [[nodiscard]] std::uint64_t Waiting() const;
   // Closes the sockets of a parked slot. Slots must be closed from the highest down: the kernel
   // fills a gap with the last member of the group. Make opens them again.
   void Close(std::uint32_t slot);
@@ -72,9 +80,9 @@ class ListenerGroup {
   // The inherited listener of the slot for the address; null if the slot has to bind its own.
   [[nodiscard]] const InheritedListener* Inherited(std::uint32_t slot,
                                                    const ListenAddress& address) const;
-  [[nodiscard]] absl::StatusOr<UniqueFd> Bind(std::uint32_t slot,
+  [[nodiscard]] absl::StatusOr<UniqueFd> Bind(std::uint32_t slot, std::size_t index,
                                               const ListenAddress& address) const;
-  [[nodiscard]] absl::StatusOr<UniqueFd> BindDatagrams(std::uint32_t slot,
+  [[nodiscard]] absl::StatusOr<UniqueFd> BindDatagrams(std::uint32_t slot, std::size_t index,
                                                        const ListenAddress& address) const;
   // Binds the sockets that the place lacks.
   [[nodiscard]] absl::Status Fill(Place& place, std::uint32_t slot) ECHOGW_REQUIRES(mutex_);

@@ -59,6 +59,26 @@ Operation OperationLog::Finish(std::uint64_t id, OperationResult result,
   return entry.operation;
 }
 
+std::vector<Operation> OperationLog::All() const {
+  const MutexLock lock(mutex_);
+  std::vector<Operation> out;
+  for (const Entry& entry : entries_) out.push_back(entry.operation);
+  return out;
+}
+
+void OperationLog::Restore(std::vector<Operation> operations) {
+  const auto wall = std::chrono::system_clock::now();
+  const SteadyTime now = std::chrono::steady_clock::now();
+  const MutexLock lock(mutex_);
+  entries_.clear();
+  for (Operation& operation : operations) {
+    next_id_ = std::max(next_id_, operation.id + 1);
+    const SteadyTime begun =
+        now - std::chrono::duration_cast<std::chrono::nanoseconds>(wall - operation.start_time);
+    entries_.push_back({std::move(operation), begun, now});
+  }
+}
+
 absl::StatusOr<Operation> OperationLog::Get(std::uint64_t id) const {
   const MutexLock lock(mutex_);
   if (entries_.empty()) return absl::NotFoundError("there has been no operation yet");

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "reactor/base/mutex.h"
@@ -34,6 +35,11 @@ class OperationLog {
 
   // Ends it: the last phase, its times, and the kernel's counters.
   Operation Finish(std::uint64_t id, OperationResult result, const std::string& message);
+
+  // All that are kept, oldest first.
+  [[nodiscard]] std::vector<Operation> All() const;
+  // In place of what it has: the operations of the process before this one.
+  void Restore(std::vector<Operation> operations);
 
   // `id` 0 is the newest. NotFound if there is no such operation or it is no longer kept.
   [[nodiscard]] absl::StatusOr<Operation> Get(std::uint64_t id) const;

@@ -10,6 +10,7 @@
 #include "reactor/net/udp_socket.h"
 #include "reactor/options.h"
 #include "reactor/services/tls_context.h"
+#include "server/pool/handover.h"
 
 namespace echogw::server {
 
@@ -26,6 +27,9 @@ struct PoolOptions {
   // Sockets for addresses of `listen` in the order of their listen() calls: the first slots get
   // them. The pool uses duplicates; the descriptors must outlive it.
   std::vector<InheritedListener> inherited;
+  // Sockets of a process whose place this one takes: their addresses are found by the text that
+  // the configuration has for them. The pool uses duplicates. Null: none.
+  const PoolSockets* taken = nullptr;
   // False: the kernel's hash selects the listener.
   bool steering = true;
   // False: refuse to start on a port that another socket uses, even with SO_REUSEPORT.

@@ -8,7 +8,7 @@ PoolContext::PoolContext(const PoolOptions& pool_options, LogSink& sink)
     : options(pool_options),
       log(sink),
       listeners(options),
-      reactors(options, log),
+      reactors(options, base, log),
       steering(options.steering, listeners, reactors, log) {}
 
 void PoolContext::Begin(Phase phase) {

@@ -12,7 +12,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "reactor/base/log_sink.h"
+#include "reactor/base/mutex.h"
 #include "server/pool/control.h"
+#include "server/pool/counter_base.h"
 #include "server/pool/listener_group.h"
 #include "server/pool/operation_log.h"
 #include "server/pool/options.h"
@@ -35,11 +37,13 @@ enum class Phase : std::uint8_t {
   kQuiet,
   kRefusing,
   kClosing,
+  kQuiesce,
+  kCommit,
 };
 inline constexpr auto kPhaseNames = std::to_array<const char*>(
     {"start", "adopt-listeners", "steer", "park-listeners", "move-connections", "join", "finish",
-     "measure", "unhealthy", "quiet", "refusing", "closing"});
-static_assert(kPhaseNames.size() == static_cast<std::size_t>(Phase::kClosing) + 1);
+     "measure", "unhealthy", "quiet", "refusing", "closing", "quiesce", "commit"});
+static_assert(kPhaseNames.size() == static_cast<std::size_t>(Phase::kCommit) + 1);
 
 // How a request ended.
 struct Outcome {
@@ -72,10 +76,12 @@ class PoolContext {
   const PoolOptions options;
   LogSink& log;
   ListenerGroup listeners;
+  CounterBase base;
   ReactorSet reactors;
   Steering steering;
   OperationLog operations;
   std::function<void(GatewayState)> state_observer;
+  std::function<void(const Operation&)> operation_observer;
 
   // Writer: the control thread. Readers: any thread; they conclude nothing about other memory.
   std::atomic<GatewayState> state{GatewayState::kStarting};
@@ -85,8 +91,15 @@ class PoolContext {
   std::atomic<bool> stopping{false};
   // The last drain was entered: nothing returns to service. Set once, with the same writer.
   std::atomic<bool> ending{false};
+  // Another process has the sockets and the connections. Set once, by the control thread.
+  std::atomic<bool> handed_over{false};
   // Ends a step of automatic rebalancing.
   std::atomic<bool> task_waiting{false};
+
+  // Held during a change of limits, and while another process takes over with those in force.
+  Mutex limits_mutex;
+  // Constant once the control thread runs.
+  Lineage lineage;
 
   // ---- control thread only ----
   std::uint64_t operation = 0;  // the running one; 0: none that is shown

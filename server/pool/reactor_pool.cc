@@ -19,7 +19,8 @@ absl::StatusOr<std::unique_ptr<ReactorPool>> ReactorPool::Create(const PoolOptio
   if (options.listen.empty()) return absl::InvalidArgumentError("no address to listen on");
   std::unique_ptr<ReactorPool> pool(new ReactorPool(options, log));
   PoolContext& context = pool->context_;
-  absl::Status s = context.reactors.Make(options.reactors, context.listeners);
+  absl::Status s = context.reactors.Make(
+      options.taken != nullptr ? options.taken->slots : options.reactors, context.listeners);
   if (!s.ok()) return s;
   return pool;
 }
@@ -29,10 +30,19 @@ ReactorPool::ReactorPool(const PoolOptions& options, LogSink& log) : context_(op
 ReactorPool::~ReactorPool() { Stop(); }
 
 absl::Status ReactorPool::Start() {
+  if (const PoolSockets* taken = context_.options.taken; taken != nullptr) {
+    return context_.reactors.Start(0, taken->reactors);
+  }
   if (absl::Status s = resizer_.Start(context_.options.reactors); !s.ok()) return s;
   context_.SetState(GatewayState::kServing);
   control_ = std::thread(&ReactorPool::Run, this);
   return absl::OkStatus();
+}
+
+void ReactorPool::TakeOver(const PoolState& state, std::vector<SlotConnections> connections) {
+  takeover_.Take(state, std::move(connections));
+  context_.SetState(GatewayState::kServing);
+  control_ = std::thread(&ReactorPool::Run, this);
 }
 
 void ReactorPool::Stop() {
@@ -75,11 +85,11 @@ void ReactorPool::Carry(const Task& task) {
         outcome.result == OperationResult::kSucceeded ? LogLevel::kInfo : LogLevel::kWarning,
         absl::StrCat("operation ", task.operation, ": ", outcome.message));
     auto ended = context_.operations.Get(task.operation);
-    if (ended.ok() && operation_observer_) {
+    if (ended.ok() && context_.operation_observer) {
       // Before the next one may begin, so that the ends are observed in order.
       ended->result = outcome.result;
       ended->message = outcome.message;
-      operation_observer_(*ended);
+      context_.operation_observer(*ended);
     }
   }
   context_.operation = 0;
@@ -93,6 +103,9 @@ Outcome ReactorPool::Handle(const Request& request) {
     return rebalancer_.Handle(*rebalance);
   }
   if (const auto* drain = std::get_if<DrainRequest>(&request)) return drainer_.Handle(*drain);
+  if (const auto* upgrade = std::get_if<UpgradeRequest>(&request)) {
+    return upgrader_.Handle(*upgrade);
+  }
   return drainer_.Handle(std::get<UndrainRequest>(request));
 }
 
@@ -100,6 +113,8 @@ Outcome ReactorPool::Handle(const Request& request) {
 
 GatewayStats ReactorPool::Stats() const {
   GatewayStats stats;
+  stats.lineage = context_.lineage;
+  stats.connections_of_predecessor = context_.base.Connections();
   stats.state = context_.state.load();
   stats.steering_active = context_.steering.active();
   stats.reactors = context_.reactors.Stats();
@@ -135,6 +150,11 @@ absl::StatusOr<Operation> ReactorPool::Drain(const DrainRequest& request) {
   return tasks_.Enter(request, {.kind = OperationKind::kDrainReactor, .reactor = request.reactor});
 }
 
+absl::StatusOr<Operation> ReactorPool::Upgrade(const UpgradeRequest& request) {
+  if (absl::Status s = CheckValues(request); !s.ok()) return s;
+  return tasks_.Enter(request, {.kind = OperationKind::kUpgrade, .dry_run = request.dry_run});
+}
+
 absl::Status ReactorPool::SetAutoRebalance(bool enabled, std::optional<RebalancePolicy> policy) {
   rebalancer_.SetAutomatic(enabled, policy);
   context_.reactors.reports().Interrupt();
@@ -162,7 +182,10 @@ absl::StatusOr<std::vector<SteeringWeight>> ReactorPool::SetSteering(
 
 absl::StatusOr<ChangedLimits> ReactorPool::SetLimits(const LimitsChange& change) {
   constexpr std::chrono::seconds kTimeout{5};
-  const MutexLock lock(limits_mutex_);
+  const MutexLock lock(context_.limits_mutex);
+  if (context_.handed_over.load()) {
+    return absl::UnavailableError("another process serves by now; try again");
+  }
   ChangedLimits changed{.before = GetLimits(), .after = {}};
   changed.after = change.AppliedTo(changed.before);
   if (context_.options.reactor.poller == PollerKind::kIoUring &&

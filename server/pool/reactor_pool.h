@@ -21,7 +21,9 @@
 #include "server/pool/pool_context.h"
 #include "server/pool/rebalancer.h"
 #include "server/pool/resizer.h"
+#include "server/pool/takeover.h"
 #include "server/pool/task_queue.h"
+#include "server/pool/upgrader.h"
 
 namespace echogw::server {
 
@@ -37,6 +39,11 @@ class ReactorPool final : public Control {
 
   // Starts the reactors and the control thread. If one cannot start, none runs.
   [[nodiscard]] absl::Status Start();
+
+  // In place of the control thread of Start, with PoolOptions::taken: Start lets the reactors serve
+  // nothing; this gives them what another process had, and starts the thread.
+  void TakeOver(const PoolState& state, std::vector<SlotConnections> connections);
+  [[nodiscard]] Takeover& takeover() { return takeover_; }
 
   // Cancels the running and waiting operations, then stops and joins all threads. Connections that
   // are left are reset: drain first. A second call does nothing.
@@ -56,7 +63,7 @@ class ReactorPool final : public Control {
   }
   // Called with every operation that has ended, on the control thread. Set before Start.
   void SetOperationObserver(std::function<void(const Operation&)> observer) {
-    operation_observer_ = std::move(observer);
+    context_.operation_observer = std::move(observer);
   }
 
   // The drain that precedes Stop. Cancels every operation and continues where a drain of the
@@ -75,6 +82,7 @@ class ReactorPool final : public Control {
   absl::StatusOr<Operation> Rebalance(const RebalanceRequest& request) override;
   // A drain of the gateway cancels the running operation and follows it.
   absl::StatusOr<Operation> Drain(const DrainRequest& request) override;
+  absl::StatusOr<Operation> Upgrade(const UpgradeRequest& request) override;
   absl::Status SetAutoRebalance(bool enabled, std::optional<RebalancePolicy> policy) override;
   [[nodiscard]] bool auto_rebalance() const override { return rebalancer_.automatic(); }
   absl::StatusOr<std::vector<SteeringWeight>> SetSteering(
@@ -102,10 +110,10 @@ class ReactorPool final : public Control {
   Resizer resizer_{context_, mover_};
   Drainer drainer_{context_, mover_};
   Rebalancer rebalancer_{context_, mover_};
+  Upgrader upgrader_{context_, rebalancer_};
+  Takeover takeover_{context_, rebalancer_, upgrader_};
   ConnectionInspector inspector_{context_.reactors};
-  std::function<void(const Operation&)> operation_observer_;
   std::thread control_;
-  Mutex limits_mutex_;    // held during a change of limits
   bool stopped_ = false;  // the thread that calls Stop
 };
 

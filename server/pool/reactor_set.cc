@@ -14,8 +14,9 @@ constexpr std::chrono::milliseconds kStopCheck{500};
 
 }  // namespace
 
-ReactorSet::ReactorSet(const PoolOptions& options, LogSink& log)
+ReactorSet::ReactorSet(const PoolOptions& options, const CounterBase& base, LogSink& log)
     : options_(options),
+      base_(base),
       log_(log),
       budget_(options.descriptor_ceiling),
       limits_(options.reactor.limits) {}
@@ -29,6 +30,7 @@ absl::Status ReactorSet::Make(std::uint32_t count, ListenerGroup& listeners) {
   std::vector<std::unique_ptr<Slot>> made;
   for (std::uint32_t i = this->count(); i < count; ++i) {
     auto slot = std::make_unique<Slot>();
+    slot->number = i;
     auto mailbox = Mailbox::Create();
     if (!mailbox.ok()) return mailbox.status();
     slot->mailbox = *std::move(mailbox);
@@ -217,8 +219,9 @@ std::size_t ReactorSet::SetLimits(const Limits& limits, std::chrono::nanoseconds
   }));
 }
 
-CounterSnapshot ReactorSet::Slot::Read(Nanos now) {
+CounterSnapshot ReactorSet::Slot::Read(Nanos now, const CounterBase& base) {
   CounterSnapshot out = counters.ReadAt(now);
+  base.AddTo(number, out);
   const auto grow = [](std::uint64_t& value, std::uint64_t& read) {
     value = read = std::max(value, read);
   };
@@ -231,13 +234,13 @@ CounterSnapshot ReactorSet::Slot::Read(Nanos now) {
 
 CounterSnapshot ReactorSet::Read(std::uint32_t slot) const {
   const MutexLock lock(mutex_);
-  return At(slot).Read(clock_.Now());
+  return At(slot).Read(clock_.Now(), base_);
 }
 
 CounterSnapshot ReactorSet::Total() const {
   const MutexLock lock(mutex_);
   CounterSnapshot total;
-  for (const auto& slot : slots_) total += slot->Read(clock_.Now());
+  for (const auto& slot : slots_) total += slot->Read(clock_.Now(), base_);
   return total;
 }
 
@@ -248,7 +251,7 @@ std::vector<ReactorStats> ReactorSet::Stats() const {
     out.push_back({.id = static_cast<std::uint32_t>(out.size()),
                    .cpu = slot->cpu,
                    .state = slot->state,
-                   .counters = slot->Read(clock_.Now())});
+                   .counters = slot->Read(clock_.Now(), base_)});
   }
   return out;
 }

@@ -26,6 +26,7 @@
 #include "reactor/reactor_thread.h"
 #include "reactor/stats/counters.h"
 #include "server/pool/control.h"
+#include "server/pool/counter_base.h"
 #include "server/pool/listener_group.h"
 #include "server/pool/options.h"
 
@@ -39,8 +40,8 @@ inline constexpr std::chrono::seconds kAnswerTimeout{60};
 
 class ReactorSet {
  public:
-  // `options` and `log` outlive it.
-  ReactorSet(const PoolOptions& options, LogSink& log);
+  // All outlive it. `base` is added to the counters.
+  ReactorSet(const PoolOptions& options, const CounterBase& base, LogSink& log);
   ReactorSet(const ReactorSet&) = delete;
   ReactorSet& operator=(const ReactorSet&) = delete;
   // All reactors must be stopped.
@@ -116,8 +117,9 @@ class ReactorSet {
     // Counters that only grow for a reader: an engine counts ahead and may take back
     // (UringEngine::Enter), a time in progress may end unseen, and a counter that falls would look
     // restarted.
-    CounterSnapshot Read(Nanos now);
+    CounterSnapshot Read(Nanos now, const CounterBase& base);
 
+    std::uint32_t number = 0;
     Counters counters;
     EventRing events;
     std::unique_ptr<Mailbox> mailbox;
@@ -140,6 +142,7 @@ class ReactorSet {
   [[nodiscard]] Slot& At(std::uint32_t slot) const ECHOGW_REQUIRES(mutex_) { return *slots_[slot]; }
 
   const PoolOptions& options_;
+  const CounterBase& base_;
   LogSink& log_;
   FdBudget budget_;
   KernelSocketIo io_{&budget_};

@@ -24,6 +24,7 @@ class Rebalancer {
   // Any thread; `policy` unset leaves the policy unchanged.
   void SetAutomatic(bool enabled, std::optional<RebalancePolicy> policy);
   [[nodiscard]] bool automatic() const;
+  [[nodiscard]] RebalancePolicy policy() const;
 
   // A step of the automatic mode, if one is due. Returns the time until the next call.
   [[nodiscard]] std::chrono::milliseconds Tick();
@@ -31,7 +32,6 @@ class Rebalancer {
  private:
   using Counters = std::vector<CounterSnapshot>;  // by slot
 
-  [[nodiscard]] RebalancePolicy policy() const;
   [[nodiscard]] Counters Sample() const;
   [[nodiscard]] std::vector<ReactorLoad> LoadsSince(const Counters& before,
                                                     RebalancePolicy policy) const;

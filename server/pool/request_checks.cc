@@ -41,6 +41,17 @@ absl::Status CheckValues(const DrainRequest& request) {
   return absl::OkStatus();
 }
 
+absl::Status CheckValues(const UpgradeRequest& request) {
+  if (request.same_binary && !request.binary.empty()) {
+    return absl::InvalidArgumentError("binary and same_binary exclude each other");
+  }
+  for (const auto& [d, name] :
+       {std::pair{request.deadline, "deadline"}, std::pair{request.linger, "linger"}}) {
+    if (absl::Status s = CheckDuration(d, name); !s.ok()) return s;
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckReactor(const PoolContext& pool, std::uint32_t reactor) {
   const Slots running = pool.reactors.Running();
   if (std::find(running.begin(), running.end(), reactor) != running.end()) {

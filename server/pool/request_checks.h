@@ -14,8 +14,8 @@
 
 namespace echogw::server {
 
-using Request =
-    std::variant<ResizeRequest, MoveRequest, RebalanceRequest, DrainRequest, UndrainRequest>;
+using Request = std::variant<ResizeRequest, MoveRequest, RebalanceRequest, DrainRequest,
+                             UndrainRequest, UpgradeRequest>;
 
 // Durations in requests are at most this long.
 inline constexpr std::chrono::hours kDeadlineMax{24};
@@ -23,6 +23,7 @@ inline constexpr std::chrono::hours kDeadlineMax{24};
 // InvalidArgument if a value is out of range.
 [[nodiscard]] absl::Status CheckValues(const ResizeRequest& request);
 [[nodiscard]] absl::Status CheckValues(const DrainRequest& request);
+[[nodiscard]] absl::Status CheckValues(const UpgradeRequest& request);
 
 // InvalidArgument unless the reactor runs.
 [[nodiscard]] absl::Status CheckReactor(const PoolContext& pool, std::uint32_t reactor);

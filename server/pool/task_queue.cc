@@ -23,6 +23,9 @@ absl::Status TaskQueue::MayBegin() const {
   if (pool_.ending.load() || state == GatewayState::kStopped) {
     return absl::UnavailableError("the gateway is stopping");
   }
+  if (pool_.handed_over.load()) {
+    return absl::UnavailableError("another process serves by now; try again");
+  }
   if (state == GatewayState::kStarting) {
     return absl::FailedPreconditionError("the gateway is starting; try again");
   }

@@ -38,6 +38,7 @@ class FakeControl final : public Control {
   }
 
   [[nodiscard]] std::optional<ResizeRequest> resize() const { return Get(resize_); }
+  [[nodiscard]] std::optional<UpgradeRequest> upgrade() const { return Get(upgrade_); }
   [[nodiscard]] std::optional<MoveRequest> move() const { return Get(move_); }
   [[nodiscard]] std::optional<RebalanceRequest> rebalance() const { return Get(rebalance_); }
   [[nodiscard]] std::optional<DrainRequest> drain() const { return Get(drain_); }
@@ -59,6 +60,9 @@ class FakeControl final : public Control {
                  {.kind = OperationKind::kResize,
                   .reactors_target = request.target,
                   .dry_run = request.dry_run});
+  }
+  absl::StatusOr<Operation> Upgrade(const UpgradeRequest& request) override {
+    return Begin(upgrade_, request, {.kind = OperationKind::kUpgrade, .dry_run = request.dry_run});
   }
   absl::StatusOr<Operation> Move(const MoveRequest& request) override {
     return Begin(move_, request, {.kind = OperationKind::kMove, .reactor = request.from});
@@ -138,6 +142,7 @@ class FakeControl final : public Control {
   std::map<std::uint64_t, Operation> operations_;
   std::optional<ResizeRequest> resize_;
   std::optional<MoveRequest> move_;
+  std::optional<UpgradeRequest> upgrade_;
   std::optional<RebalanceRequest> rebalance_;
   std::optional<DrainRequest> drain_;
   std::optional<std::optional<std::uint32_t>> undrain_;

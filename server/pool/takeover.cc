@@ -1,0 +1,69 @@
+#include "server/pool/takeover.h"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace echogw::server {
+namespace {
+
+constexpr std::chrono::seconds kLimitsTimeout{5};
+// Connections that a reactor adopts at once: it serves others in between.
+constexpr std::size_t kSlice = 32;
+
+void GiveConnections(const ReactorSet& reactors, SlotConnections from) {
+  for (std::size_t first = 0; first < from.connections.size(); first += kSlice) {
+    const auto begin = from.connections.begin() + static_cast<std::ptrdiff_t>(first);
+    const std::size_t n = std::min(kSlice, from.connections.size() - first);
+    AdoptConnections slice;
+    std::move(begin, begin + static_cast<std::ptrdiff_t>(n), std::back_inserter(slice.connections));
+    CHECK(reactors.Post(from.slot, std::move(slice)));
+  }
+}
+
+}  // namespace
+
+void Takeover::Take(const PoolState& state, std::vector<SlotConnections> connections) {
+  pool_.operations.Restore(state.operations);
+  pool_.lineage = state.lineage;
+  if (pool_.reactors.SetLimits(state.limits, kLimitsTimeout) > 0) {
+    pool_.log.Write(LogLevel::kWarning, "some reactors did not respond to the limits");
+  }
+  std::vector<SteeringWeight> weights;
+  for (std::uint32_t slot = 0; slot < state.slots.size(); ++slot) {
+    const SlotState& from = state.slots[slot];
+    pool_.base.Set(slot, from.counters);
+    weights.push_back({slot, from.weight});
+    if (from.retiring) pool_.retiring.insert(slot);
+    if (from.state != ReactorState::kParked) pool_.reactors.SetState(slot, from.state);
+  }
+  pool_.steering.SetWeights(weights);
+  std::vector<std::uint64_t> ids;
+  for (std::uint32_t slot = 0; slot < state.slots.size(); ++slot) {
+    const std::uint32_t owner = state.slots[slot].owner;
+    pool_.listeners.SetOwner(slot, owner);
+    ids.push_back(pool_.reactors.Send(
+        owner,
+        AdoptListeners{.listeners = pool_.listeners.ListenersOf(slot),
+                       .accepted_before = state.slots[owner].counters.connections_accepted}));
+  }
+  for (SlotConnections& one : connections) GiveConnections(pool_.reactors, std::move(one));
+  (void)pool_.reactors.Await(std::move(ids), std::chrono::steady_clock::now() + kAnswerTimeout);
+  pool_.steering.ApplyAndAwait();
+  rebalancer_.SetAutomatic(state.auto_rebalance, state.policy);
+}
+
+void Takeover::EndOperation(std::uint64_t id, std::uint64_t connections,
+                            std::chrono::nanoseconds pause, const std::string& message) {
+  if (id == 0 || !pool_.operations.Get(id).ok()) return;
+  pool_.operations.Update(id, [&](Operation& o) {
+    o.connections_moved = connections;
+    o.pause = pause;
+  });
+  const Operation ended = pool_.operations.Finish(id, OperationResult::kSucceeded, message);
+  if (pool_.operation_observer) pool_.operation_observer(ended);
+}
+
+}  // namespace echogw::server
