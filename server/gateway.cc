@@ -19,6 +19,7 @@
 #include "server/exporter/status_page.h"
 #include "server/log/library_log.h"
 #include "server/log/logging.h"
+#include "server/succession.h"
 
 namespace echogw::server {
 namespace {
@@ -35,38 +36,47 @@ constexpr seconds kDrainGrace(5);
 // For the rest of the stop, on a busy machine.
 constexpr seconds kStopGrace(5);
 
+std::vector<int> NumbersOf(const std::vector<UniqueFd>& fds) {
+  std::vector<int> out;
+  for (const UniqueFd& fd : fds) out.push_back(fd.get());
+  return out;
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Gateway>> Gateway::Start(const LoadedConfig& loaded,
-                                                        ServiceManager manager) {
-  std::unique_ptr<Gateway> gateway(new Gateway(loaded, std::move(manager)));
-  if (auto status = gateway->StartAll(); !status.ok()) return status;
+                                                        ServiceManager manager,
+                                                        ProcessOrder order) {
+  std::unique_ptr<Gateway> gateway(new Gateway(loaded, std::move(manager), std::move(order)));
+  if (auto status = gateway->StartAll(); !status.ok()) {
+    gateway->succession_->Refuse(status);
+    return status;
+  }
   return gateway;
 }
 
-Gateway::Gateway(const LoadedConfig& loaded, ServiceManager manager)
-    : loaded_(loaded), manager_(std::move(manager)) {}
+Gateway::Gateway(const LoadedConfig& loaded, ServiceManager manager, ProcessOrder order)
+    : loaded_(loaded),
+      manager_(std::move(manager)),
+      succession_(std::make_unique<Succession>(std::move(order))) {}
 
 Gateway::~Gateway() { StopAll(); }
 
 absl::Status Gateway::StartAll() {
   PoolOptions options = ToPoolOptions(loaded_, manager_.listeners);
+  options.taken = succession_->sockets();
+  if (options.taken != nullptr) options.reactors = options.taken->reactors;
   // A passed socket has a descriptor of its own beside the one that its slot uses.
   const auto budget = BudgetDescriptors(
       {.reactors = options.reactors + static_cast<std::uint32_t>(2 * options.inherited.size()),
        .listen_addresses =
            static_cast<std::uint32_t>(options.listen.size() + options.listen_udp.size())});
   if (!budget.ok()) return budget.status();
-  auto lock = AdminServer::Reserve(loaded_.config.admin);
+  auto lock = succession_->ReserveAdmin(loaded_.config.admin);
   if (!lock.ok()) return lock.status();
-  for (const ListenAddress& address : options.listen) {
-    if (!address.is_unix()) continue;
-    auto held = SocketLock::Acquire(address.unix_path);
-    if (!held.ok()) return held.status();
-    data_locks_.push_back(*std::move(held));
-  }
-  if (loaded_.config.metrics) {
-    if (auto free = CheckPortIsFree(*loaded_.config.metrics); !free.ok()) return free;
+  if (auto status = succession_->LockData(options.listen); !status.ok()) return status;
+  if (auto status = succession_->CheckMetricsPort(loaded_.config.metrics); !status.ok()) {
+    return status;
   }
   auto log = Logging::Create(loaded_.config.log);
   if (!log.ok()) return log.status();
@@ -98,22 +108,69 @@ absl::Status Gateway::StartAll() {
       std::make_unique<ServiceLink>(manager_.notify, *pool_, pool_->connections(), timers_, *log_);
   pool_->SetStateObserver([this](GatewayState state) { OnState(state); });
   pool_->SetOperationObserver([this](const Operation& operation) { OnOperation(operation); });
+  succession_->AllowUpgrades(*pool_, WhatIsHandedOver());
   if (auto status = pool_->Start(); !status.ok()) return status;
   if (auto status = StartMetrics(budget->exporter_connections); !status.ok()) return status;
   if (auto status = StartAdmin(*std::move(lock), budget->admin_connections); !status.ok())
     return status;
+  if (succession_->follows()) succession_->TakeOver(*pool_, loaded_, events_, *log_, *log_);
+  if (metrics_ != nullptr) metrics_->Open();
+  admin_->Open();
   const GatewayInfo info = Info();
+  info_.Set(info);
   log_->Write(LogLevel::kInfo, StartLine(info, loaded_, pool_->Stats()));
   const MutexLock guard(state_mutex_);
   link_->Ready(StatusLine(info, state_.load()));
   return absl::OkStatus();
 }
 
+HandoverSource Gateway::WhatIsHandedOver() {
+  return {.start = {},
+          .loaded = loaded_,
+          .events = events_,
+          .log_control = *log_,
+          .log = *log_,
+          .control_sockets = [this] { return ControlSockets(); },
+          .told_to_serve = [this](pid_t pid) { link_->PassTo(pid); },
+          .handed_over =
+              [this](std::unique_ptr<Successor> successor, auto linger) {
+                const auto changes = successor->changes();
+                const bool moved = std::ranges::any_of(
+                    changes, [](const SettingChange& c) { return c.key == "admin"; });
+                // Another address is not taken over: this process removes its files.
+                if (!moved) admin_->Release();
+                if (metrics_ != nullptr) metrics_->Close();
+                succession_->OnHandedOver(std::move(successor), linger);
+              }};
+}
+
+std::vector<ControlSocket> Gateway::ControlSockets() const {
+  std::vector<ControlSocket> out = succession_->DataLocks();
+  for (const int fd : admin_->listeners()) {
+    out.push_back({handover::Socket::KIND_ADMIN, fd, loaded_.config.admin.ToString()});
+  }
+  if (const SocketLock* lock = admin_->lock(); lock != nullptr) {
+    out.push_back({handover::Socket::KIND_ADMIN_LOCK, lock->fd(), lock->path()});
+  }
+  if (metrics_ == nullptr) return out;
+  for (const int fd : metrics_->listeners()) {
+    out.push_back({handover::Socket::KIND_METRICS, fd, loaded_.config.metrics->ToString()});
+  }
+  return out;
+}
+
+void Gateway::Leave() {
+  link_->EndBeats();
+  StopAdmin();
+  metrics_.reset();
+  if (!succession_->Linger(*pool_, *log_)) Drain();
+  (void)succession_->Report(*pool_);
+}
+
 absl::Status Gateway::StartMetrics(std::size_t connections_max) {
   if (!loaded_.config.metrics) return absl::OkStatus();
   StatusPageOptions options;
   options.build = GetBuildInfo();
-  options.start_time = start_time_;
   auto page = std::make_unique<StatusPage>(*pool_, events_, *log_, std::move(options));
   auto access = MetricsAccess::Create(loaded_.config.metrics_access, timers_, *log_);
   if (!access.ok()) return access.status();
@@ -122,11 +179,14 @@ absl::Status Gateway::StartMetrics(std::size_t connections_max) {
   if (data_tls_ != nullptr) credentials.push_back(data_tls_.get());
   auto collector = std::make_unique<MetricsCollector>(*pool_, *log_, *calls_, GetBuildInfo(),
                                                       std::move(credentials));
+  const std::vector<UniqueFd> taken =
+      succession_->Take(handover::Socket::KIND_METRICS, loaded_.config.metrics->ToString());
   auto metrics = MetricsServer::Start(
       {.http = {.address = *loaded_.config.metrics,
                 .loopback_v6 = loaded_.config.metrics_loopback_v6,
                 .connections_max = connections_max,
-                .tls = metrics_access_->tls()},
+                .tls = metrics_access_->tls(),
+                .taken = NumbersOf(taken)},
        .admits = [access = metrics_access_.get()](
                      const std::string& authorization) { return access->Admits(authorization); }},
       std::move(collector), state_, std::move(page));
@@ -136,20 +196,21 @@ absl::Status Gateway::StartMetrics(std::size_t connections_max) {
 }
 
 absl::Status Gateway::StartAdmin(std::unique_ptr<SocketLock> lock, std::size_t connections_max) {
-  service_ = std::make_unique<AdminService>(
-      AdminTargets{.control = *pool_,
-                   .connections = pool_->connections(),
-                   .events = events_,
-                   .log_control = *log_,
-                   .log = *log_,
-                   .access = *access_},
-      Info(), AdminServiceOptions{.refuse = loaded_.config.drain.refuse});
-  auto admin = AdminServer::Start(loaded_.config.admin, std::move(lock), connections_max, *service_,
-                                  *access_, *calls_, *log_);
+  service_ =
+      std::make_unique<AdminService>(AdminTargets{.control = *pool_,
+                                                  .connections = pool_->connections(),
+                                                  .events = events_,
+                                                  .log_control = *log_,
+                                                  .log = *log_,
+                                                  .access = *access_,
+                                                  .info = info_},
+                                     AdminServiceOptions{.refuse = loaded_.config.drain.refuse});
+  auto admin = AdminServer::Start(
+      loaded_.config.admin, std::move(lock), connections_max, *service_, *access_, *calls_, *log_,
+      succession_->Take(handover::Socket::KIND_ADMIN, loaded_.config.admin.ToString()));
   if (!admin.ok()) return admin.status();
   const MutexLock guard(state_mutex_);
   admin_ = *std::move(admin);
-  service_->SetInfo(Info());
   admin_->SetServing(state_.load() == GatewayState::kServing);
   return absl::OkStatus();
 }
@@ -167,7 +228,7 @@ void Gateway::OnState(GatewayState state) {
 
 GatewayInfo Gateway::Info() const {
   GatewayInfo info = DescribeConfig(loaded_);
-  info.start_time = start_time_;
+  info.start_time = pool_->Stats().lineage.start_time;
   info.listen_addresses = listen_addresses();
   info.udp_addresses = pool_->udp_addresses();
   if (admin_ != nullptr) info.admin_address = admin_->address();
@@ -179,6 +240,7 @@ void Gateway::OnOperation(const Operation& operation) {
   events_.AddOperation(operation);
   const MutexLock lock(stop_mutex_);
   last_ended_ = operation;
+  stop_ = stop_ || succession_->handed_over();
   stop_changed_.NotifyAll();
 }
 
@@ -194,8 +256,11 @@ void Gateway::RequestStop(const std::string& reason) {
   const std::string line = absl::StrCat(reason, ": draining, then stopping");
   log_->Write(LogLevel::kInfo, line);
   events_.Add({.kind = "stop", .actor = "signal", .message = line});
-  link_->Stopping(line, loaded_.config.drain.deadline + kDrainGrace + kAdminStopLimit +
-                            kLogCloseLimit + kStopGrace);
+  if (!succession_->handed_over()) {
+    link_->Stopping(line, loaded_.config.drain.deadline + kDrainGrace + kAdminStopLimit +
+                              kLogCloseLimit + kStopGrace);
+  }
+  succession_->EndLinger();
   const MutexLock lock(stop_mutex_);
   stop_ = true;
   stop_changed_.NotifyAll();
@@ -207,7 +272,11 @@ void Gateway::AwaitStop() {
     while (!stop_) stop_changed_.Wait(stop_mutex_);
   }
   service_->BeginStop();
-  Drain();
+  if (succession_->handed_over()) {
+    Leave();
+  } else {
+    Drain();
+  }
   StopAll();
 }
 
@@ -234,15 +303,20 @@ void Gateway::AwaitOperation(std::uint64_t id) {
   log_->Write(LogLevel::kInfo, absl::StrCat("drain: ", last_ended_.message));
 }
 
-void Gateway::StopAll() {
-  // Heartbeats query reactors.
-  if (link_ != nullptr) link_->EndBeats();
+void Gateway::StopAdmin() {
   if (admin_ != nullptr) {
     stuck_ = !admin_->Stop(kAdminStopLimit);
     const MutexLock lock(state_mutex_);
     if (!stuck_) admin_.reset();
   }
   if (!stuck_) service_.reset();
+}
+
+void Gateway::StopAll() {
+  // Heartbeats query reactors.
+  if (link_ != nullptr) link_->EndBeats();
+  StopAdmin();
+  succession_->StopFollowing();
   if (pool_ != nullptr) pool_->Stop();
   metrics_.reset();
   library_log_.reset();

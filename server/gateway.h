@@ -1,7 +1,8 @@
 // The composition root: the only place that decides the order of start and stop.
 //
 // Start:  reserve the ports, start the log, bind and start the reactors, then serve the exporter
-//         and the admin API. No reactor runs before every port is known to be free.
+//         and the admin API. No reactor runs before every port is known to be free. In the place of
+//         another process: the same with its sockets, but nothing serves until that one says so.
 // Stop:   refuse changes by RPC, drain, stop the admin server, the pool and last the exporter, so
 //         that the end can be observed; then flush the log.
 #pragma once
@@ -17,6 +18,7 @@
 #include "server/base/timer_thread.h"
 #include "server/config/config_loader.h"
 #include "server/gateway_info.h"
+#include "server/handover/process_start.h"
 #include "server/log/event_log.h"
 #include "server/log/reactor_log.h"
 #include "server/pool/control.h"
@@ -27,6 +29,10 @@ namespace echogw::server {
 
 class AdminAccess;
 class AdminCalls;
+class Predecessor;
+class Succession;
+struct ControlSocket;
+struct HandoverSource;
 class AdminServer;
 class AdminService;
 class DataTls;
@@ -47,9 +53,11 @@ class Gateway {
  public:
   // On return the gateway serves and the service manager is notified. Called by the main thread,
   // which must not be pinned; all threads inherit its signal mask. Errors name the address or the
-  // file, and leave nothing running.
+  // file, and leave nothing running. With a predecessor it returns when this process was told to
+  // serve; if it cannot, or is not to, the process ends.
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<Gateway>> Start(const LoadedConfig& loaded,
-                                                                      ServiceManager manager = {});
+                                                                      ServiceManager manager = {},
+                                                                      ProcessOrder order = {});
 
   Gateway(const Gateway&) = delete;
   Gateway& operator=(const Gateway&) = delete;
@@ -68,7 +76,8 @@ class Gateway {
   // Any thread; returns at once. `reason` is for the log.
   void RequestStop(const std::string& reason);
 
-  // Waits for RequestStop, drains as configured and stops. The thread that called Start, once.
+  // Waits for RequestStop, drains as configured and stops; or for the end of an upgrade, leaves
+  // the service to the other process and stops. The thread that called Start, once.
   void AwaitStop();
 
   // Flushes the log. False if a destination blocks, or an admin call that did not end: then the
@@ -78,21 +87,25 @@ class Gateway {
   void ReopenLog();
 
  private:
-  Gateway(const LoadedConfig& loaded, ServiceManager manager);
+  Gateway(const LoadedConfig& loaded, ServiceManager manager, ProcessOrder order);
 
   [[nodiscard]] absl::Status StartAll();
   [[nodiscard]] absl::Status StartMetrics(std::size_t connections_max);
   [[nodiscard]] absl::Status StartAdmin(std::unique_ptr<SocketLock> lock,
                                         std::size_t connections_max);
   void OnState(GatewayState state);
+  [[nodiscard]] std::vector<ControlSocket> ControlSockets() const;
+  [[nodiscard]] HandoverSource WhatIsHandedOver();
+  // Another process serves: what stayed here is served until it ends.
+  void Leave();
   void OnOperation(const Operation& operation);
   void Drain();
   void AwaitOperation(std::uint64_t id);
+  void StopAdmin();
   void StopAll();
 
   const LoadedConfig loaded_;
   const ServiceManager manager_;
-  const std::chrono::system_clock::time_point start_time_ = std::chrono::system_clock::now();
 
   // In start order, so that destruction is in reverse order.
   EventLog events_;
@@ -102,13 +115,13 @@ class Gateway {
   // Watches files and beats for the service manager; its functions may block.
   TimerThread timers_;
   std::unique_ptr<DataTls> data_tls_;
-  // Of the unix sockets of the data plane; held until the pool has removed them.
-  std::vector<std::unique_ptr<SocketLock>> data_locks_;
+  std::unique_ptr<Succession> succession_;
   std::unique_ptr<ReactorPool> pool_;
   std::unique_ptr<AdminAccess> access_;
   std::unique_ptr<AdminCalls> calls_;
   std::unique_ptr<MetricsAccess> metrics_access_;
   std::unique_ptr<MetricsServer> metrics_;
+  SharedGatewayInfo info_;
   std::unique_ptr<AdminService> service_;
 
   std::unique_ptr<ServiceLink> link_;

@@ -6,8 +6,10 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "reactor/base/mutex.h"
 #include "server/base/build_info.h"
 #include "server/pool/control.h"
 
@@ -28,6 +30,24 @@ struct GatewayInfo {
   std::string metrics_address;  // empty: off
   // The configuration in force by key.
   std::map<std::string, std::string> config;
+};
+
+// The information that the admin API gives out: the addresses are known only once all ports are
+// open.
+class SharedGatewayInfo {
+ public:
+  [[nodiscard]] GatewayInfo Get() const {
+    const MutexLock lock(mutex_);
+    return info_;
+  }
+  void Set(GatewayInfo info) {
+    const MutexLock lock(mutex_);
+    info_ = std::move(info);
+  }
+
+ private:
+  mutable Mutex mutex_;
+  GatewayInfo info_ ECHOGW_GUARDED_BY(mutex_);
 };
 
 // All but the addresses and the start time.

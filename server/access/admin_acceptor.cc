@@ -103,12 +103,14 @@ std::string CallPeerOf(int fd) {
 
 absl::StatusOr<std::unique_ptr<AdminAcceptor>> AdminAcceptor::Listen(
     const AdminAddress& address, std::size_t connections_max, AdminAccess& access,
-    const OpenCalls& calls, LogSink& log, grpc::ServerBuilder& builder) {
+    const OpenCalls& calls, LogSink& log, grpc::ServerBuilder& builder,
+    std::vector<UniqueFd> taken) {
   UniqueFd wake(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!wake.valid()) return Failed("eventfd", address.ToString());
   std::unique_ptr<AdminAcceptor> out(
       new AdminAcceptor(address, connections_max, calls, log, std::move(wake)));
-  if (absl::Status s = out->Open(access.unix_mode()); !s.ok()) return s;
+  absl::Status s = taken.empty() ? out->Open(access.unix_mode()) : out->Adopt(std::move(taken));
+  if (!s.ok()) return s;
   if (access.open()) {
     out->AddOpenSlot(builder, access);
   } else {
@@ -148,6 +150,20 @@ absl::Status AdminAcceptor::Open(unsigned unix_mode) {
   return second.status();
 }
 
+absl::Status AdminAcceptor::Adopt(std::vector<UniqueFd> taken) {
+  listeners_ = std::move(taken);
+  if (!where_.unix_path.empty()) return absl::OkStatus();
+  const auto local = LocalAddress(listeners_.front().get(), where_.tcp.dual_stack);
+  if (local.ok()) address_ = local->ToString();
+  return local.status();
+}
+
+std::vector<int> AdminAcceptor::listeners() const {
+  std::vector<int> out;
+  for (const UniqueFd& listener : listeners_) out.push_back(listener.get());
+  return out;
+}
+
 void AdminAcceptor::AddOpenSlot(grpc::ServerBuilder& builder, AdminAccess& access) {
   open_ = true;
   slots_.push_back({.origin = std::make_unique<Origin>(access),
@@ -179,7 +195,7 @@ void AdminAcceptor::Stop() {
   static_cast<void>(!::write(wake_.get(), &one, sizeof(one)));
   if (thread_.joinable()) thread_.join();
   listeners_.clear();
-  if (!where_.unix_path.empty()) ::unlink(where_.unix_path.c_str());
+  if (!where_.unix_path.empty() && !released_) ::unlink(where_.unix_path.c_str());
 }
 
 void AdminAcceptor::Run() {

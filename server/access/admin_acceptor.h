@@ -37,10 +37,12 @@ class AdminAcceptor {
 
   // Listens, and adds its origins to `builder`. At most `connections_max` are open at a time; a new
   // one takes the place of one without a call, or waits in the kernel's queue. Errors name the
-  // address. `access`, `calls` and `log` outlive it, and it outlives the server.
+  // address. `access`, `calls` and `log` outlive it, and it outlives the server. `taken`: the
+  // listening sockets of another process for this address, in place of new ones.
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<AdminAcceptor>> Listen(
       const AdminAddress& address, std::size_t connections_max, AdminAccess& access,
-      const OpenCalls& calls, LogSink& log, grpc::ServerBuilder& builder);
+      const OpenCalls& calls, LogSink& log, grpc::ServerBuilder& builder,
+      std::vector<UniqueFd> taken = {});
 
   AdminAcceptor(const AdminAcceptor&) = delete;
   AdminAcceptor& operator=(const AdminAcceptor&) = delete;
@@ -53,6 +55,11 @@ class AdminAcceptor {
   void Start();
   // Before the server is shut down; removes the socket file. Twice is fine.
   void Stop();
+
+  // The listening sockets, for another process.
+  [[nodiscard]] std::vector<int> listeners() const;
+  // Another process has them by now: the socket file stays.
+  void Release() { released_ = true; }
 
  private:
   struct Slot {
@@ -73,6 +80,7 @@ class AdminAcceptor {
                 LogSink& log, UniqueFd wake);
   // Listens at its address, or at both of localhost, on one port.
   absl::Status Open(unsigned unix_mode);
+  absl::Status Adopt(std::vector<UniqueFd> taken);
   void AddOpenSlot(grpc::ServerBuilder& builder, AdminAccess& access);
   void AddOrigins(grpc::ServerBuilder& builder, AdminAccess& access);
   void Run();
@@ -90,6 +98,7 @@ class AdminAcceptor {
   const AdminAddress where_;
   const std::size_t connections_max_;
   bool open_ = false;
+  bool released_ = false;
   std::string address_;
   const OpenCalls& calls_;
   LogSink& log_;

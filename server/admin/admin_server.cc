@@ -88,12 +88,13 @@ absl::StatusOr<std::unique_ptr<SocketLock>> AdminServer::Reserve(const AdminAddr
 
 absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(
     const AdminAddress& address, std::unique_ptr<SocketLock> lock, std::size_t connections_max,
-    AdminService& service, AdminAccess& access, AdminCalls& calls, LogSink& log) {
+    AdminService& service, AdminAccess& access, AdminCalls& calls, LogSink& log,
+    std::vector<UniqueFd> taken) {
   if (auto status = CheckEvents(); !status.ok()) return status;
   PrepareGrpc();
   grpc::ServerBuilder builder;
-  auto acceptor =
-      AdminAcceptor::Listen(address, connections_max, access, calls.open(), log, builder);
+  auto acceptor = AdminAcceptor::Listen(address, connections_max, access, calls.open(), log,
+                                        builder, std::move(taken));
   if (!acceptor.ok()) return acceptor.status();
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kStreamsPerConnectionMax);
   builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kHandshakeLimitMs);
@@ -113,7 +114,6 @@ absl::StatusOr<std::unique_ptr<AdminServer>> AdminServer::Start(
   builder.RegisterService(&service);
   auto server = builder.BuildAndStart();
   if (server == nullptr) return StartFailed(address.ToString());
-  (*acceptor)->Start();
   std::unique_ptr<AdminServer> out(
       new AdminServer(service, std::move(lock), *std::move(acceptor), std::move(server)));
   out->SetServing(false);
@@ -131,6 +131,16 @@ AdminServer::AdminServer(AdminService& service, std::unique_ptr<SocketLock> lock
 AdminServer::~AdminServer() {
   static_cast<void>(Stop(kStopLimit));
   if (stopper_.joinable()) stopper_.join();
+}
+
+void AdminServer::Open() { acceptor_->Start(); }
+
+std::vector<int> AdminServer::listeners() const { return acceptor_->listeners(); }
+
+void AdminServer::Release() {
+  acceptor_->Release();
+  acceptor_->Stop();
+  if (lock_ != nullptr) lock_->Release();
 }
 
 const std::string& AdminServer::address() const { return acceptor_->address(); }

@@ -9,11 +9,13 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "reactor/base/log_sink.h"
 #include "reactor/base/mutex.h"
+#include "reactor/base/unique_fd.h"
 #include "server/base/socket_lock.h"
 #include "server/config/config.h"
 
@@ -36,11 +38,15 @@ class AdminServer {
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<SocketLock>> Reserve(
       const AdminAddress& address);
 
-  // Serves when it returns, with health NOT_SERVING until SetServing(true). `lock` comes from
+  // Listens when it returns, with health NOT_SERVING until SetServing(true). `lock` comes from
   // Reserve; the others outlive the server. Accepts up to `connections_max` connections at a time.
+  // `taken`: see AdminAcceptor::Listen.
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<AdminServer>> Start(
       const AdminAddress& address, std::unique_ptr<SocketLock> lock, std::size_t connections_max,
-      AdminService& service, AdminAccess& access, AdminCalls& calls, LogSink& log);
+      AdminService& service, AdminAccess& access, AdminCalls& calls, LogSink& log,
+      std::vector<UniqueFd> taken = {});
+  // Accepts from here on.
+  void Open();
 
   AdminServer(const AdminServer&) = delete;
   AdminServer& operator=(const AdminServer&) = delete;
@@ -49,6 +55,13 @@ class AdminServer {
 
   // "127.0.0.1:7001" with the real port, or "unix:PATH".
   [[nodiscard]] const std::string& address() const;
+
+  // The listening sockets and the lock, null without one, for another process.
+  [[nodiscard]] std::vector<int> listeners() const;
+  [[nodiscard]] const SocketLock* lock() const { return lock_.get(); }
+  // Another process accepts from them by now: this one does not any more, and leaves the files of a
+  // unix socket. Open connections are served until Stop.
+  void Release();
 
   // Sets the health of "" and of the admin service. Any thread, one call at a time.
   void SetServing(bool serving);

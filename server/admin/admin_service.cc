@@ -40,11 +40,9 @@ ChangeResult Began(const absl::StatusOr<Operation>& operation, pb::Operation& me
 
 }  // namespace
 
-AdminService::AdminService(const AdminTargets& targets, GatewayInfo info,
-                           AdminServiceOptions options)
+AdminService::AdminService(const AdminTargets& targets, AdminServiceOptions options)
     : to_(targets),
       options_(options),
-      info_(std::move(info)),
       changes_(to_.access, to_.events, to_.log),
       watches_(options_.watches_max),
       answers_(kUnreadAnswersMax),
@@ -55,11 +53,6 @@ void AdminService::EndCalls() {
   watches_.EndAll();
   queries_.Stop();
   slow_changes_.Stop();
-}
-
-void AdminService::SetInfo(GatewayInfo info) {
-  const MutexLock lock(info_mutex_);
-  info_ = std::move(info);
 }
 
 Unary* AdminService::Reply(Context* context, const Message& response, const absl::Status& status) {
@@ -115,29 +108,28 @@ Unary* AdminService::GetInfo(Context* context, const pb::GetInfoRequest* /*reque
   response->set_steering_active(to_.control.Stats().steering_active);
   ToProto(to_.control.GetLimits(), *response->mutable_limits());
   {
-    const MutexLock lock(info_mutex_);
-    response->set_version(info_.build.version);
-    response->set_revision(info_.build.revision);
-    response->set_compiler(info_.build.compiler);
-    response->set_build_type(info_.build.build_type);
-    ToProto(info_.start_time, *response->mutable_start_time());
-    response->set_pid(info_.pid);
-    response->set_poller(info_.poller);
-    response->set_transform(info_.transform);
-    response->mutable_listen_addresses()->Assign(info_.listen_addresses.begin(),
-                                                 info_.listen_addresses.end());
-    response->mutable_udp_addresses()->Assign(info_.udp_addresses.begin(),
-                                              info_.udp_addresses.end());
-    response->set_admin_address(info_.admin_address);
-    response->set_metrics_address(info_.metrics_address);
-    response->mutable_config()->insert(info_.config.begin(), info_.config.end());
+    const GatewayInfo info = to_.info.Get();
+    response->set_version(info.build.version);
+    response->set_revision(info.build.revision);
+    response->set_compiler(info.build.compiler);
+    response->set_build_type(info.build.build_type);
+    ToProto(info.start_time, *response->mutable_start_time());
+    response->set_pid(info.pid);
+    response->set_poller(info.poller);
+    response->set_transform(info.transform);
+    response->mutable_listen_addresses()->Assign(info.listen_addresses.begin(),
+                                                 info.listen_addresses.end());
+    response->mutable_udp_addresses()->Assign(info.udp_addresses.begin(), info.udp_addresses.end());
+    response->set_admin_address(info.admin_address);
+    response->set_metrics_address(info.metrics_address);
+    response->mutable_config()->insert(info.config.begin(), info.config.end());
   }
   return Reply(context, *response);
 }
 
 Unary* AdminService::GetStats(Context* context, const pb::GetStatsRequest* /*request*/,
                               pb::GetStatsResponse* response) {
-  FillStats(to_.control, started_, to_.log_control.lines_dropped(), *response);
+  (void)FillStats(to_.control, to_.log_control.lines_dropped(), *response);
   return Reply(context, *response);
 }
 
@@ -147,7 +139,7 @@ AdminService::Stream<pb::WatchStatsResponse>* AdminService::WatchStats(
   const auto interval = WatchInterval(*request);
   if (!interval.ok()) return Messages::Refuse(watches_, interval.status());
   return Messages::Start(watches_, *interval, [this](pb::WatchStatsResponse& message) {
-    FillStats(to_.control, started_, to_.log_control.lines_dropped(), *message.mutable_stats());
+    (void)FillStats(to_.control, to_.log_control.lines_dropped(), *message.mutable_stats());
     return WatchStep::kSend;
   });
 }
@@ -165,6 +157,14 @@ Unary* AdminService::Resize(Context* context, const pb::ResizeRequest* request,
   return Change(context, "Resize", FromProto(*request), *response, [&](const ResizeRequest& valid) {
     return Began(to_.control.Resize(valid), *response->mutable_operation());
   });
+}
+
+Unary* AdminService::Upgrade(Context* context, const pb::UpgradeRequest* request,
+                             pb::UpgradeResponse* response) {
+  return Change(context, "Upgrade", FromProto(*request), *response,
+                [&](const UpgradeRequest& valid) {
+                  return Began(to_.control.Upgrade(valid), *response->mutable_operation());
+                });
 }
 
 Unary* AdminService::Move(Context* context, const pb::MoveRequest* request,

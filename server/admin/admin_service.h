@@ -42,14 +42,12 @@ struct AdminTargets {
   LogControl& log_control;
   LogSink& log;
   AdminAccess& access;
+  const SharedGatewayInfo& info;
 };
 
 class AdminService final : public pb::Admin::CallbackService {
  public:
-  AdminService(const AdminTargets& targets, GatewayInfo info, AdminServiceOptions options);
-
-  // Replaces the information once all addresses are known.
-  void SetInfo(GatewayInfo info);
+  AdminService(const AdminTargets& targets, AdminServiceOptions options);
 
   // After this every change of the gateway is refused with UNAVAILABLE: a stop is final.
   void BeginStop() { stopping_.store(true); }
@@ -76,6 +74,8 @@ class AdminService final : public pb::Admin::CallbackService {
                       pb::ListReactorsResponse* response) override;
   Unary* Resize(Context* context, const pb::ResizeRequest* request,
                 pb::ResizeResponse* response) override;
+  Unary* Upgrade(Context* context, const pb::UpgradeRequest* request,
+                 pb::UpgradeResponse* response) override;
   Unary* Move(Context* context, const pb::MoveRequest* request,
               pb::MoveResponse* response) override;
   Unary* Rebalance(Context* context, const pb::RebalanceRequest* request,
@@ -132,11 +132,8 @@ class AdminService final : public pb::Admin::CallbackService {
   const AdminTargets to_;
   const AdminServiceOptions options_;
   // Uptime is counted from here, independent of the wall clock.
-  const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
   // Writer: BeginStop. Readers: any RPC; no order is needed.
   std::atomic<bool> stopping_{false};
-  mutable Mutex info_mutex_;
-  GatewayInfo info_ ECHOGW_GUARDED_BY(info_mutex_);
   ChangeLog changes_;
   WatchRegistry watches_;
   UnreadAnswers answers_;

@@ -16,6 +16,8 @@
 namespace echogw::server {
 namespace {
 
+std::string LockPath(const std::string& path) { return absl::StrCat(path, ".lock"); }
+
 absl::Status InUse(const std::string& path) {
   return absl::AlreadyExistsError(absl::StrCat("unix:", path, " is served by another process"));
 }
@@ -45,7 +47,7 @@ bool HasListener(const std::string& path) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<SocketLock>> SocketLock::Acquire(const std::string& path) {
-  const std::string lock_path = absl::StrCat(path, ".lock");
+  const std::string lock_path = LockPath(path);
   UniqueFd fd;
   while (!fd.valid()) {
     fd.Reset(::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
@@ -57,7 +59,7 @@ absl::StatusOr<std::unique_ptr<SocketLock>> SocketLock::Acquire(const std::strin
     if (!IsCurrent(fd.get(), lock_path)) fd.Reset();
   }
   // From here the destructor cleans up.
-  std::unique_ptr<SocketLock> lock(new SocketLock(std::move(fd), lock_path));
+  std::unique_ptr<SocketLock> lock(new SocketLock(std::move(fd), path));
   struct stat info {};
   if (::lstat(path.c_str(), &info) == 0) {
     if (!S_ISSOCK(info.st_mode)) {
@@ -69,9 +71,15 @@ absl::StatusOr<std::unique_ptr<SocketLock>> SocketLock::Acquire(const std::strin
   return lock;
 }
 
-SocketLock::SocketLock(UniqueFd fd, std::string lock_path)
-    : fd_(std::move(fd)), lock_path_(std::move(lock_path)) {}
+std::unique_ptr<SocketLock> SocketLock::Adopt(const std::string& path, UniqueFd fd) {
+  return std::unique_ptr<SocketLock>(new SocketLock(std::move(fd), path));
+}
 
-SocketLock::~SocketLock() { ::unlink(lock_path_.c_str()); }
+SocketLock::SocketLock(UniqueFd fd, std::string path)
+    : fd_(std::move(fd)), path_(std::move(path)) {}
+
+SocketLock::~SocketLock() {
+  if (!released_) ::unlink(LockPath(path_).c_str());
+}
 
 }  // namespace echogw::server

@@ -19,14 +19,24 @@ class SocketLock {
   // later bind.
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<SocketLock>> Acquire(const std::string& path);
 
+  // The lock of a process whose place this one takes, through its descriptor.
+  [[nodiscard]] static std::unique_ptr<SocketLock> Adopt(const std::string& path, UniqueFd fd);
+
   // Removes the lock file, then releases the lock.
   ~SocketLock();
 
+  // Its path and descriptor, for another process.
+  [[nodiscard]] const std::string& path() const { return path_; }
+  [[nodiscard]] int fd() const { return fd_.get(); }
+  // Another process has the lock by now: the file stays.
+  void Release() { released_ = true; }
+
  private:
-  SocketLock(UniqueFd fd, std::string lock_path);
+  SocketLock(UniqueFd fd, std::string path);
 
   UniqueFd fd_;
-  const std::string lock_path_;
+  const std::string path_;
+  bool released_ = false;
 };
 
 }  // namespace echogw::server

@@ -33,7 +33,7 @@ Each setting comes from the first of flag, environment, file, default that has i
 Signals:
   SIGTERM, SIGINT  Drain as configured, then exit 0; a second one exits at once
                    with 128 + its number
-  SIGHUP           Reopen the log file
+  SIGHUP           Reopen the log file; for the configuration: echogwctl reload
 
 Service managers: NOTIFY_SOCKET and WATCHDOG_USEC are supported. Sockets passed in
 LISTEN_FDS replace the default address.
@@ -161,6 +161,9 @@ CommandLine ParseCommandLine(int argc, const char* const* argv, const Environmen
       Wrap("Print the settings in use and their sources as a file for --config, and exit"));
   // Hidden: lets tests show that they detect a gateway that loses connections.
   app.add_flag("--fault-close-listeners", parsed.fault_close_listeners)->group("");
+  // Hidden: a gateway passes it to the process that replaces it, where main() reads it.
+  int takeover_fd = -1;
+  app.add_option("--takeover-fd", takeover_fd)->group("");
   std::map<std::string, std::vector<std::string>> values;
   std::map<std::string, CLI::Option*> options;
   for (const ConfigKey& key : ConfigKeys()) {

@@ -12,6 +12,7 @@
 #include <boost/asio/error.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -24,6 +25,7 @@
 #include <boost/beast/http/read.hpp>
 #include <cstdint>
 #include <exception>
+#include <future>
 #include <limits>
 #include <list>
 #include <string>
@@ -31,7 +33,7 @@
 #include <utility>
 
 #include "reactor/base/unique_fd.h"
-#include "reactor/net/socket_setup.h"
+#include "server/exporter/http_listener.h"
 
 namespace echogw::server {
 namespace {
@@ -45,9 +47,6 @@ using std::chrono::milliseconds;
 
 // The request line and the headers.
 constexpr std::uint32_t kHeaderMax = 8 * 1024;
-// What a client has not read is bounded by the connections, not left in the kernel's buffers, which
-// grow to megabytes.
-constexpr int kSendBuffer = 64 * 1024;
 // Without descriptors and without a connection that could be closed.
 constexpr milliseconds kAcceptPause(100);
 
@@ -248,6 +247,25 @@ class HttpServer::Loop {
     listeners_.emplace_back(io_).acceptor.assign(ipv6 ? tcp::v6() : tcp::v4(), listener.Release());
   }
 
+  [[nodiscard]] std::vector<int> listeners() {
+    std::vector<int> out;
+    for (Listener& listener : listeners_) out.push_back(listener.acceptor.native_handle());
+    return out;
+  }
+
+  void Close() {
+    std::promise<void> closed;
+    asio::post(io_, [&] {
+      error_code ignored;
+      for (Listener& listener : listeners_) {
+        listener.pause.cancel();
+        listener.acceptor.close(ignored);
+      }
+      closed.set_value();
+    });
+    closed.get_future().wait();
+  }
+
   void Start() {
     for (Listener& listener : listeners_) Accept(listener);
     thread_ = std::thread([this] { Run(); });
@@ -299,13 +317,16 @@ class HttpServer::Loop {
   }
 
   void OnAccept(Listener& listener, error_code error, tcp::socket socket) {
+    if (!listener.acceptor.is_open()) return;
     if (!error) {
       Admit(std::move(socket));
     } else if (!open_.empty()) {
       open_.front()->Close();  // its descriptor is needed
     } else {
       listener.pause.expires_after(kAcceptPause);
-      listener.pause.async_wait([this, &listener](error_code) { Accept(listener); });
+      listener.pause.async_wait([this, &listener](error_code) {
+        if (listener.acceptor.is_open()) Accept(listener);
+      });
       return;
     }
     Accept(listener);
@@ -321,39 +342,18 @@ class HttpServer::Loop {
   std::thread thread_;
 };
 
-namespace {
-
-// A socket that listens; `address` gets the real port.
-absl::StatusOr<UniqueFd> ListenAt(ListenAddress& address, milliseconds request_limit) {
-  if (auto free = CheckPortIsFree(address); !free.ok()) return free;
-  const ListenOptions options{.reuse_port = false, .send_buffer_bytes = kSendBuffer};
-  auto listener = BindListener(address, options);
-  if (!listener.ok()) return listener.status();
-  // Connections inherit it. It ends those that the kernel still has after a graceful close.
-  if (auto s = SetOption(listener->get(), IPPROTO_TCP, TCP_USER_TIMEOUT,
-                         static_cast<int>(request_limit.count()), "TCP_USER_TIMEOUT");
-      !s.ok()) {
-    return s;
-  }
-  if (auto s = Listen(listener->get(), options, address); !s.ok()) return s;
-  auto local = LocalAddress(listener->get(), address.dual_stack);
-  if (!local.ok()) return local.status();
-  address = *std::move(local);
-  return listener;
-}
-
-}  // namespace
-
 absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const HttpServerOptions& options,
                                                               Answer answer) {
   ListenAddress address = options.address;
-  auto listener = ListenAt(address, options.request_limit);
+  auto listener = options.taken.empty() ? OpenListener(address, options.request_limit)
+                                        : AdoptListener(options.taken[0], address);
   if (!listener.ok()) return listener.status();
   std::optional<ListenAddress> other = options.loopback_v6;
   UniqueFd second;
   if (other) {
     other->port = address.port;
-    auto opened = ListenAt(*other, options.request_limit);
+    auto opened = options.taken.size() < 2 ? OpenListener(*other, options.request_limit)
+                                           : AdoptListener(options.taken[1], *other);
     if (!opened.ok()) return opened.status();
     second = *std::move(opened);
   }
@@ -362,7 +362,6 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const HttpServerOp
     auto loop = std::make_unique<Loop>(options, std::move(answer));
     loop->Add(address, *std::move(listener));
     if (other) loop->Add(*other, std::move(second));
-    loop->Start();
     return std::unique_ptr<HttpServer>(new HttpServer(std::move(loop), std::move(address)));
   } catch (const std::exception& error) {
     return absl::UnavailableError(error.what());
@@ -371,6 +370,12 @@ absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const HttpServerOp
 
 HttpServer::HttpServer(std::unique_ptr<Loop> loop, ListenAddress address)
     : loop_(std::move(loop)), address_(std::move(address)) {}
+
+void HttpServer::Open() { loop_->Start(); }
+
+void HttpServer::Close() { loop_->Close(); }
+
+std::vector<int> HttpServer::listeners() const { return loop_->listeners(); }
 
 HttpServer::~HttpServer() = default;
 

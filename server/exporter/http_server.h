@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "reactor/net/socket.h"
@@ -23,6 +24,9 @@ struct HttpServerOptions {
   // From accept to the last byte of the reply. Prometheus gives a scrape up after 10 s.
   std::chrono::milliseconds request_limit = std::chrono::seconds(10);
   TlsContext* tls = nullptr;  // outlives the server; null: plain text
+  // The listening sockets of another process for these addresses; the server uses duplicates.
+  // Empty: it opens its own.
+  std::vector<int> taken;
 };
 
 class HttpServer {
@@ -30,7 +34,7 @@ class HttpServer {
   // Runs on the server's thread. An exception costs the reply only.
   using Answer = std::function<HttpReply(const HttpRequest&)>;
 
-  // Serves when it returns. Errors name the address: AlreadyExists if it is taken, else the
+  // Listens when it returns. Errors name the address: AlreadyExists if it is taken, else the
   // system's error.
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<HttpServer>> Start(
       const HttpServerOptions& options, Answer answer);
@@ -39,6 +43,13 @@ class HttpServer {
   HttpServer& operator=(const HttpServer&) = delete;
   // Cuts the connections that are open.
   ~HttpServer();
+
+  // Accepts from here on.
+  void Open();
+  // Accepts no more, before it returns. Open connections get their replies.
+  void Close();
+  // The listening sockets, for another process.
+  [[nodiscard]] std::vector<int> listeners() const;
 
   // With the real port.
   [[nodiscard]] const ListenAddress& address() const { return address_; }

@@ -218,6 +218,14 @@ void AddCredentials(const std::vector<const CredentialStats*>& credentials, Fami
   }
 }
 
+void AddUpgrades(Families& to, const GatewayStats& stats) {
+  AddSingle(to, "echogw_upgrades_total", "Processes that this one has followed by an upgrade.",
+            kCounter, stats.lineage.upgrades);
+  AddSingle(to, "echogw_predecessor_connections",
+            "Active connections that the process before this one still serves.", kGauge,
+            stats.connections_of_predecessor);
+}
+
 void AddProcess(Families& to) {
   const ProcessStats process = ReadProcessStats();
   AddSingle(to, "process_cpu_seconds_total", "User and system CPU time of the process.", kCounter,
@@ -260,6 +268,7 @@ std::string MetricsCollector::Text() const {
     AddRefused(calls_.refused(), families);
     AddAdminCalls(calls_.counts(), families);
     AddCredentials(credentials_, families);
+    AddUpgrades(families, stats);
     AddProcess(families);
     return prometheus::TextSerializer().Serialize(families);
   } catch (...) {

@@ -11,6 +11,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "server/exporter/http_server.h"
@@ -32,7 +33,7 @@ struct MetricsServerOptions {
 
 class MetricsServer {
  public:
-  // Serves when it returns. `state`, for /-/ready, outlives it. Errors are those of HttpServer.
+  // Listens when it returns. `state`, for /-/ready, outlives it. Errors are those of HttpServer.
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<MetricsServer>> Start(
       const MetricsServerOptions& options, std::unique_ptr<MetricsCollector> collector,
       const std::atomic<GatewayState>& state, std::unique_ptr<StatusPage> page);
@@ -40,6 +41,11 @@ class MetricsServer {
   MetricsServer(const MetricsServer&) = delete;
   MetricsServer& operator=(const MetricsServer&) = delete;
   ~MetricsServer();
+
+  // As of HttpServer.
+  void Open() { server_->Open(); }
+  void Close() { server_->Close(); }
+  [[nodiscard]] std::vector<int> listeners() const { return server_->listeners(); }
 
   // "127.0.0.1:7002", with the real port.
   [[nodiscard]] std::string address() const { return server_->address().ToString(); }

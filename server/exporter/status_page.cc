@@ -69,8 +69,8 @@ status::v1::Status StatusPage::Snapshot() const {
   status::v1::Status status;
   status.set_version(options_.build.version);
   status.set_revision(options_.build.revision);
-  ToProto(options_.start_time, *status.mutable_start_time());
-  FillStats(control_, started_, log_.lines_dropped(), *status.mutable_stats());
+  const GatewayStats stats = FillStats(control_, log_.lines_dropped(), *status.mutable_stats());
+  ToProto(stats.lineage.start_time, *status.mutable_start_time());
   for (const Event& event : events_.After(0, kEventsShown).events) {
     ToProto(event, *status.add_events());
   }

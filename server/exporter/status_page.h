@@ -20,7 +20,6 @@ namespace echogw::server {
 
 struct StatusPageOptions {
   BuildInfo build;
-  std::chrono::system_clock::time_point start_time = std::chrono::system_clock::now();
 };
 
 class StatusPage {
@@ -43,7 +42,6 @@ class StatusPage {
   const EventLog& events_;
   const LogControl& log_;
   const StatusPageOptions options_;
-  const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
 };
 
 }  // namespace echogw::server

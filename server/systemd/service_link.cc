@@ -26,6 +26,11 @@ void ServiceLink::Ready(const std::string& status) {
   }
 }
 
+void ServiceLink::PassTo(pid_t pid) {
+  ready_.store(false);
+  Sent(notifier_.PassTo(pid));
+}
+
 void ServiceLink::Status(const std::string& status) {
   if (ready_.load()) Sent(notifier_.Status(status));
 }

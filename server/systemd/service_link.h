@@ -1,6 +1,8 @@
 // Reports the state of the gateway to the service manager. Owned by the gateway. Any thread.
 #pragma once
 
+#include <sys/types.h>
+
 #include <atomic>
 #include <chrono>
 #include <string>
@@ -27,6 +29,8 @@ class ServiceLink {
   void Ready(const std::string& status);
   // On return reactors are no longer queried.
   void EndBeats() { timers_.Cancel(heartbeat_); }
+  // Another process serves in place of this one. From here on only that one notifies.
+  void PassTo(pid_t pid);
   // No effect before Ready.
   void Status(const std::string& status);
   void Stopping(const std::string& status, std::chrono::nanoseconds limit);

@@ -76,6 +76,10 @@ absl::Status ServiceNotifier::Stopping(const std::string& status,
 
 absl::Status ServiceNotifier::Alive() const { return Send("WATCHDOG=1"); }
 
+absl::Status ServiceNotifier::PassTo(pid_t pid) const {
+  return Send(absl::StrCat("MAINPID=", pid));
+}
+
 // Not connected, so that datagrams reach the new socket of a manager that has restarted.
 absl::Status ServiceNotifier::Send(const std::string& message) const {
   if (!fd_.valid()) return absl::OkStatus();

@@ -2,6 +2,8 @@
 // Without that variable calls have no effect.
 #pragma once
 
+#include <sys/types.h>
+
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -38,6 +40,8 @@ class ServiceNotifier {
   [[nodiscard]] absl::Status Stopping(const std::string& status,
                                       std::chrono::microseconds limit) const;
   [[nodiscard]] absl::Status Alive() const;
+  // The process `pid` is the main process of the service from now on.
+  [[nodiscard]] absl::Status PassTo(pid_t pid) const;
 
   // The interval of Alive: half of what the manager tolerates. Unset: no watchdog.
   [[nodiscard]] std::optional<std::chrono::microseconds> watchdog_interval() const {

@@ -18,6 +18,16 @@ void ToProto(std::chrono::system_clock::time_point from, google::protobuf::Times
   to.set_nanos(static_cast<std::int32_t>(rest.count()));
 }
 
+std::chrono::nanoseconds FromProto(const google::protobuf::Duration& from) {
+  return std::chrono::seconds(from.seconds()) + std::chrono::nanoseconds(from.nanos());
+}
+
+std::chrono::system_clock::time_point FromProto(const google::protobuf::Timestamp& from) {
+  return std::chrono::system_clock::time_point(
+      std::chrono::duration_cast<std::chrono::system_clock::duration>(
+          std::chrono::seconds(from.seconds()) + std::chrono::nanoseconds(from.nanos())));
+}
+
 absl::Status ReadTime(const char* field, const google::protobuf::Duration& from,
                       std::chrono::nanoseconds min, std::chrono::nanoseconds max,
                       std::chrono::nanoseconds& to) {

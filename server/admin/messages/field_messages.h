@@ -38,6 +38,10 @@ absl::StatusOr<std::optional<To>> EnumFromProto(const char* field, int from, To 
 void ToProto(std::chrono::nanoseconds from, google::protobuf::Duration& to);
 void ToProto(std::chrono::system_clock::time_point from, google::protobuf::Timestamp& to);
 
+[[nodiscard]] std::chrono::nanoseconds FromProto(const google::protobuf::Duration& from);
+[[nodiscard]] std::chrono::system_clock::time_point FromProto(
+    const google::protobuf::Timestamp& from);
+
 // A field that is set, within [min, max].
 [[nodiscard]] absl::Status ReadTime(const char* field, const google::protobuf::Duration& from,
                                     std::chrono::nanoseconds min, std::chrono::nanoseconds max,

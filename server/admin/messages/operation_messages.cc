@@ -1,6 +1,7 @@
 #include "server/admin/messages/operation_messages.h"
 
 #include <set>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "reactor/options.h"
@@ -37,6 +38,18 @@ void ToProto(const KernelCounters& from, pb::KernelCounters& to) {
   to.set_listen_drops(from.listen_drops);
   to.set_tcp_abort_on_close(from.tcp_abort_on_close);
   to.set_tcp_migrate_req_failure(from.tcp_migrate_req_failure);
+}
+
+KernelCounters FromProto(const pb::KernelCounters& from) {
+  return {.listen_overflows = from.listen_overflows(),
+          .listen_drops = from.listen_drops(),
+          .tcp_abort_on_close = from.tcp_abort_on_close(),
+          .tcp_migrate_req_failure = from.tcp_migrate_req_failure()};
+}
+
+template <typename To>
+To KnownOr(int from, To last) {
+  return from > 0 && from <= static_cast<int>(last) + 1 ? static_cast<To>(from - 1) : To{};
 }
 
 }  // namespace
@@ -122,6 +135,33 @@ absl::StatusOr<SteeringRequest> FromProto(const pb::SetSteeringRequest& from) {
   return to;
 }
 
+absl::StatusOr<UpgradeRequest> FromProto(const pb::UpgradeRequest& from) {
+  UpgradeRequest to;
+  if (from.same_binary() && !from.binary().empty()) {
+    return InvalidField("binary", "cannot be combined with same_binary");
+  }
+  for (const auto& [field, path] :
+       {std::pair{"binary", from.binary()}, std::pair{"config", from.config()}}) {
+    if (!path.empty() && path[0] != '/') {
+      return InvalidField(field, "'", path, "' is not an absolute path");
+    }
+  }
+  to.binary = from.binary();
+  to.same_binary = from.same_binary();
+  to.config = from.config();
+  to.in_place = from.in_place();
+  to.dry_run = from.dry_run();
+  absl::Status status;
+  if (from.has_deadline()) {
+    status = ReadTime("deadline", from.deadline(), nanoseconds(0), kRequestTimeMax, to.deadline);
+  }
+  if (status.ok() && from.has_linger()) {
+    status = ReadTime("linger", from.linger(), nanoseconds(0), kRequestTimeMax, to.linger);
+  }
+  if (!status.ok()) return status;
+  return to;
+}
+
 absl::StatusOr<std::optional<std::uint32_t>> FromProto(const pb::UndrainRequest& from) {
   if (!from.has_reactor()) return std::optional<std::uint32_t>();
   if (auto s = CheckReactor("reactor", from.reactor()); !s.ok()) return s;
@@ -170,6 +210,51 @@ void ToProto(const Operation& from, pb::Operation& to) {
   }
   to.set_imbalance_before(from.imbalance_before);
   to.set_imbalance_after(from.imbalance_after);
+  for (const SettingChange& change : from.changes) {
+    pb::SettingChange& added = *to.add_changes();
+    added.set_key(change.key);
+    added.mutable_before()->Assign(change.before.begin(), change.before.end());
+    added.mutable_after()->Assign(change.after.begin(), change.after.end());
+  }
+  if (from.pause.count() != 0) ToProto(from.pause, *to.mutable_pause());
+}
+
+Operation FromProto(const pb::Operation& from) {
+  Operation to;
+  to.id = from.id();
+  to.version = 1;
+  to.kind = KnownOr(from.kind(), OperationKind::kUpgrade);
+  to.result = KnownOr(from.result(), OperationResult::kFailed);
+  to.start_time = FromProto(from.start_time());
+  to.elapsed = FromProto(from.elapsed());
+  to.phase = from.phase();
+  for (const pb::OperationPhase& phase : from.phases()) {
+    to.phases.push_back({phase.name(), FromProto(phase.elapsed())});
+  }
+  to.reactors_before = from.reactors_before();
+  to.reactors_target = from.reactors_target();
+  to.connections_moved = from.connections_moved();
+  to.connections_closed = from.connections_closed();
+  to.connections_reset = from.connections_reset();
+  to.connections_left = from.connections_left();
+  to.accepted_from_parked = from.accepted_from_parked();
+  to.kernel_before = FromProto(from.kernel_before());
+  to.kernel_after = FromProto(from.kernel_after());
+  to.message = from.message();
+  if (from.has_reactor()) to.reactor = from.reactor();
+  to.dry_run = from.dry_run();
+  for (const pb::PlannedMove& move : from.moves()) {
+    to.moves.push_back({move.from_reactor(), move.to_reactor(), move.connections()});
+  }
+  to.imbalance_before = from.imbalance_before();
+  to.imbalance_after = from.imbalance_after();
+  for (const pb::SettingChange& change : from.changes()) {
+    to.changes.push_back({change.key(),
+                          {change.before().begin(), change.before().end()},
+                          {change.after().begin(), change.after().end()}});
+  }
+  to.pause = FromProto(from.pause());
+  return to;
 }
 
 }  // namespace echogw::server

@@ -49,6 +49,10 @@ struct SteeringRequest {
 [[nodiscard]] absl::StatusOr<std::chrono::nanoseconds> WatchInterval(
     const pb::WatchStatsRequest& from);
 
+[[nodiscard]] absl::StatusOr<UpgradeRequest> FromProto(const pb::UpgradeRequest& from);
+
 void ToProto(const Operation& from, pb::Operation& to);
+// As another process made it: values that this release does not know are the first of their kind.
+[[nodiscard]] Operation FromProto(const pb::Operation& from);
 
 }  // namespace echogw::server

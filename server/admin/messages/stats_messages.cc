@@ -132,15 +132,20 @@ void ToProto(const Event& from, pb::Event& to) {
   to.set_operation(from.operation);
 }
 
-void FillStats(const Control& control, std::chrono::steady_clock::time_point started,
-               std::uint64_t log_lines_dropped, pb::GetStatsResponse& to) {
-  ToProto(control.Stats(), to);
+GatewayStats FillStats(const Control& control, std::uint64_t log_lines_dropped,
+                       pb::GetStatsResponse& to) {
+  GatewayStats stats = control.Stats();
+  ToProto(stats, to);
   ToProto(std::chrono::system_clock::now(), *to.mutable_time());
-  ToProto(std::chrono::steady_clock::now() - started, *to.mutable_uptime());
+  ToProto(std::chrono::steady_clock::now() - stats.lineage.started, *to.mutable_uptime());
   to.set_log_lines_dropped(log_lines_dropped);
   const ProcessUsage usage = ReadProcessUsage();
-  to.set_process_cpu_nanoseconds(usage.cpu_nanoseconds);
+  to.set_process_cpu_nanoseconds(usage.cpu_nanoseconds +
+                                 static_cast<std::uint64_t>(stats.lineage.cpu_before.count()));
   to.set_process_resident_bytes(usage.resident_bytes);
+  to.set_upgrades(stats.lineage.upgrades);
+  to.set_connections_of_predecessor(stats.connections_of_predecessor);
+  return stats;
 }
 
 }  // namespace echogw::server

@@ -20,8 +20,8 @@ void ToProto(const ReactorStats& from, pb::Reactor& to);
 void ToProto(const GatewayStats& from, pb::GetStatsResponse& to);
 void ToProto(const Event& from, pb::Event& to);
 
-// Takes a snapshot and fills the whole message, with the uptime counted from `started`.
-void FillStats(const Control& control, std::chrono::steady_clock::time_point started,
-               std::uint64_t log_lines_dropped, pb::GetStatsResponse& to);
+// Takes a snapshot, which is returned, and fills the whole message.
+GatewayStats FillStats(const Control& control, std::uint64_t log_lines_dropped,
+                       pb::GetStatsResponse& to);
 
 }  // namespace echogw::server

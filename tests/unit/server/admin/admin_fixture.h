@@ -61,8 +61,10 @@ inline absl::StatusOr<std::unique_ptr<AdminServer>> ReserveAndStart(const AdminA
                                                                     LogSink& log) {
   auto lock = AdminServer::Reserve(address);
   if (!lock.ok()) return lock.status();
-  return AdminServer::Start(address, *std::move(lock), kAdminConnectionsMax, service, access, calls,
-                            log);
+  auto server = AdminServer::Start(address, *std::move(lock), kAdminConnectionsMax, service, access,
+                                   calls, log);
+  if (server.ok()) (*server)->Open();
+  return server;
 }
 
 class AdminTest : public testing::Test {
@@ -88,8 +90,10 @@ class AdminTest : public testing::Test {
                                                            .events = events_,
                                                            .log_control = log_control_,
                                                            .log = log_,
-                                                           .access = *access_},
-                                              info, options);
+                                                           .access = *access_,
+                                                           .info = info_},
+                                              options);
+    info_.Set(info);
     calls_ = std::make_unique<AdminCalls>(*access_, log_);
     auto server = ReserveAndStart(address, *service_, *access_, *calls_, log_);
     ASSERT_TRUE(server.ok()) << server.status();
@@ -104,6 +108,7 @@ class AdminTest : public testing::Test {
   RecordingLog log_;
   FakeLogControl log_control_;
   TimerThread timers_;
+  SharedGatewayInfo info_;
   std::unique_ptr<AdminAccess> access_;
   std::unique_ptr<AdminCalls> calls_;
   std::unique_ptr<AdminService> service_;

@@ -39,7 +39,7 @@ TEST_F(AdminServiceTest, GetInfo) {
 
   GatewayInfo info;
   info.admin_address = server_->address();
-  service_->SetInfo(info);
+  info_.Set(info);
   ASSERT_TRUE(Call(*stub_, &Stub::GetInfo, pb::GetInfoRequest(), response).ok());
   EXPECT_EQ(response.admin_address(), server_->address());
 }

@@ -205,8 +205,15 @@ TEST(Convert, OperationsCompletely) {
   from.moves = {{.from = 20, .to = 21, .connections = 22}};
   from.imbalance_before = 1.5;
   from.imbalance_after = 1.25;
+  from.changes = {{.key = "listen", .before = {":1"}, .after = {":1", ":2"}}};
+  from.pause = milliseconds(23);
   pb::Operation to;
   ToProto(from, to);
+  ExpectAllSet(to.changes(0));
+  // As another process reads it.
+  pb::Operation again;
+  ToProto(FromProto(to), again);
+  EXPECT_EQ(again.SerializeAsString(), to.SerializeAsString());
   ExpectAllSet(to);
   ExpectAllSet(to.kernel_before());
   ExpectAllSet(to.phases(0));

@@ -50,6 +50,7 @@ class HttpServerTest : public testing::Test {
     });
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
+    server_->Open();
     address_ = server_->address().ToString();
   }
 

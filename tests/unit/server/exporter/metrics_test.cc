@@ -60,6 +60,7 @@ class MetricsTest : public testing::Test {
         std::make_unique<StatusPage>(control_, events_, log_, StatusPageOptions()));
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
+    server_->Open();
   }
 
   std::string Get(const std::string& path) { return Http(server_->address(), "GET", path); }

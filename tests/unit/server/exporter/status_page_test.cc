@@ -56,6 +56,7 @@ class StatusPageTest : public testing::Test {
         std::make_unique<StatusPage>(control_, events_, log_, std::move(options)));
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
+    server_->Open();
   }
 
   std::string Get(const std::string& path, const std::string& headers = "") {
