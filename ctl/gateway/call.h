@@ -5,8 +5,10 @@
 #include <grpcpp/client_context.h>
 #include <grpcpp/support/sync_stream.h>
 
+#include <chrono>
 #include <memory>
 #include <mutex>
+#include <thread>
 
 #include "ctl/base/command.h"
 #include "ctl/base/interrupt.h"
@@ -41,6 +43,12 @@ using RequestOf = typename RpcTypes<decltype(kMethod)>::Request;
 template <auto kMethod>
 using ResponseOf = typename RpcTypes<decltype(kMethod)>::Response;
 
+// Whether a call met a process that is ending.
+inline bool IsEnding(const grpc::Status& status) {
+  return status.error_code() == grpc::StatusCode::UNAVAILABLE ||
+         status.error_code() == grpc::StatusCode::CANCELLED;
+}
+
 template <typename Response>
 struct Reply {
   grpc::Status status;
@@ -60,6 +68,21 @@ Reply<ResponseOf<kMethod>> Call(Client& client, const RequestOf<kMethod>& reques
 template <auto kMethod>
 Reply<ResponseOf<kMethod>> Call(CommandContext& context, const RequestOf<kMethod>& request = {}) {
   return Call<kMethod>(context.client, request);
+}
+
+// As Call, and again for up to a second if the process that was asked is ending: by an upgrade,
+// another one takes its place.
+template <auto kMethod>
+Reply<ResponseOf<kMethod>> CallThroughUpgrade(Client& client,
+                                              const RequestOf<kMethod>& request = {}) {
+  constexpr std::chrono::milliseconds kPause{20};
+  constexpr int kTries = 50;
+  Reply<ResponseOf<kMethod>> reply = Call<kMethod>(client, request);
+  for (int tries = 1; tries < kTries && IsEnding(reply.status); ++tries) {
+    std::this_thread::sleep_for(kPause);
+    reply = Call<kMethod>(client, request);
+  }
+  return reply;
 }
 
 // A verb in whole: calls, and emits the response, whose table `print(response)` writes.

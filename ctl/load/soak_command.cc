@@ -48,6 +48,17 @@ absl::Status ParseSizes(const std::string& text, std::vector<std::uint32_t>* siz
   return absl::OkStatus();
 }
 
+absl::Status ParseBinaries(const std::string& text, std::vector<std::string>* binaries) {
+  std::vector<std::string> parsed = absl::StrSplit(text, ',');
+  if (std::any_of(parsed.begin(), parsed.end(),
+                  [](const std::string& path) { return path.empty() || path[0] != '/'; })) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("'", text, "' is not a list of absolute paths, as in /opt/a,/opt/b"));
+  }
+  *binaries = std::move(parsed);
+  return absl::OkStatus();
+}
+
 class SoakCommand : public Command {
  public:
   CommandHelp Help() const override {
@@ -57,6 +68,7 @@ class SoakCommand : public Command {
             "  echogwctl soak 127.0.0.1:7000 --resize 8,2,5 --every 200ms\n"
             "  echogwctl soak 127.0.0.1:7000 --connections 1000000 --resize 8,2 --every 100ms \\\n"
             "      --rebalance --move --drain-reactor --source-addresses 4\n"
+            "  echogwctl soak 127.0.0.1:7000 --upgrade /opt/a/echogw,/opt/b/echogw\n"
             "  echogwctl soak 127.0.0.1:7000 --no-admin           # any echo server",
             "",
             {{0, "nothing was lost"},
@@ -127,6 +139,10 @@ class SoakCommand : public Command {
         "--resize", "LIST",
         [this](const std::string& text) { return ParseSizes(text, &control_.sizes); },
         "Resize the gateway to these numbers of reactors in turn, as in 8,2,5");
+    options.Custom(
+        "--upgrade", "LIST",
+        [this](const std::string& text) { return ParseBinaries(text, &control_.binaries); },
+        "Upgrade the gateway to these binaries in turn, absolute paths on its machine");
     options.Time("--every", &control_.every,
                  "Time from the start of one operation to the next (1s)");
     options.Flag("--rebalance", &control_.rebalance, "Rebalance after every fifth resize");
@@ -145,7 +161,8 @@ class SoakCommand : public Command {
     }
     if (no_admin_ && !control_.empty()) {
       return absl::InvalidArgumentError(
-          "--no-admin: --resize, --rebalance, --move and --drain-reactor need the admin API");
+          "--no-admin: --resize, --upgrade, --rebalance, --move and --drain-reactor need the "
+          "admin API");
     }
     if (churn_clients_ > 0) {
       absl::Status status = common_.CheckThreads(churn_clients_, "--churn-clients");
@@ -218,7 +235,7 @@ class SoakCommand : public Command {
 
   // Not set if the gateway does not say.
   static google::protobuf::Timestamp StartTime(CommandContext& context) {
-    return Call<&Admin::GetInfo>(context).message.start_time();
+    return CallThroughUpgrade<&Admin::GetInfo>(context.client).message.start_time();
   }
 
   // The counters after the last connection; an error is part of the findings.

@@ -56,7 +56,7 @@ bool SoakController::WaitUntil(std::chrono::steady_clock::time_point time) {
 
 template <auto kMethod>
 bool SoakController::Operate(const std::string& kind, const RequestOf<kMethod>& request) {
-  const auto [status, response] = Call<kMethod>(client_, request);
+  const auto [status, response] = CallThroughUpgrade<kMethod>(client_, request);
   if (!status.ok()) {
     NoteRefusal(kind, status);
     return false;
@@ -76,7 +76,13 @@ void SoakController::Run() {
       request.set_target(plan_.sizes[step % plan_.sizes.size()]);
       Operate<&Admin::Resize>("resize", request);
     }
-    const bool extra = plan_.sizes.empty() || (step + 1) % kResizesPerExtra == 0;
+    if (!plan_.binaries.empty()) {
+      admin::v1::UpgradeRequest request;
+      request.set_binary(plan_.binaries[step % plan_.binaries.size()]);
+      Operate<&Admin::Upgrade>("upgrade", request);
+    }
+    const bool extra =
+        (plan_.sizes.empty() && plan_.binaries.empty()) || (step + 1) % kResizesPerExtra == 0;
     if (extra && !extras_.empty()) Extra();
   }
 }
@@ -108,14 +114,14 @@ void SoakController::DrainAndUndrain(const std::vector<std::uint32_t>& serving) 
   if (!Operate<&Admin::Drain>("drain", drain)) return;
   admin::v1::UndrainRequest undrain;
   undrain.set_reactor(reactor);
-  const grpc::Status status = Call<&Admin::Undrain>(client_, undrain).status;
+  const grpc::Status status = CallThroughUpgrade<&Admin::Undrain>(client_, undrain).status;
   if (!status.ok()) return NoteRefusal("undrain", status);
   ++record_.tallies["undrain"].succeeded;
   succeeded_.fetch_add(1, std::memory_order_relaxed);
 }
 
 std::vector<std::uint32_t> SoakController::ServingReactors() {
-  const auto [status, response] = Call<&Admin::ListReactors>(client_);
+  const auto [status, response] = CallThroughUpgrade<&Admin::ListReactors>(client_);
   if (!status.ok()) NoteRefusal("list-reactors", status);
   std::vector<std::uint32_t> serving;
   for (const admin::v1::Reactor& reactor : response.reactors()) {
@@ -136,13 +142,18 @@ Operation SoakController::WaitForEnd(Operation operation) {
     while (reader->Read(&response)) operation = response.operation();
     static_cast<void>(reader->Finish());
   }
-  // The stream broke, or the gateway did not end it with the operation: poll instead.
+  // The stream broke, or the gateway did not end it with the operation: poll instead. An upgrade
+  // ends the process that was asked, and the next one is there soon.
+  const bool upgrade = operation.kind() == admin::v1::OPERATION_KIND_UPGRADE;
   while (!IsDone(operation) && std::chrono::system_clock::now() < give_up) {
     admin::v1::GetOperationRequest request;
     request.set_id(operation.id());
     auto [status, response] = Call<&Admin::GetOperation>(client_, request);
-    if (!status.ok()) break;
-    operation = std::move(*response.mutable_operation());
+    if (status.ok()) {
+      operation = std::move(*response.mutable_operation());
+    } else if (!upgrade || !IsEnding(status)) {
+      break;
+    }
     if (!IsDone(operation)) std::this_thread::sleep_for(kPollEvery);
   }
   return operation;

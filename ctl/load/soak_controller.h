@@ -1,6 +1,6 @@
-// SoakController: changes the gateway through its admin API while a soak runs: resizes in turn and,
-// between them, rebalances, moves and drains of one reactor. Each operation is followed to its end
-// before the next one.
+// SoakController: changes the gateway through its admin API while a soak runs: resizes and upgrades
+// in turn and, between them, rebalances, moves and drains of one reactor. Each operation is
+// followed to its end before the next one.
 //
 // Owned by the soak, with a thread of its own. Operations that fail or are refused are recorded and
 // do not end it: the verdict of a soak is about connections.
@@ -29,6 +29,8 @@ namespace echogw::ctl::load {
 struct ControlPlan {
   // Targets of Resize, in turn and from the start again; empty for none.
   std::vector<std::uint32_t> sizes;
+  // Binaries to upgrade to, likewise.
+  std::vector<std::string> binaries;
   // From the start of one step to that of the next; a step that takes longer delays the next.
   Duration every = std::chrono::seconds(1);
   // What else to do, in turn: after each fifth resize, or at each step when there are none.
@@ -37,7 +39,7 @@ struct ControlPlan {
   bool drain_reactor = false;
 
   [[nodiscard]] bool empty() const {
-    return sizes.empty() && !rebalance && !move && !drain_reactor;
+    return sizes.empty() && binaries.empty() && !rebalance && !move && !drain_reactor;
   }
 };
 
@@ -61,7 +63,7 @@ struct ControlRecord {
     std::string text;
   };
 
-  // By "resize", "rebalance", "move", "drain" and "undrain".
+  // By "resize", "upgrade", "rebalance", "move", "drain" and "undrain".
   std::map<std::string, OperationTally> tallies;
   std::vector<Failure> failures;
   // Sums over the reports of all operations.

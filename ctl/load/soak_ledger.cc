@@ -82,7 +82,7 @@ grpc::Status WaitUntilQuiet(Client& client, std::uint64_t active, Duration limit
   *busy = false;
   std::uint64_t accepted = UINT64_MAX;
   for (;;) {
-    auto [status, message] = Call<&Admin::GetStats>(client);
+    auto [status, message] = CallThroughUpgrade<&Admin::GetStats>(client);
     if (!status.ok()) return status;
     *stats = std::move(message);
     if (IsSettled(*stats, active)) {

@@ -1,6 +1,8 @@
 #include "ctl/verbs/operation_flow.h"
 
+#include <chrono>
 #include <string>
+#include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "ctl/gateway/call.h"
@@ -19,6 +21,24 @@ void ShowProgress(StatusLine& line, const Operation& operation) {
   line.Show(absl::StrCat("operation ", operation.id(), ": ", OperationTitle(operation), ": ",
                          OperationProgress(operation)),
             operation.phase());
+}
+
+constexpr std::chrono::milliseconds kReconnectPause{50};
+
+// Follows operation `id` until it or the stream ends. `last` is its last state, if any was read.
+grpc::Status WatchToEnd(CommandContext& context, std::uint64_t id, Operation& last) {
+  admin::v1::WatchOperationRequest request;
+  request.set_id(id);
+  Stream<&Admin::WatchOperation> stream(context, request, context.client.timeout());
+  admin::v1::WatchOperationResponse response;
+  StatusLine line(context);
+  while (stream.Read(response)) {
+    // The server reports at once and then at every change.
+    stream.AllowSilence();
+    last = response.operation();
+    ShowProgress(line, last);
+  }
+  return stream.Finish();
 }
 
 }  // namespace
@@ -55,21 +75,15 @@ ExitCode FinishOperation(CommandContext& context, const Operation& begun, bool w
 }
 
 ExitCode FollowOperation(CommandContext& context, std::uint64_t id, OnInterrupt on_interrupt) {
-  admin::v1::WatchOperationRequest request;
-  request.set_id(id);
-  Stream<&Admin::WatchOperation> stream(context, request, context.client.timeout());
-  admin::v1::WatchOperationResponse response;
   Operation last;
-  {
-    StatusLine line(context);
-    while (stream.Read(response)) {
-      // The server reports at once and then at every change.
-      stream.AllowSilence();
-      last = response.operation();
-      ShowProgress(line, last);
-    }
+  grpc::Status status = WatchToEnd(context, id, last);
+  // An upgrade ends the process that was asked; the next one goes on to report it.
+  const auto until = std::chrono::steady_clock::now() + context.client.timeout();
+  while (last.kind() == admin::v1::OPERATION_KIND_UPGRADE && !IsDone(last) &&
+         !context.interrupt.requested() && std::chrono::steady_clock::now() < until) {
+    std::this_thread::sleep_for(kReconnectPause);
+    status = WatchToEnd(context, last.id(), last);
   }
-  const grpc::Status status = stream.Finish();
   if (IsDone(last)) {
     ReportOperation(context, last);
     return OperationExitCode(last);

@@ -46,6 +46,11 @@ std::string Imbalance(const Operation& operation) {
                          operation.imbalance_after());
 }
 
+template <typename Strings>
+std::string Values(const Strings& values) {
+  return values.empty() ? "none" : absl::StrJoin(values, ", ");
+}
+
 }  // namespace
 
 std::string OperationTitle(const Operation& operation) {
@@ -62,6 +67,8 @@ std::string OperationTitle(const Operation& operation) {
       return absl::StrCat("drain of reactor ", operation.reactor());
     case admin::v1::OPERATION_KIND_DRAIN_GATEWAY:
       return "drain of the gateway";
+    case admin::v1::OPERATION_KIND_UPGRADE:
+      return "upgrade";
     default:
       return "operation of a kind unknown to this echogwctl";
   }
@@ -100,8 +107,19 @@ void PrintOperation(std::ostream& out, const Operation& operation, bool colour) 
        {"Accepted", operation.accepted_from_parked() == 0
                         ? ""
                         : HumanCount(operation.accepted_from_parked()) + " from parked listeners"},
+       {"Pause", operation.has_pause()
+                     ? HumanDuration(FromProto(operation.pause())) + " without accept or echo"
+                     : ""},
        {"Imbalance", Imbalance(operation)},
        {"Kernel", dry ? "" : Kernel(operation)}});
+  if (!operation.changes().empty()) {
+    out << '\n';
+    Table table("SETTING|NOW|THEN");
+    for (const auto& change : operation.changes()) {
+      table.AddRow({change.key(), Values(change.before()), Values(change.after())});
+    }
+    table.Print(out, colour);
+  }
   if (operation.moves().empty()) return;
   out << '\n';
   Table table(">FROM|>TO|>CONNECTIONS");

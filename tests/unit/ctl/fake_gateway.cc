@@ -131,6 +131,14 @@ grpc::Status FakeGateway::Resize(grpc::ServerContext* call, const ResizeRequest*
   return Begin(call);
 }
 
+grpc::Status FakeGateway::Upgrade(grpc::ServerContext* call,
+                                  const admin::v1::UpgradeRequest* request,
+                                  admin::v1::UpgradeResponse* response) {
+  Record(&Requests::upgrade, *request);
+  *response->mutable_operation() = operation;
+  return Begin(call);
+}
+
 grpc::Status FakeGateway::Move(grpc::ServerContext* call, const MoveRequest* request,
                                MoveResponse* response) {
   Record(&Requests::move, *request);
@@ -179,9 +187,12 @@ grpc::Status FakeGateway::WatchOperation(grpc::ServerContext* call,
                                          grpc::ServerWriter<WatchOperationResponse>* writer) {
   Record(&Requests::watch_operation, *request);
   if (const grpc::Status status = Begin(call); !status.ok()) return status;
-  std::vector<WatchOperationResponse> updates(operation_updates.size());
+  const auto& all = requests().watch_operation.size() > 1 && !later_updates.empty()
+                        ? later_updates
+                        : operation_updates;
+  std::vector<WatchOperationResponse> updates(all.size());
   for (std::size_t i = 0; i < updates.size(); ++i) {
-    *updates[i].mutable_operation() = operation_updates[i];
+    *updates[i].mutable_operation() = all[i];
   }
   return Send(call, updates, writer);
 }

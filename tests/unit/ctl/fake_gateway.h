@@ -40,6 +40,7 @@ class FakeGateway : public admin::v1::Admin::Service {
   struct Requests {
     std::vector<admin::v1::WatchStatsRequest> watch_stats;
     std::vector<admin::v1::ResizeRequest> resize;
+    std::vector<admin::v1::UpgradeRequest> upgrade;
     std::vector<admin::v1::MoveRequest> move;
     std::vector<admin::v1::RebalanceRequest> rebalance;
     std::vector<admin::v1::SetSteeringRequest> steer;
@@ -77,6 +78,8 @@ class FakeGateway : public admin::v1::Admin::Service {
   admin::v1::Operation operation;
   // What WatchOperation sends, in turn.
   std::vector<admin::v1::Operation> operation_updates;
+  // Likewise, from the second stream on; empty: the same.
+  std::vector<admin::v1::Operation> later_updates;
   admin::v1::RebalanceResponse rebalance;
   admin::v1::SetSteeringResponse steering;
   admin::v1::UndrainResponse undrain;
@@ -103,6 +106,8 @@ class FakeGateway : public admin::v1::Admin::Service {
                             admin::v1::ListReactorsResponse* response) override;
   grpc::Status Resize(grpc::ServerContext* call, const admin::v1::ResizeRequest* request,
                       admin::v1::ResizeResponse* response) override;
+  grpc::Status Upgrade(grpc::ServerContext* call, const admin::v1::UpgradeRequest* request,
+                       admin::v1::UpgradeResponse* response) override;
   grpc::Status Move(grpc::ServerContext* call, const admin::v1::MoveRequest* request,
                     admin::v1::MoveResponse* response) override;
   grpc::Status Rebalance(grpc::ServerContext* call, const admin::v1::RebalanceRequest* request,

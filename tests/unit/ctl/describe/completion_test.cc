@@ -69,7 +69,7 @@ TEST_F(BashCompletionTest, EveryVerb) {
   std::vector<std::string> verbs;
   for (const CliVerb& verb : OwnModel().verbs) verbs.push_back(verb.name);
   EXPECT_EQ(offered, verbs);
-  EXPECT_THAT(Complete("echogwctl re"), ElementsAre("reactors", "resize", "rebalance"));
+  EXPECT_THAT(Complete("echogwctl re"), ElementsAre("reactors", "resize", "rebalance", "reload"));
   EXPECT_THAT(Complete("echogwctl -o json --target 127.0.0.1:7001 ev"), ElementsAre("events"));
   EXPECT_THAT(Complete("echogwctl zz"), IsEmpty());
 }

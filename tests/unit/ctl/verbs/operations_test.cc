@@ -132,6 +132,59 @@ TEST_F(Operations, AStreamThatEndsTooEarlyIsUnreachable) {
   EXPECT_THAT(run.err, HasSubstr("closed the connection (stopping)"));
 }
 
+TEST_F(Operations, UpgradeSendsItsOptions) {
+  EXPECT_EQ(Ask({"upgrade", "--binary", "/opt/a", "--config", "/etc/b", "--deadline", "1m",
+                 "--linger", "2m", "--in-place", "--dry-run"})
+                .code,
+            0);
+  ASSERT_EQ(gateway_.requests().upgrade.size(), 1U);
+  const auto request = gateway_.requests().upgrade[0];
+  EXPECT_EQ(request.binary(), "/opt/a");
+  EXPECT_FALSE(request.same_binary());
+  EXPECT_EQ(request.config(), "/etc/b");
+  EXPECT_EQ(request.deadline().seconds(), 60);
+  EXPECT_EQ(request.linger().seconds(), 120);
+  EXPECT_TRUE(request.in_place());
+  EXPECT_TRUE(request.dry_run());
+  EXPECT_EQ(Ask({"reload"}).code, 0);
+  EXPECT_TRUE(gateway_.requests().upgrade[1].same_binary());
+  EXPECT_FALSE(gateway_.requests().upgrade[1].has_deadline());
+}
+
+TEST_F(Operations, UpgradeShowsThePauseAndTheSettingsThatChange) {
+  Operation ended = SampleOperation(admin::v1::OPERATION_RESULT_SUCCEEDED);
+  ended.set_kind(admin::v1::OPERATION_KIND_UPGRADE);
+  ended.mutable_pause()->set_nanos(2'300'000);
+  auto& change = *ended.add_changes();
+  change.set_key("listen");
+  change.add_before("127.0.0.1:7000");
+  change.add_after("127.0.0.1:7000");
+  change.add_after("discard@127.0.0.1:7009");
+  ended.add_changes()->set_key("tls-cert");
+  gateway_.operation = ended;
+  const CliRun run = Ask({"reload", "--wait"});
+  EXPECT_EQ(run.code, 0);
+  EXPECT_THAT(run.out, StartsWith("Operation    7: upgrade\n"));
+  EXPECT_THAT(run.out, HasSubstr("Pause        2.30 ms without accept or echo\n"));
+  EXPECT_THAT(run.out, HasSubstr("SETTING   NOW             THEN\n"
+                                 "listen    127.0.0.1:7000  127.0.0.1:7000, "
+                                 "discard@127.0.0.1:7009\n"
+                                 "tls-cert  none            none\n"));
+}
+
+TEST_F(Operations, AnUpgradeIsFollowedIntoTheNextProcess) {
+  gateway_.operation.set_kind(admin::v1::OPERATION_KIND_UPGRADE);
+  // The first stream ends with the process that was asked; a later one has the end.
+  gateway_.operation_updates = {gateway_.operation};
+  Operation ended = SampleOperation(admin::v1::OPERATION_RESULT_SUCCEEDED);
+  ended.set_kind(admin::v1::OPERATION_KIND_UPGRADE);
+  gateway_.later_updates = {ended};
+  const CliRun run = Ask({"upgrade", "--wait"});
+  EXPECT_EQ(run.code, 0);
+  EXPECT_THAT(run.out, HasSubstr("Result       succeeded"));
+  EXPECT_GT(gateway_.requests().watch_operation.size(), 1U);
+}
+
 TEST_F(Operations, InterruptedWaitEndsWithFourAndInterruptedWatchWithZero) {
   gateway_.operation_updates = {gateway_.operation};
   gateway_.script.watch_stays = true;
