@@ -30,7 +30,7 @@ install(FILES ${units}/echogw.socket DESTINATION lib/systemd/system COMPONENT ec
 install(CODE "
   set(root \"\$ENV{DESTDIR}\")
   file(READ \"${units}/echogw.service\" unit)
-  string(REPLACE \"ExecStart=/usr/local/\" \"ExecStart=\${CMAKE_INSTALL_PREFIX}/\" unit \"\${unit}\")
+  string(REGEX REPLACE \"(Exec[A-Za-z]+)=/usr/local/\" \"\\\\1=\${CMAKE_INSTALL_PREFIX}/\" unit \"\${unit}\")
   set(config /etc/echogw/echogw.toml)
   if(EXISTS \"${dist}/echogw.toml\" AND NOT EXISTS \"\${root}\${config}\")
     file(INSTALL \"${dist}/echogw.toml\" DESTINATION /etc/echogw)  # adds DESTDIR itself

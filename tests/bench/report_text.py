@@ -16,6 +16,7 @@ CPU of their own. The client, `echogwctl bench`, verifies every byte.
 | `profile_servers.py` | shows where the CPU time of a message is spent |
 | `compare_client.py` | the cost of `echogwctl bench` compared with a bare epoll client |
 | `listing.py` | the effect of listing many connections on echo latency |
+| `upgrade.py` | the effect of upgrades beside many connections on echo latency, and their pause |
 | `peers/` | the peers, one file each, written for speed in the style of their communities |
 
 They need a release build with the tests and two otherwise idle CPUs.

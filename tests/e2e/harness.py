@@ -11,10 +11,12 @@ A test starts processes with port 0 and reads the real ports from their output. 
 conditions, never for time to pass. Processes are ended by PID.
 """
 
+import ctypes
 import json
 import os
 import re
 import resource
+import select
 import shutil
 import signal
 import subprocess
@@ -32,6 +34,9 @@ TIMEOUT = 60 if SANITIZER else 20
 
 # A drain that does not wait for quiet and closes at once, for tests of something else.
 FAST_DRAIN = {"--drain-quiet-period": "0s", "--drain-spread": "0s", "--drain-deadline": "2s"}
+
+_PRCTL = ctypes.CDLL(None, use_errno=True).prctl
+_PR_SET_CHILD_SUBREAPER = 36
 
 # The output of a sanitizer or a failed CHECK.
 _FAULT = re.compile(r"(ERROR|WARNING): \w+Sanitizer|runtime error:|CHECK failed|terminate called")
@@ -130,7 +135,7 @@ class Process:
     def wait(self, timeout=TIMEOUT):
         """The exit code."""
         try:
-            code = self._process.wait(timeout)
+            code = self._exit_code(timeout)
         except subprocess.TimeoutExpired:
             raise AssertionError(f"{self.command} still runs after {timeout} s; it wrote:\n"
                                  f"{self.out.text()}\n{self.err.text()}") from None
@@ -138,12 +143,15 @@ class Process:
         self.err.join()
         return code
 
+    def _exit_code(self, timeout):
+        return self._process.wait(timeout)
+
     def end(self):
         """Stops it if it is running, after 10 s with SIGKILL; returns the exit code."""
         if self.running():
             self.signal(signal.SIGTERM)
             try:
-                self._process.wait(10)
+                self._exit_code(10)
             except subprocess.TimeoutExpired:
                 self.signal(signal.SIGKILL)
         return self.wait()
@@ -155,8 +163,9 @@ class Gateway(Process):
     def __init__(self, *flags, listen=("127.0.0.1:0",), admin="127.0.0.1:0",
                  metrics="127.0.0.1:0", reactors=2, env=None, files=None, prefix=(),
                  pass_fds=()):
-        command = [ECHOGW, "--reactors", str(reactors), "--cpus", "none",
-                   "--admin", admin, "--metrics", metrics]
+        command = [ECHOGW, "--cpus", "none", "--admin", admin, "--metrics", metrics]
+        if reactors is not None:
+            command += ["--reactors", str(reactors)]
         for address in listen:
             command += ["--listen", address]
         if files is not None:
@@ -164,6 +173,10 @@ class Gateway(Process):
         for flag, value in FAST_DRAIN.items():
             if flag not in flags:
                 command += [flag, value]
+        self._pidfd = None
+        self._code = None
+        # A process that follows it by an upgrade becomes a child of this one.
+        _PRCTL(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         # The prefix changes the environment and then executes echogw with the same PID.
         super().__init__([*prefix, *command, *flags], env, pass_fds)
         try:
@@ -185,6 +198,40 @@ class Gateway(Process):
     @property
     def target(self):
         return self.listen[0]
+
+    def follow(self, pid):
+        """From here on this is the process `pid`, by which the gateway has replaced itself. The one
+        before must have ended cleanly, or end soon."""
+        if pid == self.pid:
+            return
+        code = super()._exit_code(TIMEOUT) if self._pidfd is None else self._exit_code(TIMEOUT)
+        if code != 0:
+            raise AssertionError(f"process {self.pid} ended with {code}:\n{self.err.text()}")
+        self.pid = pid
+        self._code = None
+        self._pidfd = os.pidfd_open(pid)
+
+    def running(self):
+        if self._pidfd is None:
+            return super().running()
+        return self._code is None and not select.select([self._pidfd], [], [], 0)[0]
+
+    def signal(self, number):
+        if self._pidfd is None:
+            super().signal(number)
+        else:
+            signal.pidfd_send_signal(self._pidfd, number)
+
+    def _exit_code(self, timeout):
+        if self._pidfd is None:
+            return super()._exit_code(timeout)
+        if self._code is None:
+            if not select.select([self._pidfd], [], [], timeout)[0]:
+                raise subprocess.TimeoutExpired(self.command, timeout)
+            ended = os.waitid(os.P_PIDFD, self._pidfd, os.WEXITED)
+            self._code = ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status
+            os.close(self._pidfd)
+        return self._code
 
     def drained(self):
         """Ends it with SIGTERM; fails unless it exits cleanly."""
@@ -258,9 +305,11 @@ class EndToEnd(unittest.TestCase):
         return process
 
     def ctl(self, gateway, *arguments, expect=0, timeout=TIMEOUT):
-        """Runs echogwctl against the gateway; fails unless it exits with `expect`."""
+        """Runs echogwctl against the gateway; fails unless it exits with `expect`, if that is set.
+        """
         result = run(ECHOGWCTL, "--target", gateway.admin, *arguments, timeout=timeout)
-        self.assertEqual(result.code, expect, f"echogwctl {' '.join(arguments)}: {result}")
+        if expect is not None:
+            self.assertEqual(result.code, expect, f"echogwctl {' '.join(arguments)}: {result}")
         return result
 
     def ctl_json(self, gateway, *arguments, expect=0, timeout=TIMEOUT):

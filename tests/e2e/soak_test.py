@@ -9,7 +9,7 @@ removed closes its listeners instead of parking them, which resets the connectio
 import os
 import unittest
 
-from harness import ECHOGWCTL, SANITIZER, EndToEnd, run
+from harness import ECHOGW, ECHOGWCTL, SANITIZER, EndToEnd, run
 
 SECONDS = float(os.environ.get("ECHOGW_SOAK_SECONDS", "15"))
 CHANGES = ("--resize", "8,2,5", "--every", "200ms")
@@ -53,6 +53,17 @@ class Soak(SoakCase):
         found = self.lost_nothing(gateway, *CHANGES, operations=SECONDS / 0.2 / 3)
         # The kernel's hash still selects parked listeners, from which other reactors accept.
         self.assertGreater(found["operations"]["accepted_from_parked"], 0)
+
+    def test_upgrades(self):
+        gateway = self.gateway(reactors=4)
+        found = self.lost_nothing(gateway, "--upgrade", f"{ECHOGW},{ECHOGW}", "--resize", "3,4,2",
+                                  "--every", "250ms", "--rebalance", "--move", "--drain-reactor",
+                                  operations=SECONDS / (4 if SANITIZER else 1))
+        self.assertGreater(found["operations"]["connections_moved"], 64)
+        upgrades = self.stats(gateway)["upgrades"]
+        print(f"{upgrades} upgrades")
+        self.assertGreater(upgrades, SECONDS / 5)
+        gateway.follow(int(self.ctl_json(gateway, "info")["pid"]))
 
     def test_everything_at_once(self):
         gateway = self.gateway(reactors=8)

@@ -7,7 +7,7 @@ import re
 import unittest
 
 from documents_test import blocks
-from harness import ECHOGW, EndToEnd, read, run
+from harness import ECHOGW, ECHOGWCTL, EndToEnd, read, run
 
 # In tenths, of 100. systemd calls up to 49 OK.
 EXPOSURE_MAX = "20"
@@ -30,8 +30,9 @@ class Units(EndToEnd):
     def analyze(self, *arguments):
         tool = self.need_tool("systemd-analyze")
         folder = self.temporary_folder()
-        # The binary need not be installed.
-        text = re.sub(r"^ExecStart=\S+", f"ExecStart={ECHOGW}", self.service, flags=re.M)
+        # The binaries need not be installed.
+        text = self.service.replace("/usr/local/bin/echogwctl", ECHOGWCTL)
+        text = re.sub(r"^ExecStart=\S+", f"ExecStart={ECHOGW}", text, flags=re.M)
         for name, unit in (("echogw.service", text), ("echogw.socket", self.socket)):
             with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
                 file.write(unit)

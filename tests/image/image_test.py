@@ -236,6 +236,41 @@ with socket.create_connection(("127.0.0.1", 7000), 60) as client:
         self.assertRegex(logged.stderr, r"drain: drained: 1 connections closed, none reset")
 
 
+class Upgrade(ImageCase):
+    """PID 1 cannot be replaced by another process: it executes the binary in place."""
+
+    def test_connections_survive_in_place(self):
+        name = self.start(*HARDENED, *FAST)
+        pid = self.pid(name)
+        client = self.in_network(name, """
+import re, socket, urllib.request
+read = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
+
+def ping(client):
+    client.sendall(b"ping")
+    assert client.recv(4) == b"ping"
+
+with socket.create_connection(("127.0.0.1", 7000), 60) as client:
+    upgrades = -1
+    while upgrades < 2:
+        for _ in range(100):
+            ping(client)
+        text = read("http://127.0.0.1:7002/metrics", timeout=20).read().decode()
+        upgrades = int(re.search(r"^echogw_upgrades_total (\\d+)$", text, re.M)[1])
+        print("saw", upgrades, flush=True)
+    ping(client)
+""")
+        self.assertIsNotNone(client.out.wait_for("saw 0", 60), client.err.text())
+        for verb in ("upgrade", "reload"):
+            operation = json.loads(self.ctl(name, verb, "--wait", "-o", "json"))["operation"]
+            self.assertEqual(operation["result"], "OPERATION_RESULT_SUCCEEDED", operation)
+            self.assertEqual(operation["connections_moved"], 1)
+        self.assertEqual(client.wait(60), 0, client.err.text())
+        self.assertEqual(self.pid(name), pid)
+        self.podman("stop", "--time", "60", name)
+        self.assertEqual(engine.inspect(name)["State"]["ExitCode"], 0)
+
+
 class Reactors(ImageCase):
     """Number and CPUs of reactors follow the container, not the machine."""
 
