@@ -30,7 +30,7 @@ constexpr std::array kConnectionErrors = {ECONNABORTED, ECONNRESET,  EHOSTDOWN, 
 // ---- listeners ----
 
 void Acceptor::Handle(const AdoptListeners& command) {
-  accepted_before_ = std::max(accepted_before_, command.accepted_before);
+  ids_given_ = std::max(ids_given_, command.ids_given);
   for (const Listener& listener : command.listeners) Add(listener);
   host_.Answer({.id = command.id, .kind = ReportKind::kListenersAdopted});
 }
@@ -158,8 +158,7 @@ void Acceptor::Admit(int fd, const Listener& listener) {
   counters.connections_active.Add(1);
   if (listener.slot != id) counters.accepted_from_adopted.Add(1);
   c.address_index = listener.address_index;
-  c.id = (std::uint64_t{id} << kIdSlotShift) + accepted_before_ +
-         counters.connections_accepted.value();
+  c.id = (std::uint64_t{id} << kIdSlotShift) + ids_given_ + counters.connections_accepted.value();
   c.opened_at_cs = context_.now_cs();
   c.arrived_at_ms = context_.now_ms();
   c.active_at_ms = c.arrived_at_ms;

@@ -18,7 +18,8 @@ namespace echogw {
 
 class Acceptor {
  public:
-  Acceptor(LoopContext& context, ConnectionHost& host) : context_(context), host_(host) {}
+  Acceptor(LoopContext& context, ConnectionHost& host)
+      : context_(context), host_(host), ids_given_(context.options.ids_given) {}
 
   void Handle(const AdoptListeners& command);
   void Handle(const HandOverListeners& command);
@@ -84,7 +85,7 @@ class Acceptor {
   Nanos next_log_at_ = 0;
   // When the token of the accept rate that it reserved may be used; kNever: none is reserved.
   Nanos token_at_ = kNever;
-  std::uint64_t accepted_before_ = 0;  // see AdoptListeners
+  std::uint64_t ids_given_;
 };
 
 }  // namespace echogw

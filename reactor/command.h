@@ -72,9 +72,8 @@ struct Stop {};
 struct AdoptListeners {
   std::uint64_t id = 0;
   std::vector<Listener> listeners;
-  // Ids of connections accepted from here on are above this count: up to it, an earlier process has
-  // given them. Never lowers an earlier one.
-  std::uint64_t accepted_before = 0;
+  // As ReactorOptions::ids_given, if it is larger.
+  std::uint64_t ids_given = 0;
 };
 
 // Stop accepting from the listeners of `slot` (unset: all), and hand each to

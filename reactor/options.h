@@ -29,6 +29,8 @@ struct ReactorOptions {
   std::uint32_t id = 0;
   // The CPU to pin the thread to; negative for no pinning.
   int cpu = -1;
+  // Up to this number an earlier process has given the ids of the slot's connections.
+  std::uint64_t ids_given = 0;
   PollerKind poller = PollerKind::kEpoll;
   Transform transform = Transform::kNone;
   // The largest read, and so the most that is held for a client that does not read: nothing is read

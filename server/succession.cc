@@ -160,8 +160,13 @@ void Succession::EndLinger() {
 std::uint64_t Succession::Report(ReactorPool& pool) const {
   std::vector<CounterSnapshot> counters;
   for (const ReactorStats& reactor : pool.Stats().reactors) counters.push_back(reactor.counters);
-  const MutexLock lock(mutex_);
-  (void)successor_->Report(counters);
+  Successor* successor = nullptr;
+  {
+    const MutexLock lock(mutex_);
+    successor = successor_.get();
+  }
+  // It stays until this object ends. It may take seconds, which a signal does not wait for.
+  (void)successor->Report(counters);
   return pool.takeover().Remaining();
 }
 

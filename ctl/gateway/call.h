@@ -8,6 +8,7 @@
 #include <chrono>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 #include "ctl/base/command.h"
@@ -70,16 +71,18 @@ Reply<ResponseOf<kMethod>> Call(CommandContext& context, const RequestOf<kMethod
   return Call<kMethod>(context.client, request);
 }
 
+// How often, and for how long, to look for the process that follows by an upgrade.
+inline constexpr std::chrono::milliseconds kUpgradePause{20};
+inline constexpr int kUpgradeTries = 50;
+
 // As Call, and again for up to a second if the process that was asked is ending: by an upgrade,
 // another one takes its place.
 template <auto kMethod>
 Reply<ResponseOf<kMethod>> CallThroughUpgrade(Client& client,
                                               const RequestOf<kMethod>& request = {}) {
-  constexpr std::chrono::milliseconds kPause{20};
-  constexpr int kTries = 50;
   Reply<ResponseOf<kMethod>> reply = Call<kMethod>(client, request);
-  for (int tries = 1; tries < kTries && IsEnding(reply.status); ++tries) {
-    std::this_thread::sleep_for(kPause);
+  for (int tries = 1; tries < kUpgradeTries && IsEnding(reply.status); ++tries) {
+    std::this_thread::sleep_for(kUpgradePause);
     reply = Call<kMethod>(client, request);
   }
   return reply;
@@ -158,33 +161,65 @@ class Stream {
 
   // Without a message for `silence` the stream fails with DEADLINE_EXCEEDED.
   Stream(CommandContext& context, const RequestOf<kMethod>& request, Duration silence)
-      : context_(context),
-        call_(context, silence),
-        reader_((context.client.admin().*kMethod)(&call_.call(), request)) {}
+      : context_(context), silence_(silence) {
+    Begin(request);
+  }
 
-  void AllowSilence() { call_.AllowSilence(); }
+  void AllowSilence() {
+    silence_allowed_ = true;
+    call_->AllowSilence();
+  }
 
   // Read() is false soon.
-  void Cancel() { call_.call().TryCancel(); }
+  void Cancel() { call_->call().TryCancel(); }
 
   // False at the end.
   bool Read(Response& response) {
-    if (!context_.out) call_.call().TryCancel();
+    if (!context_.out) call_->call().TryCancel();
     const bool read = reader_->Read(&response);
-    if (read) call_.Feed();
+    if (read) call_->Feed();
     return read;
   }
 
+  // After Read() was false: begins again with `request` if that was because an upgrade has replaced
+  // the process. `upgrades` is how many there had been, and is updated.
+  bool Resume(const RequestOf<kMethod>& request, std::uint64_t& upgrades) {
+    ended_ = call_->Finish(reader_->Finish());
+    if (context_.interrupt.requested() || !context_.out || !IsEnding(*ended_)) return false;
+    // The process that ends may still answer.
+    std::uint64_t now = upgrades;
+    for (int tries = 0; tries < kUpgradeTries && now <= upgrades; ++tries) {
+      if (tries > 0) std::this_thread::sleep_for(kUpgradePause);
+      const auto reply = Call<&Admin::GetStats>(context_.client);
+      if (reply.status.ok()) now = reply.message.upgrades();
+    }
+    if (now <= upgrades) return false;
+    upgrades = now;
+    ended_.reset();
+    Begin(request);
+    if (silence_allowed_) call_->AllowSilence();
+    return true;
+  }
+
   // Only once, after Read() was false.
-  grpc::Status Finish() { return call_.Finish(reader_->Finish()); }
+  grpc::Status Finish() { return ended_ ? *ended_ : call_->Finish(reader_->Finish()); }
 
   // In place of Finish, for a stream that is meant to last.
   ExitCode End() { return EndOfStream(context_, Finish()); }
 
  private:
+  void Begin(const RequestOf<kMethod>& request) {
+    reader_.reset();
+    call_.emplace(context_, silence_);
+    reader_ = (context_.client.admin().*kMethod)(&call_->call(), request);
+  }
+
   CommandContext& context_;
-  StreamCall call_;
+  const Duration silence_;
+  bool silence_allowed_ = false;
+  std::optional<StreamCall> call_;
   std::unique_ptr<grpc::ClientReaderInterface<Response>> reader_;
+  std::optional<grpc::Status> ended_;
 };
 
 }  // namespace echogw::ctl

@@ -92,11 +92,16 @@ class EventsCommand : public Command {
     stream.AllowSilence();
     const int width = ActorWidth(history);
     if (context.format == OutputFormat::kTable) PrintHeader(context.out, width);
+    std::uint64_t upgrades = Call<&Admin::GetStats>(context).message.upgrades();
     WatchEventsResponse response;
     if (limit_ > 0) *response.mutable_events() = history.events();
     do {
-      Show(context, response, width);
-    } while (stream.Read(response));
+      do {
+        Show(context, response, width);
+        if (!response.events().empty()) request.set_after_id(response.events().rbegin()->id());
+      } while (stream.Read(response));
+      response.Clear();
+    } while (stream.Resume(request, upgrades));
     return stream.End();
   }
 

@@ -63,7 +63,7 @@ void ReportOperation(CommandContext& context, const Operation& operation) {
 ExitCode FinishOperation(CommandContext& context, const Operation& begun, bool wait) {
   // A dry run takes no time to speak of, and its report is what was asked for.
   if ((wait || begun.dry_run()) && !IsDone(begun)) {
-    return FollowOperation(context, begun.id(), OnInterrupt::kUnfinished);
+    return FollowOperation(context, begun.id(), OnInterrupt::kUnfinished, begun);
   }
   if (IsDone(begun) || context.format != OutputFormat::kTable) {
     ReportOperation(context, begun);
@@ -74,8 +74,8 @@ ExitCode FinishOperation(CommandContext& context, const Operation& begun, bool w
   return ExitCode::kOk;
 }
 
-ExitCode FollowOperation(CommandContext& context, std::uint64_t id, OnInterrupt on_interrupt) {
-  Operation last;
+ExitCode FollowOperation(CommandContext& context, std::uint64_t id, OnInterrupt on_interrupt,
+                         Operation last) {
   grpc::Status status = WatchToEnd(context, id, last);
   // An upgrade ends the process that was asked; the next one goes on to report it.
   const auto until = std::chrono::steady_clock::now() + context.client.timeout();

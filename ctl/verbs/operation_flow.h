@@ -33,8 +33,10 @@ enum class OnInterrupt {
   kUnfinished,
 };
 
-// Follows operation `id`, 0 for the newest, to its end and reports it.
-ExitCode FollowOperation(CommandContext& context, std::uint64_t id, OnInterrupt on_interrupt);
+// Follows operation `id`, 0 for the newest, to its end and reports it. `last` is what is known of
+// it.
+ExitCode FollowOperation(CommandContext& context, std::uint64_t id, OnInterrupt on_interrupt,
+                         admin::v1::Operation last = {});
 
 // Writes the report in the context's format.
 void ReportOperation(CommandContext& context, const admin::v1::Operation& operation);

@@ -56,14 +56,18 @@ class StatsCommand : public Command {
     Screen screen(context);
     admin::v1::WatchStatsResponse response;
     std::optional<admin::v1::GetStatsResponse> before;
-    while (stream.Read(response)) {
-      const auto draw = [&] {
-        screen.Draw(RenderStatsRates(before ? &*before : nullptr, response.stats(),
-                                     context.client.target(), context.colour));
-      };
-      Emit(context, response.stats(), draw, true);
-      before = response.stats();
-    }
+    std::uint64_t upgrades = 0;
+    do {
+      while (stream.Read(response)) {
+        const auto draw = [&] {
+          screen.Draw(RenderStatsRates(before ? &*before : nullptr, response.stats(),
+                                       context.client.target(), context.colour));
+        };
+        Emit(context, response.stats(), draw, true);
+        before = response.stats();
+        upgrades = before->upgrades();
+      }
+    } while (before && stream.Resume(request, upgrades));
     return stream.End();
   }
 

@@ -29,7 +29,10 @@ class SocketLock {
   [[nodiscard]] const std::string& path() const { return path_; }
   [[nodiscard]] int fd() const { return fd_.get(); }
   // Another process has the lock by now: the file stays.
-  void Release() { released_ = true; }
+  void Release() {
+    released_ = true;
+    fd_.Reset();
+  }
 
  private:
   SocketLock(UniqueFd fd, std::string path);

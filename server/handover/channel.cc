@@ -50,6 +50,8 @@ union ControlBuffer {
 Channel::Channel(UniqueFd fd) : fd_(std::move(fd)) {
   struct stat info {};
   is_file_ = ::fstat(fd_.get(), &info) == 0 && S_ISREG(info.st_mode);
+  // It may have come through the execution of this binary; no other one shall have it.
+  (void)::fcntl(fd_.get(), F_SETFD, FD_CLOEXEC);
 }
 
 absl::StatusOr<Channel> Channel::MakeFile() {

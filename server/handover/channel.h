@@ -54,6 +54,7 @@ class Channel {
   [[nodiscard]] absl::StatusOr<ReceivedFrame> Receive(
       Deadline deadline, const std::atomic<bool>* cancelled = nullptr) const;
 
+  void Close() { fd_.Reset(); }
   // Both directions end: a Receive on another thread returns.
   void Shutdown() const;
 

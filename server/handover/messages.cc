@@ -197,6 +197,7 @@ void ToProto(const PoolState& from, handover::State& to) {
     added.set_owner(slot.owner);
     added.set_weight(slot.weight);
     added.set_retiring(slot.retiring);
+    added.set_ids_given(slot.ids_given);
   }
   for (const LimitField& field : LimitFields()) {
     (*to.mutable_limits())[field.name] = field.get(from.limits);
@@ -225,7 +226,8 @@ PoolState FromProto(const handover::State& from) {
          .state = static_cast<ReactorState>(IndexOf(slot.state(), kReactorStateNames, kServing)),
          .owner = slot.owner(),
          .weight = slot.weight(),
-         .retiring = slot.retiring()});
+         .retiring = slot.retiring(),
+         .ids_given = slot.ids_given()});
   }
   for (const LimitField& field : LimitFields()) {
     const auto found = from.limits().find(field.name);

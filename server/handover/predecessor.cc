@@ -37,6 +37,19 @@ CounterSnapshot AfterEnd(CounterSnapshot counters) {
   return counters;
 }
 
+// No id of a connection that was received is given again.
+void CountIds(Taken& taken) {
+  constexpr unsigned kSlotShift = 45;  // see acceptor.cc
+  for (const SlotConnections& one : taken.connections) {
+    for (const MovedConnection& c : one.connections) {
+      const std::uint64_t slot = c.peek().id >> kSlotShift;
+      if (slot >= taken.state.slots.size()) continue;
+      std::uint64_t& given = taken.state.slots[slot].ids_given;
+      given = std::max(given, c.peek().id & ((std::uint64_t{1} << kSlotShift) - 1));
+    }
+  }
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Predecessor>> Predecessor::Meet(UniqueFd channel) {
@@ -162,17 +175,22 @@ Taken Predecessor::AwaitCommit(const LoadedConfig& loaded,
   Taken taken{.state = DefaultState(configured)};
   handover::Frame prepared;
   prepared.mutable_prepared();
+  bool begun = false;
   for (;;) {
     auto received = channel_.Receive(After(kCommitTimeout));
     if (absl::IsUnavailable(received.status())) {
+      // Until it has begun to hand over, its end is that of any gateway.
+      if (!begun) Refuse("it has ended");
       log.Write(LogLevel::kError,
                 absl::StrCat(name_, " has ended during the handover; serving what it handed over"));
       taken.orphaned = true;
       for (SlotState& slot : taken.state.slots) slot.counters = AfterEnd(slot.counters);
+      CountIds(taken);
       ReleaseSockets();
       return taken;
     }
     if (!received.ok()) Refuse(std::string(received.status().message()));
+    begun = true;
     switch (received->frame.body_case()) {
       case handover::Frame::kConnections:
         TakeConnections(*received, taken, *prepared.mutable_prepared());
@@ -212,6 +230,7 @@ void Predecessor::TakeConnections(ReceivedFrame& received, Taken& taken,
 }
 
 void Predecessor::ReleaseSockets() {
+  if (channel_.is_file()) channel_.Close();  // it has a copy of what is pending
   control_.clear();
   std::erase_if(sockets_.sockets, [](const SlotSocket& socket) { return !socket.inherited; });
 }

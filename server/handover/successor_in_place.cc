@@ -25,7 +25,7 @@ class SuccessorInPlace final : public Successor {
         keep_(sender_.Descriptors(sockets_)) {}
 
   [[nodiscard]] std::string name() const override {
-    return absl::StrCat("this process, as ", name_, " has tried it,");
+    return absl::StrCat("the binary that ", name_, " has tried");
   }
   [[nodiscard]] bool in_place() const override { return true; }
   [[nodiscard]] std::vector<SettingChange> changes() const override { return changes_; }

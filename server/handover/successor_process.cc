@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 // glibc 2.36 forgets to say that these are C functions.
@@ -63,6 +64,20 @@ std::vector<SettingChange> Differences(const std::vector<Setting>& before,
     if (change.before != change.after) out.push_back(std::move(change));
   }
   return out;
+}
+
+// Who may call the admin API must not be able to run a file of their own as the gateway's user.
+absl::Status CheckTrusted(const std::string& path) {
+  struct stat info {};
+  if (::stat(path.c_str(), &info) != 0) {
+    return absl::ErrnoToStatus(errno, absl::StrCat("cannot run ", path));
+  }
+  const bool owned = info.st_uid == 0 || info.st_uid == ::geteuid();
+  if (owned && (info.st_mode & (S_IWGRP | S_IWOTH)) == 0) return absl::OkStatus();
+  return absl::PermissionDeniedError(
+      absl::StrCat("cannot run ", path,
+                   ": it must belong to root or to the gateway's user, and nobody else may write "
+                   "to it (chmod go-w)"));
 }
 
 // A second process, over a socket.
@@ -128,7 +143,9 @@ class SuccessorProcess final : public Successor {
     source_.told_to_serve(static_cast<pid_t>(ready_.pid()));
     const auto received = channel().Receive(steady_clock::now() + kServeTimeout);
     // It may be slow, or stopped: it serves when it goes on.
-    return absl::IsUnavailable(received.status()) ? received.status() : absl::OkStatus();
+    if (!absl::IsUnavailable(received.status())) return absl::OkStatus();
+    source_.told_to_serve(::getpid());
+    return received.status();
   }
 
   absl::Status Report(const std::vector<CounterSnapshot>& counters) override {
@@ -136,7 +153,12 @@ class SuccessorProcess final : public Successor {
     for (const CounterSnapshot& slot : counters) {
       ToProto(slot, *frame.mutable_counters()->add_slots()->mutable_counters());
     }
-    return channel().Send(frame, {}, StepDeadline());
+    if (!reporting_) return absl::UnavailableError("the channel has failed");
+    absl::Status s = channel().Send(frame, {}, StepDeadline());
+    // A part of the frame may have been sent: nothing can follow it.
+    reporting_ = s.ok();
+    if (!reporting_) channel().Shutdown();
+    return s;
   }
 
  private:
@@ -163,6 +185,7 @@ class SuccessorProcess final : public Successor {
   const UniqueFd process_;  // a pidfd
   handover::Ready ready_;
   bool told_to_serve_ = false;
+  bool reporting_ = true;
 };
 
 }  // namespace
@@ -173,6 +196,7 @@ absl::StatusOr<std::unique_ptr<Successor>> SuccessorProcesses::Launch(
   auto pair = Channel::MakePair();
   if (!pair.ok()) return pair.status();
   const std::string path = source_.start.BinaryFor(request);
+  if (absl::Status s = CheckTrusted(path); !s.ok()) return s;
   const auto pid = Spawn(path, source_.start.ArgumentsFor(request, kTakeoverFd), pair->second);
   if (!pid.ok()) return pid.status();
   // Invalid if it has ended at once; then the channel says why.

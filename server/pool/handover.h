@@ -46,6 +46,7 @@ struct SlotState {
   std::uint32_t owner = 0;  // of its listeners
   std::uint32_t weight = 1;
   bool retiring = false;
+  std::uint64_t ids_given = 0;  // numbers of connections; see ReactorOptions
 };
 
 struct PoolState {

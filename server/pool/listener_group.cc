@@ -1,7 +1,5 @@
 #include "server/pool/listener_group.h"
 
-#include <fcntl.h>
-#include <sys/select.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "reactor/net/steering.h"
+#include "server/pool/listener_setup.h"
 #include "server/pool/taken_sockets.h"
 
 namespace echogw::server {
@@ -19,29 +18,7 @@ bool SameAddress(const ListenAddress& a, const ListenAddress& b) {
   return a.host == b.host && a.port == b.port;
 }
 
-absl::StatusOr<UniqueFd> Duplicate(const UniqueFd& fd) {
-  UniqueFd copy(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0));
-  if (!copy.valid()) return absl::ErrnoToStatus(errno, "cannot duplicate a socket");
-  return copy;
-}
-
-// Replaces port 0 by the port that the kernel chose.
-absl::Status ReadPort(const UniqueFd& fd, ListenAddress& address) {
-  auto real = LocalAddress(fd.get(), address.dual_stack);
-  if (!real.ok()) return real.status();
-  real->service = address.service;
-  address = *std::move(real);
-  return absl::OkStatus();
-}
-
 }  // namespace
-
-absl::Status CheckWatchable(PollerKind poller, int fd) {
-  if (poller != PollerKind::kSelect || fd < FD_SETSIZE) return absl::OkStatus();
-  return absl::ResourceExhaustedError(absl::StrCat("select() watches descriptors below ",
-                                                   FD_SETSIZE, " only, and ", fd,
-                                                   " is the next; use the poller epoll or poll"));
-}
 
 ListenerGroup::ListenerGroup(const PoolOptions& options)
     : options_(options), addresses_(options.listen), udp_addresses_(options.listen_udp) {}
@@ -132,11 +109,27 @@ absl::Status ListenerGroup::Fill(Place& place, std::uint32_t slot) {
   return absl::OkStatus();
 }
 
-absl::Status ListenerGroup::ListenFrom(const Place& place, std::size_t first) const {
+absl::Status ListenerGroup::ListenFrom(const Place& place, std::uint32_t slot,
+                                       std::size_t first) const {
   for (std::size_t a = first; a < addresses_.size(); ++a) {
     if (!place.listeners[a].valid()) continue;
+    // A socket that was taken listens, and another process uses it until this one serves.
+    if (FindTaken(options_, slot, a, false) != nullptr) continue;
     absl::Status s = Listen(place.listeners[a].get(), options_.listen_options, addresses_[a]);
     if (!s.ok()) return s;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ListenerGroup::ApplyOptions() const {
+  const MutexLock lock(mutex_);
+  for (const Place& place : places_) {
+    for (std::size_t a = 0; a < place.listeners.size(); ++a) {
+      if (!place.listeners[a].valid()) continue;
+      absl::Status s =
+          ApplyListenOptions(place.listeners[a].get(), addresses_[a], options_.listen_options);
+      if (!s.ok()) return s;
+    }
   }
   return absl::OkStatus();
 }
@@ -148,7 +141,7 @@ absl::Status ListenerGroup::Make(std::uint32_t count) {
     Place& place = places_[slot];
     const std::size_t had = place.listeners.size();
     absl::Status s = Fill(place, slot);
-    if (s.ok()) s = ListenFrom(place, had);
+    if (s.ok()) s = ListenFrom(place, slot, had);
     if (s.ok()) continue;
     place.listeners.resize(had);
     return s;
@@ -159,8 +152,8 @@ absl::Status ListenerGroup::Make(std::uint32_t count) {
     if (absl::Status s = Fill(made.back(), slot); !s.ok()) return s;
   }
   // The order of listen() is the order in the group.
-  for (const Place& place : made) {
-    if (absl::Status s = ListenFrom(place, 0); !s.ok()) return s;
+  for (std::uint32_t slot = first; slot < count; ++slot) {
+    if (absl::Status s = ListenFrom(made[slot - first], slot, 0); !s.ok()) return s;
   }
   std::move(made.begin(), made.end(), std::back_inserter(places_));
   return absl::OkStatus();
@@ -201,6 +194,8 @@ void ListenerGroup::Release(const std::vector<std::string>& kept) {
       } else if (place.listeners[a].valid() && !addresses_[a].is_unix()) {
         // What is in its queue by now, and handshakes in progress, are still served.
         (void)AttachSynDrop(place.listeners[a].get());
+      } else if (addresses_[a].is_unix()) {
+        ::unlink(addresses_[a].unix_path.c_str());  // whoever connects now is refused
       }
     }
     place.udp_sockets.clear();
@@ -327,7 +322,8 @@ absl::Status ListenerGroup::SetSynDrop(bool drop) const {
   const MutexLock lock(mutex_);
   for (const Place& place : places_) {
     for (std::size_t a = 0; a < place.listeners.size(); ++a) {
-      if (addresses_[a].is_unix()) continue;  // there is no SYN
+      // There is no SYN, or the socket is another process's by now.
+      if (addresses_[a].is_unix() || !place.listeners[a].valid()) continue;
       const int listener = place.listeners[a].get();
       if (!drop) {
         DetachFilter(listener);

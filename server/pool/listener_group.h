@@ -41,6 +41,8 @@ class ListenerGroup {
   // in PoolSockets): closes the others here, and leaves the files of unix sockets. The kernel sends
   // nothing new to those that are kept.
   void Release(const std::vector<std::string>& kept);
+  // Sockets that were taken from another process get the options of this one's configuration.
+  [[nodiscard]] absl::Status ApplyOptions() const;
   // Connections that wait in the queues of all listeners.
   [[nodiscard]] std::uint64_t Waiting() const;
   // Closes the sockets of a parked slot. Slots must be closed from the highest down: the kernel
@@ -87,8 +89,8 @@ class ListenerGroup {
   // Binds the sockets that the place lacks.
   [[nodiscard]] absl::Status Fill(Place& place, std::uint32_t slot) ECHOGW_REQUIRES(mutex_);
   // Listens on the place's listeners from address `first` on.
-  [[nodiscard]] absl::Status ListenFrom(const Place& place, std::size_t first) const
-      ECHOGW_REQUIRES(mutex_);
+  [[nodiscard]] absl::Status ListenFrom(const Place& place, std::uint32_t slot,
+                                        std::size_t first) const ECHOGW_REQUIRES(mutex_);
   [[nodiscard]] absl::Status CheckOwnGroups() const ECHOGW_REQUIRES(mutex_);
   [[nodiscard]] absl::Status Attach(std::span<const std::uint32_t> weights,
                                     std::span<const std::uint32_t> flow_weights) const
@@ -102,8 +104,5 @@ class ListenerGroup {
   std::vector<Place> places_ ECHOGW_GUARDED_BY(mutex_);
   std::vector<std::string> unix_files_ ECHOGW_GUARDED_BY(mutex_);
 };
-
-// ResourceExhausted if select() cannot watch the descriptor.
-[[nodiscard]] absl::Status CheckWatchable(PollerKind poller, int fd);
 
 }  // namespace echogw::server

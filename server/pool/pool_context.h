@@ -96,7 +96,8 @@ class PoolContext {
   // Ends a step of automatic rebalancing.
   std::atomic<bool> task_waiting{false};
 
-  // Held during a change of limits, and while another process takes over with those in force.
+  // Held during a change of limits or of automatic rebalancing, and while another process takes
+  // over with those in force.
   Mutex limits_mutex;
   // Constant once the control thread runs.
   Lineage lineage;

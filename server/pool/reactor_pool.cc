@@ -156,6 +156,10 @@ absl::StatusOr<Operation> ReactorPool::Upgrade(const UpgradeRequest& request) {
 }
 
 absl::Status ReactorPool::SetAutoRebalance(bool enabled, std::optional<RebalancePolicy> policy) {
+  const MutexLock lock(context_.limits_mutex);
+  if (context_.handed_over.load()) {
+    return absl::UnavailableError("another process serves by now; try again");
+  }
   rebalancer_.SetAutomatic(enabled, policy);
   context_.reactors.reports().Interrupt();
   return absl::OkStatus();

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "reactor/base/check.h"
+#include "server/pool/listener_setup.h"
 
 namespace echogw::server {
 namespace {
@@ -30,7 +31,6 @@ absl::Status ReactorSet::Make(std::uint32_t count, ListenerGroup& listeners) {
   std::vector<std::unique_ptr<Slot>> made;
   for (std::uint32_t i = this->count(); i < count; ++i) {
     auto slot = std::make_unique<Slot>();
-    slot->number = i;
     auto mailbox = Mailbox::Create();
     if (!mailbox.ok()) return mailbox.status();
     slot->mailbox = *std::move(mailbox);
@@ -84,6 +84,7 @@ absl::Status ReactorSet::StartOne(std::uint32_t slot) {
   options.id = slot;
   options.cpu = s.cpu = CpuFor(slot);
   options.limits = limits_;
+  options.ids_given = base_.IdsGiven(slot);
   s.mailbox->Open();
   auto reactor = Reactor::Create(options, {s.counters, *s.mailbox, reports_, s.events, limiter_,
                                            io_, clock_, log_, options_.tls, &budget_});
@@ -219,9 +220,8 @@ std::size_t ReactorSet::SetLimits(const Limits& limits, std::chrono::nanoseconds
   }));
 }
 
-CounterSnapshot ReactorSet::Slot::Read(Nanos now, const CounterBase& base) {
+CounterSnapshot ReactorSet::Slot::Read(Nanos now) {
   CounterSnapshot out = counters.ReadAt(now);
-  base.AddTo(number, out);
   const auto grow = [](std::uint64_t& value, std::uint64_t& read) {
     value = read = std::max(value, read);
   };
@@ -234,13 +234,12 @@ CounterSnapshot ReactorSet::Slot::Read(Nanos now, const CounterBase& base) {
 
 CounterSnapshot ReactorSet::Read(std::uint32_t slot) const {
   const MutexLock lock(mutex_);
-  return At(slot).Read(clock_.Now(), base_);
+  return At(slot).Read(clock_.Now());
 }
 
 CounterSnapshot ReactorSet::Total() const {
-  const MutexLock lock(mutex_);
   CounterSnapshot total;
-  for (const auto& slot : slots_) total += slot->Read(clock_.Now(), base_);
+  for (const ReactorStats& reactor : Stats()) total += reactor.counters;
   return total;
 }
 
@@ -251,7 +250,8 @@ std::vector<ReactorStats> ReactorSet::Stats() const {
     out.push_back({.id = static_cast<std::uint32_t>(out.size()),
                    .cpu = slot->cpu,
                    .state = slot->state,
-                   .counters = slot->Read(clock_.Now(), base_)});
+                   .counters = slot->Read(clock_.Now())});
+    base_.AddTo(out.back().id, out.back().counters);
   }
   return out;
 }

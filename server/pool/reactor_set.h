@@ -107,7 +107,9 @@ class ReactorSet {
   [[nodiscard]] std::size_t SetLimits(const Limits& limits, std::chrono::nanoseconds timeout);
   [[nodiscard]] ConnectionLimiter& limiter() { return limiter_; }
 
+  // Of this process alone.
   [[nodiscard]] CounterSnapshot Read(std::uint32_t slot) const;
+  // With what earlier processes counted.
   [[nodiscard]] CounterSnapshot Total() const;
   // By slot, without sockets and weights.
   [[nodiscard]] std::vector<ReactorStats> Stats() const;
@@ -117,9 +119,8 @@ class ReactorSet {
     // Counters that only grow for a reader: an engine counts ahead and may take back
     // (UringEngine::Enter), a time in progress may end unseen, and a counter that falls would look
     // restarted.
-    CounterSnapshot Read(Nanos now, const CounterBase& base);
+    CounterSnapshot Read(Nanos now);
 
-    std::uint32_t number = 0;
     Counters counters;
     EventRing events;
     std::unique_ptr<Mailbox> mailbox;

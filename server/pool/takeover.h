@@ -39,7 +39,7 @@ class Takeover {
   // After an upgrade: connections that are open here, or wait at an address that the other process
   // does not have.
   [[nodiscard]] std::uint64_t Remaining() const {
-    return pool_.reactors.Total().connections_active + pool_.listeners.Waiting();
+    return OwnConnections(pool_.reactors) + pool_.listeners.Waiting();
   }
 
  private:

@@ -63,7 +63,9 @@ absl::StatusOr<Operation> TaskQueue::Enter(Request request, Operation operation)
 absl::StatusOr<Operation> TaskQueue::EnterGatewayDrain(const DrainRequest& request) {
   const MutexLock lock(mutex_);
   const GatewayState state = pool_.state.load();
-  if (pool_.ending.load() || state == GatewayState::kStarting) return MayBegin();
+  if (pool_.ending.load() || pool_.handed_over.load() || state == GatewayState::kStarting) {
+    return MayBegin();
+  }
   if (state != GatewayState::kServing || (running_ && Drains(*running_, std::nullopt)) ||
       std::any_of(tasks_.begin(), tasks_.end(),
                   [](const Task& task) { return Drains(task, std::nullopt); })) {
@@ -111,7 +113,10 @@ absl::StatusOr<GatewayState> TaskQueue::Undrain(std::optional<std::uint32_t> rea
   };
   const MutexLock lock(mutex_);
   for (bool cancelled = true; cancelled;) {
-    if (pool_.ending.load() || pool_.state.load() == GatewayState::kStarting) return MayBegin();
+    if (pool_.ending.load() || pool_.handed_over.load() ||
+        pool_.state.load() == GatewayState::kStarting) {
+      return MayBegin();
+    }
     if (reactor) {
       if (absl::Status s = CheckReactor(pool_, *reactor); !s.ok()) return s;
     }

@@ -81,27 +81,31 @@ Outcome Upgrader::HandOver(std::unique_ptr<Successor> successor, const UpgradeRe
   Transit transit;
   absl::Status status = Quiesce(transit, *successor);
   std::vector<std::uint64_t> refused;
+  // A stop was requested: the process that takes over would not hear of it.
+  if (status.ok() && pool_.cancelled.load()) status = absl::CancelledError("cancelled");
   if (status.ok()) {
     pool_.Begin(Phase::kCommit);
     if (successor->in_place()) CloseRest();
-    PoolState state = State();
+    PoolState state = State(successor->in_place());
     state.quiesced_at = ToMonotonic(begun);
     auto prepared = successor->Prepare(state);
     status = prepared.status();
     if (prepared.ok()) refused = *std::move(prepared);
   }
-  // A stop was requested: the process that takes over would not hear of it.
-  if (status.ok() && pool_.cancelled.load()) status = absl::CancelledError("cancelled");
   if (status.ok()) {
     TakeBack(transit, refused);
     status = successor->Serve();
     if (!absl::IsAborted(status)) return End(transit, std::move(successor), request, status, begun);
   }
+  const bool in_place = successor->in_place();
   successor.reset();
   TakeBack(transit);
-  return {absl::IsCancelled(status) ? OperationResult::kCancelled : OperationResult::kFailed, name,
-          " did not take over: ", std::string(status.message()),
-          "; this process serves on, with all its connections"};
+  return {absl::IsCancelled(status) ? OperationResult::kCancelled : OperationResult::kFailed,
+          name,
+          " did not take over: ",
+          std::string(status.message()),
+          "; this process serves on, with ",
+          in_place ? "the connections that can move" : "all its connections"};
 }
 
 Outcome Upgrader::End(Transit& transit, std::unique_ptr<Successor> successor,
@@ -113,7 +117,7 @@ Outcome Upgrader::End(Transit& transit, std::unique_ptr<Successor> successor,
   pool_.Update([&](Operation& o) {
     o.pause = pause;
     o.connections_moved = moved;
-    o.connections_left = pool_.reactors.Total().connections_active;
+    o.connections_left = OwnConnections(pool_.reactors);
   });
   if (!status.ok()) {
     transit.connections.clear();
@@ -131,7 +135,7 @@ Outcome Upgrader::End(Transit& transit, std::unique_ptr<Successor> successor,
   transit.connections.clear();
   KeepDropped(transit, successor->addresses_dropped());
   launcher_->OnHandedOver(std::move(successor), request.linger);
-  const std::uint64_t left = pool_.reactors.Total().connections_active;
+  const std::uint64_t left = OwnConnections(pool_.reactors);
   return {OperationResult::kSucceeded, UpgradeMessage(name, moved, pause),
           left == 0 ? ""
                     : absl::StrCat("; ", left, " connections cannot move and stay until they end")};
@@ -264,14 +268,25 @@ void Upgrader::TakeBack(Transit& transit, const std::vector<std::uint64_t>& ids)
   }
 }
 
-PoolState Upgrader::State() const {
+std::uint64_t OwnConnections(const ReactorSet& reactors) {
+  std::uint64_t connections = 0;
+  for (std::uint32_t slot = 0; slot < reactors.count(); ++slot) {
+    connections += reactors.Read(slot).connections_active;
+  }
+  return connections;
+}
+
+PoolState Upgrader::State(bool in_place) const {
   PoolState out;
-  for (std::uint32_t slot = 0; slot < pool_.reactors.count(); ++slot) {
-    out.slots.push_back({.counters = pool_.reactors.Read(slot),
-                         .state = pool_.reactors.state(slot),
-                         .owner = pool_.listeners.owner(slot),
-                         .weight = pool_.steering.weight(slot),
-                         .retiring = pool_.retiring.contains(slot)});
+  for (const ReactorStats& reactor : pool_.reactors.Stats()) {
+    const std::uint32_t slot = reactor.id;
+    out.slots.push_back(
+        {.counters = reactor.counters,
+         .state = reactor.state,
+         .owner = pool_.listeners.owner(slot),
+         .weight = pool_.steering.weight(slot),
+         .retiring = pool_.retiring.contains(slot),
+         .ids_given = pool_.base.IdsGiven(slot) + pool_.reactors.Read(slot).connections_accepted});
   }
   out.limits = pool_.reactors.limits();
   out.auto_rebalance = rebalancer_.automatic();
@@ -280,7 +295,7 @@ PoolState Upgrader::State() const {
   out.operation = pool_.operation;
   out.lineage = pool_.lineage;
   timespec cpu{};
-  if (::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu) == 0) {
+  if (!in_place && ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu) == 0) {
     out.lineage.cpu_before +=
         std::chrono::seconds(cpu.tv_sec) + std::chrono::nanoseconds(cpu.tv_nsec);
   }

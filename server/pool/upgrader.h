@@ -18,6 +18,9 @@
 
 namespace echogw::server {
 
+// Open connections of this process, without those of the process before it.
+[[nodiscard]] std::uint64_t OwnConnections(const ReactorSet& reactors);
+
 class Upgrader {
  public:
   Upgrader(PoolContext& pool, Rebalancer& rebalancer) : pool_(pool), rebalancer_(rebalancer) {}
@@ -27,8 +30,8 @@ class Upgrader {
 
   [[nodiscard]] Outcome Handle(const UpgradeRequest& request);
 
-  // All that a successor needs to know, as it is now.
-  [[nodiscard]] PoolState State() const;
+  // All that a successor needs to know, as it is now. In place its CPU time goes on by itself.
+  [[nodiscard]] PoolState State(bool in_place) const;
 
  private:
   // What has left the reactors.

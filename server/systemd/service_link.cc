@@ -1,5 +1,7 @@
 #include "server/systemd/service_link.h"
 
+#include <unistd.h>
+
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -21,13 +23,16 @@ ServiceLink::ServiceLink(const NotifyVariables& variables, const Control& contro
 void ServiceLink::Ready(const std::string& status) {
   ready_.store(true);
   Sent(notifier_.Ready(status));
+  // The last beat of a process before this one may be an interval ago.
+  if (notifier_.watchdog_interval()) Sent(notifier_.Alive());
   if (const auto interval = notifier_.watchdog_interval()) {
     heartbeat_ = timers_.Every(*interval, [this] { Beat(); });
   }
 }
 
 void ServiceLink::PassTo(pid_t pid) {
-  ready_.store(false);
+  if (notifier_.watchdog_interval()) Sent(notifier_.Alive());
+  ready_.store(pid == ::getpid());
   Sent(notifier_.PassTo(pid));
 }
 

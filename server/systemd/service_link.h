@@ -29,7 +29,7 @@ class ServiceLink {
   void Ready(const std::string& status);
   // On return reactors are no longer queried.
   void EndBeats() { timers_.Cancel(heartbeat_); }
-  // Another process serves in place of this one. From here on only that one notifies.
+  // The process `pid` serves from here on, and notifies; this one again, if it is its own.
   void PassTo(pid_t pid);
   // No effect before Ready.
   void Status(const std::string& status);

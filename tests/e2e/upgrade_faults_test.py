@@ -192,22 +192,28 @@ class Predecessors(EndToEnd):
         self.serves(before, 10)
 
     def test_that_dies(self):
-        for step in ("offer", "ready", "connections", "state"):
+        for step in ("connections", "state"):
             with self.subTest(step):
                 before = self.predecessor()
                 before.offer()
-                count = 0
-                if step != "offer":
-                    self.assertEqual(before.channel.receive()[0], "ready")
-                if step in ("connections", "state"):
-                    count = 10
-                    before.connections(count)
+                self.assertEqual(before.channel.receive()[0], "ready")
+                before.connections(10)
                 if step == "state":
                     before.state()
                     self.assertEqual(before.channel.receive()[0], "prepared")
                 before.die()
-                self.serves(before, count)
+                self.serves(before, 10)
                 self.assertIn("has ended during the handover", before.process.err.text())
+
+    def test_that_dies_before_it_hands_over(self):
+        """Its end is that of any gateway: what it only tried does not serve."""
+        for step in ("offer", "ready"):
+            before = self.predecessor()
+            before.offer()
+            if step == "ready":
+                self.assertEqual(before.channel.receive()[0], "ready")
+            before.die()
+            self.assertEqual(before.process.wait(), 1)
 
     def test_that_dies_before_it_has_offered(self):
         before = self.predecessor()

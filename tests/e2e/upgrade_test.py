@@ -3,12 +3,14 @@ Method: the real binaries; the test's connections in every state, and churn, whi
 hands over to another process once or many times."""
 
 import os
+import re
 import shutil
+import signal
 import socket
 import ssl
 import unittest
 
-from harness import ECHOGW, run, wait_until
+from harness import ECHOGW, ECHOGWCTL, run, wait_until
 from upgrade import Churn, UpgradeCase
 from wire import Crowd, connect, echo_once, fill, outcome, pattern, ping, recv_exactly
 
@@ -159,11 +161,39 @@ class State(UpgradeCase):
                 self.assertLess(ids, after)
                 self.assertEqual(len(after), 60, "no id is given twice")
             self.ctl(gateway, "undrain", "--reactor", "2")
+            self.ctl(gateway, "resize", "5", "--wait")
+            with Crowd(gateway.address, 60):
+                wait_until(lambda: self.stats(gateway)["total"]["connections_active"] == 90, "all")
+                every = [c["id"] for c in
+                         self.ctl_json(gateway, "conns", "--all")["connections"]]
+                self.assertEqual(len(set(every)), 90, "reactors that were away do not repeat ids")
             grown = self.ctl_json(gateway, "resize", "6", "--wait")["operation"]
             self.assertGreater(grown["id"], operation["id"])
             self.assertEqual(grown["result"], "OPERATION_RESULT_SUCCEEDED")
             self.assertEqual(crowd.echo(5), 30)
         self.accounts_balance(gateway)
+
+    def test_watchers_go_on(self):
+        gateway = self.gateway()
+        stats = self.process(ECHOGWCTL, "--target", gateway.admin, "stats", "--watch", "50ms",
+                             "-o", "json")
+        events = self.process(ECHOGWCTL, "--target", gateway.admin, "events", "--watch", "-o",
+                              "json")
+        self.assertIsNotNone(stats.out.wait_for('"upgrades": ?0'), stats.err.text())
+        self.assertIsNotNone(events.out.wait_for("the gateway is serving"), events.err.text())
+        # It has its stream once it shows an event that is new.
+        self.ctl(gateway, "resize", "3", "--wait")
+        self.assertIsNotNone(events.out.wait_for("grew from 2 to 3"), events.err.text())
+        for number in (1, 2):
+            self.upgrade(gateway)
+            stats.out.wait_for(f'"upgrades": ?{number}')
+            self.assertIsNotNone(events.out.wait_for(f"process {gateway.pid} "))
+        ids = [int(i) for i in re.findall(r'"id": ?(\d+)', events.out.text())]
+        self.assertEqual(ids, sorted(set(ids)), "no event twice")
+        for process in (stats, events):
+            self.assertTrue(process.running(), process.err.text())
+            process.signal(signal.SIGINT)
+            self.assertEqual(process.wait(), 0, process.err.text())
 
     def test_scrapes_and_health_tell_one_story(self):
         gateway = self.gateway()
@@ -329,6 +359,11 @@ class Binary(UpgradeCase):
                             ("/bin/true", "ended before it was ready")):
             failed = self.ctl(gateway, "upgrade", "--binary", binary, "--wait", expect=1)
             self.assertIn(why, failed.out)
+        loose = os.path.join(self.temporary_folder(), "loose")
+        shutil.copy(ECHOGW, loose)
+        os.chmod(loose, 0o777)
+        failed = self.ctl(gateway, "upgrade", "--binary", loose, "--wait", expect=1)
+        self.assertIn("nobody else may write to it", failed.out)
         self.assertEqual(echo_once(gateway.address, b"served"), b"served")
         self.drain_into_quiet(gateway)
         self.one_line(self.ctl(gateway, "upgrade", expect=1).err, "another operation is under way")

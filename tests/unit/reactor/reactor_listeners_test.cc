@@ -39,7 +39,7 @@ TEST_P(ReactorListenersTest, IdsGoOnWhereAnEarlierProcessEnded) {
     std::sort(out.begin(), out.end());
     return out;
   };
-  a.Post(AdoptListeners{.id = 1, .listeners = {listener.On(0)}, .accepted_before = 1000});
+  a.Post(AdoptListeners{.id = 1, .listeners = {listener.On(0)}, .ids_given = 1000});
   EXPECT_EQ(a.TurnUntilReport(1)->listeners_left, 1U);
   const TestClient first(listener.port);
   ASSERT_TRUE(a.TurnUntil([&] { return a.counters().connections_active == 1; }));
