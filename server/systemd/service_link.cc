@@ -23,9 +23,9 @@ ServiceLink::ServiceLink(const NotifyVariables& variables, const Control& contro
 void ServiceLink::Ready(const std::string& status) {
   ready_.store(true);
   Sent(notifier_.Ready(status));
-  // The last beat of a process before this one may be an interval ago.
-  if (notifier_.watchdog_interval()) Sent(notifier_.Alive());
   if (const auto interval = notifier_.watchdog_interval()) {
+    // The last beat of a process before this one may be an interval ago.
+    Beat();
     heartbeat_ = timers_.Every(*interval, [this] { Beat(); });
   }
 }
