@@ -176,7 +176,7 @@ class SuccessorProcess final : public Successor {
   // A send has failed. If the other side has refused, its reason says more.
   [[nodiscard]] absl::Status Why(const absl::Status& failed) const {
     const absl::Status reason =
-        Check(channel().Receive(steady_clock::now() + seconds(1)), handover::Frame::kRefusal);
+        Check(channel().Receive(steady_clock::now() + seconds(1)), handover::Frame::BODY_NOT_SET);
     return absl::IsFailedPrecondition(reason) ? reason : failed;
   }
 
