@@ -131,7 +131,6 @@ class AdminService final : public pb::Admin::CallbackService {
 
   const AdminTargets to_;
   const AdminServiceOptions options_;
-  // Uptime is counted from here, independent of the wall clock.
   // Writer: BeginStop. Readers: any RPC; no order is needed.
   std::atomic<bool> stopping_{false};
   ChangeLog changes_;
