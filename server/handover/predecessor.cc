@@ -12,6 +12,7 @@
 #include "server/base/build_info.h"
 #include "server/handover/messages.h"
 #include "server/handover/protocol.h"
+#include "server/handover/sender.h"
 
 namespace echogw::server {
 namespace {
@@ -58,7 +59,7 @@ absl::StatusOr<std::unique_ptr<Predecessor>> Predecessor::Meet(UniqueFd channel)
   if (!received.ok()) return received.status();
   if (!received->frame.has_offer()) return absl::InvalidArgumentError("no offer was received");
   out->offer_ = received->frame.offer();
-  out->name_ = absl::StrCat("process ", out->offer_.pid(), " (", out->offer_.version(), ")");
+  out->name_ = ProcessName(out->offer_.pid(), out->offer_.version());
   if (absl::Status s = out->ReceiveSockets(); !s.ok()) out->Refuse(std::string(s.message()));
   return out;
 }

@@ -1,7 +1,5 @@
 #include "server/pool/takeover.h"
 
-#include <algorithm>
-#include <iterator>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -10,18 +8,6 @@ namespace echogw::server {
 namespace {
 
 constexpr std::chrono::seconds kLimitsTimeout{5};
-// Connections that a reactor adopts at once: it serves others in between.
-constexpr std::size_t kSlice = 32;
-
-void GiveConnections(const ReactorSet& reactors, SlotConnections from) {
-  for (std::size_t first = 0; first < from.connections.size(); first += kSlice) {
-    const auto begin = from.connections.begin() + static_cast<std::ptrdiff_t>(first);
-    const std::size_t n = std::min(kSlice, from.connections.size() - first);
-    AdoptConnections slice;
-    std::move(begin, begin + static_cast<std::ptrdiff_t>(n), std::back_inserter(slice.connections));
-    CHECK(reactors.Post(from.slot, std::move(slice)));
-  }
-}
 
 }  // namespace
 

@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 #include <utility>
 #include <variant>
@@ -20,8 +21,8 @@ using std::chrono::steady_clock;
 constexpr std::chrono::seconds kQuiesceTimeout{10};
 // Between two looks at the outboxes.
 constexpr std::chrono::milliseconds kForwardInterval{1};
-// Connections that a reactor takes back at once.
-constexpr std::size_t kTakeBackSlice = 32;
+// Connections that a reactor adopts at once.
+constexpr std::size_t kAdoptSlice = 32;
 
 // Connections that end with this process, as it executes another binary, have this long to end by
 // FIN.
@@ -185,8 +186,10 @@ absl::Status Upgrader::ForwardUntil(std::vector<std::uint64_t> reports, SteadyTi
 void Upgrader::KeepDropped(Transit& transit, const std::vector<std::string>& dropped) {
   pool_.listeners.Release(dropped);
   std::erase_if(transit.listeners, [&](const Listener& listener) {
-    const std::string& name = pool_.options.listen[listener.address_index].ToString();
-    return listener.datagrams || std::ranges::count(dropped, name) == 0;
+    // The index of a UDP socket is among other addresses.
+    return listener.datagrams ||
+           std::ranges::count(dropped, pool_.options.listen[listener.address_index].ToString()) ==
+               0;
   });
   // Clients that wait in its queue, or whose handshake is in progress, have been promised service.
   TakeBack(transit);
@@ -236,14 +239,7 @@ void Upgrader::TakeBack(Transit& transit) {
                                       AdoptListeners{.listeners = {listener}}));
   }
   for (SlotConnections& one : std::exchange(transit.connections, {})) {
-    for (std::size_t from = 0; from < one.connections.size(); from += kTakeBackSlice) {
-      AdoptConnections slice;
-      const std::size_t end = std::min(from + kTakeBackSlice, one.connections.size());
-      for (std::size_t i = from; i < end; ++i) {
-        slice.connections.push_back(std::move(one.connections[i]));
-      }
-      CHECK(pool_.reactors.Post(one.slot, std::move(slice)));
-    }
+    GiveConnections(pool_.reactors, std::move(one));
   }
   // Reactors handle commands in order: this one after the arrivals. It also ends a move that goes
   // on.
@@ -265,6 +261,16 @@ void Upgrader::TakeBack(Transit& transit, const std::vector<std::uint64_t>& ids)
       return true;
     });
     if (!back.connections.empty()) CHECK(pool_.reactors.Post(one.slot, std::move(back)));
+  }
+}
+
+void GiveConnections(const ReactorSet& reactors, SlotConnections from) {
+  for (std::size_t first = 0; first < from.connections.size(); first += kAdoptSlice) {
+    const auto begin = from.connections.begin() + static_cast<std::ptrdiff_t>(first);
+    const std::size_t n = std::min(kAdoptSlice, from.connections.size() - first);
+    AdoptConnections slice;
+    std::move(begin, begin + static_cast<std::ptrdiff_t>(n), std::back_inserter(slice.connections));
+    CHECK(reactors.Post(from.slot, std::move(slice)));
   }
 }
 

@@ -18,6 +18,9 @@
 
 namespace echogw::server {
 
+// Gives connections to the reactor of their slot, which serves others in between.
+void GiveConnections(const ReactorSet& reactors, SlotConnections from);
+
 // Open connections of this process, without those of the process before it.
 [[nodiscard]] std::uint64_t OwnConnections(const ReactorSet& reactors);
 

@@ -100,7 +100,9 @@ class State(UpgradeCase):
         self.assertEqual(os.listdir(folder), [], "the last process removes the files")
 
     def test_datagrams(self):
-        gateway = self.gateway("--listen-udp", "127.0.0.1:0", reactors=3)
+        # More UDP addresses than others: an index of one is none of the other.
+        gateway = self.gateway("--listen-udp", "127.0.0.1:0", "--listen-udp", "127.0.0.1:0",
+                               "--listen-udp", "127.0.0.1:0", reactors=3)
         udp = self.ctl_json(gateway, "info")["udp_addresses"][0].rpartition(":")
         flows = []
         for i in range(20):
