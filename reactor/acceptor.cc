@@ -12,8 +12,6 @@
 namespace echogw {
 namespace {
 
-// A connection's id: the slot that accepted it, above a count of 45 bits.
-constexpr unsigned kIdSlotShift = 45;
 // One more connection is accepted in a turn for this many events of it: with 256 events, 16.
 constexpr std::uint32_t kEventsPerAccept = 16;
 // The shortest wait for the accept rate, so that it does not wake up for each token.

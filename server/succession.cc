@@ -78,8 +78,7 @@ void Succession::TakeOver(ReactorPool& pool, const LoadedConfig& loaded, EventLo
     const absl::Status set = log_control.SetLevels(console, !console, level);
     if (!set.ok()) log.Write(LogLevel::kWarning, std::string(set.message()));
   }
-  std::uint64_t connections = 0;
-  for (const SlotConnections& slot : taken.connections) connections += slot.connections.size();
+  const std::uint64_t connections = CountConnections(taken.connections);
   pool.TakeOver(taken.state, std::move(taken.connections));
   const std::chrono::nanoseconds pause(
       taken.orphaned ? 0 : SystemClock().Now() - taken.state.quiesced_at);

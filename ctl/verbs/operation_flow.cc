@@ -23,8 +23,6 @@ void ShowProgress(StatusLine& line, const Operation& operation) {
             operation.phase());
 }
 
-constexpr std::chrono::milliseconds kReconnectPause{50};
-
 // Follows operation `id` until it or the stream ends. `last` is its last state, if any was read.
 grpc::Status WatchToEnd(CommandContext& context, std::uint64_t id, Operation& last) {
   admin::v1::WatchOperationRequest request;
@@ -81,7 +79,7 @@ ExitCode FollowOperation(CommandContext& context, std::uint64_t id, OnInterrupt 
   const auto until = std::chrono::steady_clock::now() + context.client.timeout();
   while (last.kind() == admin::v1::OPERATION_KIND_UPGRADE && !IsDone(last) &&
          !context.interrupt.requested() && std::chrono::steady_clock::now() < until) {
-    std::this_thread::sleep_for(kReconnectPause);
+    std::this_thread::sleep_for(kUpgradePause);
     status = WatchToEnd(context, last.id(), last);
   }
   if (IsDone(last)) {

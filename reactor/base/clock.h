@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 #include <time.h>
 
+#include <chrono>
 #include <cstdint>
 
 namespace echogw {
@@ -15,6 +16,13 @@ inline constexpr Nanos kNanosPerMilli = 1'000'000;
 inline constexpr Nanos kNanosPerCenti = 10'000'000;
 inline constexpr Nanos kNanosPerSecond = 1'000'000'000;
 inline constexpr Nanos kNever = INT64_MAX;  // later than any time
+
+// Since the epoch of its clock: of steady_clock, which is CLOCK_MONOTONIC in libstdc++, as
+// Clock::Now.
+template <typename TimePoint>
+[[nodiscard]] Nanos ToNanos(TimePoint time) {
+  return std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch()).count();
+}
 
 // Resources a thread has used since its start.
 struct ThreadUse {

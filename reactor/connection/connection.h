@@ -10,6 +10,9 @@
 
 namespace echogw {
 
+// Of an id: the slot that accepted the connection is above a count of this many bits.
+inline constexpr unsigned kIdSlotShift = 45;
+
 struct alignas(64) Connection {
   // What was read and not written yet: pending[pending_begin, pending_end). Nothing is read until
   // it is empty, so it holds at most one read and what an engine prefetched.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -14,6 +15,14 @@
 
 namespace echogw::server {
 namespace {
+
+template <std::size_t N>
+std::optional<std::size_t> IndexOf(const std::string& name,
+                                   const std::array<const char*, N>& names) {
+  const auto found = std::find(names.begin(), names.end(), name);
+  if (found == names.end()) return std::nullopt;
+  return static_cast<std::size_t>(found - names.begin());
+}
 
 void ToProto(const Endpoint& from, handover::Endpoint& to) {
   to.set_family(from.family);
@@ -77,8 +86,8 @@ absl::StatusOr<std::unique_ptr<ColdState>> ColdFrom(const handover::Connection& 
     to->session = std::make_unique<Session>(*std::move(session));
   }
   to->bucket = TokenBucket::FullAt(from.bucket_full_at_ns());
-  for (std::size_t i = 0; i < kCloseReasonNames.size(); ++i) {
-    if (from.closed_by() == kCloseReasonNames[i]) to->closed_by = static_cast<CloseReason>(i);
+  if (const auto reason = IndexOf(from.closed_by(), kCloseReasonNames)) {
+    to->closed_by = static_cast<CloseReason>(*reason);
   }
   to->reset_at = from.reset_at_ns();
   to->untaken_bytes = from.untaken_bytes();
@@ -86,22 +95,10 @@ absl::StatusOr<std::unique_ptr<ColdState>> ColdFrom(const handover::Connection& 
   return to;
 }
 
-template <typename TimePoint>
-std::int64_t ToNanos(TimePoint time) {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch()).count();
-}
-
 template <typename ClockType>
 typename ClockType::time_point FromNanos(std::int64_t ns) {
   return typename ClockType::time_point(
       std::chrono::duration_cast<typename ClockType::duration>(std::chrono::nanoseconds(ns)));
-}
-
-template <std::size_t N>
-std::size_t IndexOf(const std::string& name, const std::array<const char*, N>& names,
-                    std::size_t otherwise) {
-  const auto found = std::find(names.begin(), names.end(), name);
-  return found == names.end() ? otherwise : static_cast<std::size_t>(found - names.begin());
 }
 
 }  // namespace
@@ -168,6 +165,20 @@ CounterSnapshot FromProto(const google::protobuf::Map<std::string, std::uint64_t
   return to;
 }
 
+void ToProto(const Limits& from, google::protobuf::Map<std::string, std::uint64_t>& to) {
+  for (const LimitField& field : LimitFields()) to[field.name] = field.get(from);
+}
+
+Limits FromProto(const google::protobuf::Map<std::string, std::uint64_t>& from,
+                 const Limits& otherwise) {
+  Limits to = otherwise;
+  for (const LimitField& field : LimitFields()) {
+    const auto found = from.find(field.name);
+    if (found != from.end()) field.set(to, found->second);
+  }
+  return to;
+}
+
 void ToProto(const Event& from, handover::Event& to) {
   to.set_id(from.id);
   to.set_time_ns(ToNanos(from.time));
@@ -199,9 +210,7 @@ void ToProto(const PoolState& from, handover::State& to) {
     added.set_retiring(slot.retiring);
     added.set_ids_given(slot.ids_given);
   }
-  for (const LimitField& field : LimitFields()) {
-    (*to.mutable_limits())[field.name] = field.get(from.limits);
-  }
+  ToProto(from.limits, *to.mutable_limits());
   to.set_auto_rebalance(from.auto_rebalance);
   to.set_rebalance_policy(static_cast<std::uint32_t>(from.policy));
   for (const Operation& operation : from.operations) {
@@ -221,18 +230,15 @@ PoolState FromProto(const handover::State& from) {
   PoolState to;
   for (const handover::Slot& slot : from.slots()) {
     constexpr auto kServing = static_cast<std::size_t>(ReactorState::kServing);
-    to.slots.push_back(
-        {.counters = FromProto(slot.counters()),
-         .state = static_cast<ReactorState>(IndexOf(slot.state(), kReactorStateNames, kServing)),
-         .owner = slot.owner(),
-         .weight = slot.weight(),
-         .retiring = slot.retiring(),
-         .ids_given = slot.ids_given()});
+    to.slots.push_back({.counters = FromProto(slot.counters()),
+                        .state = static_cast<ReactorState>(
+                            IndexOf(slot.state(), kReactorStateNames).value_or(kServing)),
+                        .owner = slot.owner(),
+                        .weight = slot.weight(),
+                        .retiring = slot.retiring(),
+                        .ids_given = slot.ids_given()});
   }
-  for (const LimitField& field : LimitFields()) {
-    const auto found = from.limits().find(field.name);
-    if (found != from.limits().end()) field.set(to.limits, found->second);
-  }
+  to.limits = FromProto(from.limits(), to.limits);
   to.auto_rebalance = from.auto_rebalance();
   to.policy = static_cast<RebalancePolicy>(
       std::min(from.rebalance_policy(), static_cast<std::uint32_t>(RebalancePolicy::kBusy)));

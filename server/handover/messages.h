@@ -26,6 +26,11 @@ void ToProto(CounterSnapshot from, google::protobuf::Map<std::string, std::uint6
 [[nodiscard]] CounterSnapshot FromProto(
     const google::protobuf::Map<std::string, std::uint64_t>& from);
 
+void ToProto(const Limits& from, google::protobuf::Map<std::string, std::uint64_t>& to);
+// Those that are missing are as in `otherwise`.
+[[nodiscard]] Limits FromProto(const google::protobuf::Map<std::string, std::uint64_t>& from,
+                               const Limits& otherwise);
+
 void ToProto(const Event& from, handover::Event& to);
 [[nodiscard]] Event FromProto(const handover::Event& from);
 

@@ -40,13 +40,12 @@ CounterSnapshot AfterEnd(CounterSnapshot counters) {
 
 // No id of a connection that was received is given again.
 void CountIds(Taken& taken) {
-  constexpr unsigned kSlotShift = 45;  // see acceptor.cc
   for (const SlotConnections& one : taken.connections) {
     for (const MovedConnection& c : one.connections) {
-      const std::uint64_t slot = c.peek().id >> kSlotShift;
+      const std::uint64_t slot = c.peek().id >> kIdSlotShift;
       if (slot >= taken.state.slots.size()) continue;
       std::uint64_t& given = taken.state.slots[slot].ids_given;
-      given = std::max(given, c.peek().id & ((std::uint64_t{1} << kSlotShift) - 1));
+      given = std::max(given, c.peek().id & ((std::uint64_t{1} << kIdSlotShift) - 1));
     }
   }
 }
@@ -163,7 +162,6 @@ Taken Predecessor::AwaitCommit(const LoadedConfig& loaded,
   handover::Ready& to = *ready.mutable_ready();
   to.set_pid(static_cast<std::uint32_t>(::getpid()));
   to.set_version(GetBuildInfo().version);
-  to.set_revision(GetBuildInfo().revision);
   for (const Setting& setting : loaded.settings) {
     handover::Setting& added = *to.add_settings();
     added.set_key(setting.key);
@@ -240,12 +238,8 @@ void Predecessor::TakeState(const handover::State& from, const Limits& configure
                             Taken& taken) const {
   taken.state = FromProto(from);
   taken.state.slots.resize(sockets_.slots);
-  Limits before = configured;
-  for (const LimitField& field : LimitFields()) {
-    const auto found = from.limits_configured().find(field.name);
-    if (found != from.limits_configured().end()) field.set(before, found->second);
-  }
-  taken.state.limits = EffectiveLimits(taken.state.limits, before, configured);
+  taken.state.limits = EffectiveLimits(taken.state.limits,
+                                       FromProto(from.limits_configured(), configured), configured);
   for (const handover::Event& event : from.events()) {
     taken.events.push_back(FromProto(event));
   }

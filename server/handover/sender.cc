@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
-#include "reactor/limits.h"
 #include "server/base/build_info.h"
 #include "server/handover/messages.h"
 #include "server/handover/protocol.h"
@@ -14,20 +13,6 @@ namespace echogw::server {
 namespace {
 
 constexpr std::chrono::seconds kStepTimeout{5};
-
-std::vector<handover::Frame> SocketFrames(const std::vector<std::pair<handover::Socket, int>>& all,
-                                          std::vector<std::vector<int>>& fds) {
-  std::vector<handover::Frame> frames;
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    if (i % Channel::kFdsMax == 0) {
-      frames.emplace_back();
-      fds.emplace_back();
-    }
-    *frames.back().mutable_sockets()->add_sockets() = all[i].first;
-    fds.back().push_back(all[i].second);
-  }
-  return frames;
-}
 
 std::vector<std::pair<handover::Socket, int>> AllSockets(
     const PoolSockets& sockets, const std::vector<ControlSocket>& control) {
@@ -61,7 +46,6 @@ handover::Frame Sender::OfferFrame(const PoolSockets& sockets, std::size_t count
   offer.set_protocol(kHandoverProtocol);
   offer.set_pid(static_cast<std::uint32_t>(::getpid()));
   offer.set_version(GetBuildInfo().version);
-  offer.set_revision(GetBuildInfo().revision);
   offer.set_slots(sockets.slots);
   offer.set_reactors(sockets.reactors);
   offer.set_reactors_configured(source_.loaded.config.reactors);
@@ -74,10 +58,14 @@ handover::Frame Sender::OfferFrame(const PoolSockets& sockets, std::size_t count
 absl::Status Sender::SendOffer(const PoolSockets& sockets, Channel::Deadline deadline) const {
   const auto all = AllSockets(sockets, source_.control_sockets());
   absl::Status s = channel_.Send(OfferFrame(sockets, all.size()), {}, deadline);
-  std::vector<std::vector<int>> fds;
-  const auto frames = SocketFrames(all, fds);
-  for (std::size_t i = 0; s.ok() && i < frames.size(); ++i) {
-    s = channel_.Send(frames[i], fds[i], deadline);
+  for (std::size_t from = 0; s.ok() && from < all.size(); from += Channel::kFdsMax) {
+    handover::Frame frame;
+    std::vector<int> fds;
+    for (std::size_t i = from; i < std::min(from + Channel::kFdsMax, all.size()); ++i) {
+      *frame.mutable_sockets()->add_sockets() = all[i].first;
+      fds.push_back(all[i].second);
+    }
+    s = channel_.Send(frame, fds, deadline);
   }
   return s;
 }
@@ -118,9 +106,7 @@ absl::Status Sender::SendCommit() const {
 
 void Sender::AddGatewayState(handover::State& to) const {
   const Config& config = source_.loaded.config;
-  for (const LimitField& field : LimitFields()) {
-    (*to.mutable_limits_configured())[field.name] = field.get(config.reactor.limits);
-  }
+  ToProto(config.reactor.limits, *to.mutable_limits_configured());
   const LogLevels levels = source_.log_control.levels();
   to.set_log_level_console(levels.console);
   to.set_log_level_file(levels.file);

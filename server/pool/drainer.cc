@@ -15,11 +15,6 @@ using std::chrono::steady_clock;
 constexpr std::chrono::milliseconds kSampleInterval{10};
 constexpr std::chrono::milliseconds kProgressInterval{100};
 
-Nanos ToMonotonic(SteadyTime t) {
-  // libstdc++'s steady_clock is CLOCK_MONOTONIC, as SystemClock is.
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(t.time_since_epoch()).count();
-}
-
 }  // namespace
 
 Outcome Drainer::Handle(const DrainRequest& request) {
@@ -192,8 +187,8 @@ Outcome Drainer::CloseAll(const DrainRequest& request, SteadyTime begun) {
   const SteadyTime hard = begun + request.deadline;
   std::vector<std::uint64_t> ids;
   for (const std::uint32_t slot : pool_.reactors.Running()) {
-    ids.push_back(pool_.reactors.Send(slot, CloseConnections{.spread = request.spread.count(),
-                                                             .hard_deadline = ToMonotonic(hard)}));
+    ids.push_back(pool_.reactors.Send(
+        slot, CloseConnections{.spread = request.spread.count(), .hard_deadline = ToNanos(hard)}));
   }
   std::uint64_t closed = 0;
   std::uint64_t reset = 0;

@@ -69,6 +69,11 @@ struct SlotConnections {
   std::uint32_t slot = 0;
   std::vector<MovedConnection> connections;
 };
+[[nodiscard]] inline std::uint64_t CountConnections(const std::vector<SlotConnections>& all) {
+  std::uint64_t connections = 0;
+  for (const SlotConnections& one : all) connections += one.connections.size();
+  return connections;
+}
 
 // The process that is to take the place of this one. It ends when this is destroyed, unless it was
 // told to serve. Control thread.

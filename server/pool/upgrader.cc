@@ -28,10 +28,6 @@ constexpr std::size_t kAdoptSlice = 32;
 // FIN.
 constexpr std::chrono::milliseconds kLastWords{500};
 
-Nanos ToMonotonic(SteadyTime t) {
-  return std::chrono::duration_cast<std::chrono::nanoseconds>(t.time_since_epoch()).count();
-}
-
 }  // namespace
 
 std::string UpgradeMessage(const std::string& successor, std::uint64_t connections,
@@ -88,7 +84,7 @@ Outcome Upgrader::HandOver(std::unique_ptr<Successor> successor, const UpgradeRe
     pool_.Begin(Phase::kCommit);
     if (successor->in_place()) CloseRest();
     PoolState state = State(successor->in_place());
-    state.quiesced_at = ToMonotonic(begun);
+    state.quiesced_at = ToNanos(begun);
     auto prepared = successor->Prepare(state);
     status = prepared.status();
     if (prepared.ok()) refused = *std::move(prepared);
@@ -113,8 +109,7 @@ Outcome Upgrader::End(Transit& transit, std::unique_ptr<Successor> successor,
                       const UpgradeRequest& request, const absl::Status& status, SteadyTime begun) {
   const std::string name = successor->name();
   const auto pause = steady_clock::now() - begun;
-  std::uint64_t moved = 0;
-  for (const SlotConnections& one : transit.connections) moved += one.connections.size();
+  const std::uint64_t moved = CountConnections(transit.connections);
   pool_.Update([&](Operation& o) {
     o.pause = pause;
     o.connections_moved = moved;
@@ -197,7 +192,7 @@ void Upgrader::KeepDropped(Transit& transit, const std::vector<std::string>& dro
 
 void Upgrader::CloseRest() {
   const SteadyTime deadline = steady_clock::now() + kLastWords;
-  const CloseConnections command{.hard_deadline = ToMonotonic(deadline)};
+  const CloseConnections command{.hard_deadline = ToNanos(deadline)};
   for (const Report& r : pool_.reactors.Ask(pool_.reactors.Running(), command)) {
     pool_.Update([&](Operation& o) {
       o.connections_closed += r.connections_closed;
