@@ -15,34 +15,40 @@ class CounterBase {
  public:
   void Set(std::uint32_t slot, const CounterSnapshot& counters) {
     const MutexLock lock(mutex_);
-    if (slot >= slots_.size()) slots_.resize(slot + 1);
-    slots_[slot] = counters;
+    At(slot).counters = counters;
   }
   void SetIdsGiven(std::uint32_t slot, std::uint64_t ids) {
     const MutexLock lock(mutex_);
-    if (slot >= ids_given_.size()) ids_given_.resize(slot + 1);
-    ids_given_[slot] = ids;
+    At(slot).ids_given = ids;
   }
   [[nodiscard]] std::uint64_t IdsGiven(std::uint32_t slot) const {
     const MutexLock lock(mutex_);
-    return slot < ids_given_.size() ? ids_given_[slot] : 0;
+    return slot < slots_.size() ? slots_[slot].ids_given : 0;
   }
   void AddTo(std::uint32_t slot, CounterSnapshot& counters) const {
     const MutexLock lock(mutex_);
-    if (slot < slots_.size()) counters += slots_[slot];
+    if (slot < slots_.size()) counters += slots_[slot].counters;
   }
   // Open connections of another process.
   [[nodiscard]] std::uint64_t Connections() const {
     const MutexLock lock(mutex_);
     std::uint64_t connections = 0;
-    for (const CounterSnapshot& slot : slots_) connections += slot.connections_active;
+    for (const Slot& slot : slots_) connections += slot.counters.connections_active;
     return connections;
   }
 
  private:
+  struct Slot {
+    CounterSnapshot counters;
+    std::uint64_t ids_given = 0;
+  };
+  Slot& At(std::uint32_t slot) ECHOGW_REQUIRES(mutex_) {
+    if (slot >= slots_.size()) slots_.resize(slot + 1);
+    return slots_[slot];
+  }
+
   mutable Mutex mutex_;
-  std::vector<CounterSnapshot> slots_ ECHOGW_GUARDED_BY(mutex_);
-  std::vector<std::uint64_t> ids_given_ ECHOGW_GUARDED_BY(mutex_);
+  std::vector<Slot> slots_ ECHOGW_GUARDED_BY(mutex_);
 };
 
 }  // namespace echogw::server

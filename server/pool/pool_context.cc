@@ -31,4 +31,9 @@ void PoolContext::SetState(GatewayState next) {
   if (state_observer) state_observer(next);
 }
 
+absl::Status PoolContext::CheckServesHere() const {
+  if (!handed_over.load()) return absl::OkStatus();
+  return absl::UnavailableError("another process serves by now; try again");
+}
+
 }  // namespace echogw::server

@@ -72,6 +72,8 @@ class PoolContext {
   // Waits; true at once when the operation is cancelled.
   [[nodiscard]] bool Pause(SteadyTime until);
   void SetState(GatewayState next);
+  // Unavailable if another process has taken over.
+  [[nodiscard]] absl::Status CheckServesHere() const;
 
   const PoolOptions options;
   LogSink& log;

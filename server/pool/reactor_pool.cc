@@ -157,9 +157,7 @@ absl::StatusOr<Operation> ReactorPool::Upgrade(const UpgradeRequest& request) {
 
 absl::Status ReactorPool::SetAutoRebalance(bool enabled, std::optional<RebalancePolicy> policy) {
   const MutexLock lock(context_.limits_mutex);
-  if (context_.handed_over.load()) {
-    return absl::UnavailableError("another process serves by now; try again");
-  }
+  if (absl::Status s = context_.CheckServesHere(); !s.ok()) return s;
   rebalancer_.SetAutomatic(enabled, policy);
   context_.reactors.reports().Interrupt();
   return absl::OkStatus();
@@ -187,9 +185,7 @@ absl::StatusOr<std::vector<SteeringWeight>> ReactorPool::SetSteering(
 absl::StatusOr<ChangedLimits> ReactorPool::SetLimits(const LimitsChange& change) {
   constexpr std::chrono::seconds kTimeout{5};
   const MutexLock lock(context_.limits_mutex);
-  if (context_.handed_over.load()) {
-    return absl::UnavailableError("another process serves by now; try again");
-  }
+  if (absl::Status s = context_.CheckServesHere(); !s.ok()) return s;
   ChangedLimits changed{.before = GetLimits(), .after = {}};
   changed.after = change.AppliedTo(changed.before);
   if (context_.options.reactor.poller == PollerKind::kIoUring &&

@@ -39,17 +39,16 @@ void Takeover::Take(const PoolState& state, std::vector<SlotConnections> connect
   }
   pool_.steering.SetWeights(weights);
   std::vector<std::uint64_t> ids;
+  // Before a reactor accepts; one without listeners may get some later.
+  for (const std::uint32_t slot : pool_.reactors.Running()) {
+    ids.push_back(
+        pool_.reactors.Send(slot, AdoptListeners{.ids_given = state.slots[slot].ids_given}));
+  }
   for (std::uint32_t slot = 0; slot < state.slots.size(); ++slot) {
     const std::uint32_t owner = state.slots[slot].owner;
     pool_.listeners.SetOwner(slot, owner);
     ids.push_back(
-        pool_.reactors.Send(owner, AdoptListeners{.listeners = pool_.listeners.ListenersOf(slot),
-                                                  .ids_given = state.slots[owner].ids_given}));
-  }
-  // One without listeners may get them back later.
-  for (const std::uint32_t slot : pool_.reactors.Running()) {
-    ids.push_back(
-        pool_.reactors.Send(slot, AdoptListeners{.ids_given = state.slots[slot].ids_given}));
+        pool_.reactors.Send(owner, AdoptListeners{.listeners = pool_.listeners.ListenersOf(slot)}));
   }
   for (SlotConnections& one : connections) GiveConnections(pool_.reactors, std::move(one));
   (void)pool_.reactors.Await(std::move(ids), std::chrono::steady_clock::now() + kAnswerTimeout);

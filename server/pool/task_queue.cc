@@ -18,22 +18,25 @@ bool Drains(const Task& task, std::optional<std::uint32_t> reactor) {
 
 }  // namespace
 
-absl::Status TaskQueue::MayBegin() const {
+absl::Status TaskQueue::TakesRequests() const {
   const GatewayState state = pool_.state.load();
   if (pool_.ending.load() || state == GatewayState::kStopped) {
     return absl::UnavailableError("the gateway is stopping");
   }
-  if (pool_.handed_over.load()) {
-    return absl::UnavailableError("another process serves by now; try again");
-  }
+  if (absl::Status s = pool_.CheckServesHere(); !s.ok()) return s;
   if (state == GatewayState::kStarting) {
     return absl::FailedPreconditionError("the gateway is starting; try again");
   }
+  return absl::OkStatus();
+}
+
+absl::Status TaskQueue::MayBegin() const {
+  if (absl::Status s = TakesRequests(); !s.ok()) return s;
   if (running_ || !tasks_.empty()) {
     return absl::FailedPreconditionError(
         "another operation is under way; wait for it (operation --watch) and try again");
   }
-  if (state != GatewayState::kServing) {
+  if (const GatewayState state = pool_.state.load(); state != GatewayState::kServing) {
     return absl::FailedPreconditionError(
         absl::StrCat("the gateway is ", Name(state), "; undrain it first"));
   }
@@ -62,10 +65,8 @@ absl::StatusOr<Operation> TaskQueue::Enter(Request request, Operation operation)
 
 absl::StatusOr<Operation> TaskQueue::EnterGatewayDrain(const DrainRequest& request) {
   const MutexLock lock(mutex_);
+  if (absl::Status s = TakesRequests(); !s.ok()) return s;
   const GatewayState state = pool_.state.load();
-  if (pool_.ending.load() || pool_.handed_over.load() || state == GatewayState::kStarting) {
-    return MayBegin();
-  }
   if (state != GatewayState::kServing || (running_ && Drains(*running_, std::nullopt)) ||
       std::any_of(tasks_.begin(), tasks_.end(),
                   [](const Task& task) { return Drains(task, std::nullopt); })) {
@@ -80,7 +81,8 @@ absl::StatusOr<Operation> TaskQueue::EnterGatewayDrain(const DrainRequest& reque
 
 absl::StatusOr<Operation> TaskQueue::EnterLastDrain(const DrainRequest& request) {
   const MutexLock lock(mutex_);
-  if (pool_.ending.load() || pool_.state.load() == GatewayState::kStarting) return MayBegin();
+  // What stayed here when another process took over is drained, too.
+  if (pool_.ending.load() || pool_.state.load() == GatewayState::kStarting) return TakesRequests();
   pool_.ending.store(true);
   CancelWaiting();
   pool_.cancelled.store(running_.has_value());
@@ -113,10 +115,7 @@ absl::StatusOr<GatewayState> TaskQueue::Undrain(std::optional<std::uint32_t> rea
   };
   const MutexLock lock(mutex_);
   for (bool cancelled = true; cancelled;) {
-    if (pool_.ending.load() || pool_.handed_over.load() ||
-        pool_.state.load() == GatewayState::kStarting) {
-      return MayBegin();
-    }
+    if (absl::Status s = TakesRequests(); !s.ok()) return s;
     if (reactor) {
       if (absl::Status s = CheckReactor(pool_, *reactor); !s.ok()) return s;
     }
@@ -145,7 +144,7 @@ absl::Status TaskQueue::AwaitEnd(std::uint64_t task, SteadyTime deadline) {
     in_time = ended_.WaitUntil(mutex_, deadline);
   }
   if (ended_task_ >= task) return absl::OkStatus();
-  if (pool_.ending.load()) return MayBegin();
+  if (pool_.ending.load()) return TakesRequests();
   return absl::DeadlineExceededError("the gateway is slow to return to service; check its state");
 }
 

@@ -50,7 +50,9 @@ class TaskQueue {
   void End(const Task& task, const Outcome& outcome);
 
  private:
-  // Fails if the gateway does not serve or is busy.
+  // Fails while the gateway starts or stops, and where another process has taken over.
+  [[nodiscard]] absl::Status TakesRequests() const;
+  // Fails as well if it does not serve or is busy.
   [[nodiscard]] absl::Status MayBegin() const ECHOGW_REQUIRES(mutex_);
   // Ends every operation that has not begun.
   void CancelWaiting() ECHOGW_REQUIRES(mutex_);
