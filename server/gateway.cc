@@ -36,12 +36,6 @@ constexpr seconds kDrainGrace(5);
 // For the rest of the stop, on a busy machine.
 constexpr seconds kStopGrace(5);
 
-std::vector<int> NumbersOf(const std::vector<UniqueFd>& fds) {
-  std::vector<int> out;
-  for (const UniqueFd& fd : fds) out.push_back(fd.get());
-  return out;
-}
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Gateway>> Gateway::Start(const LoadedConfig& loaded,
@@ -179,17 +173,15 @@ absl::Status Gateway::StartMetrics(std::size_t connections_max) {
   if (data_tls_ != nullptr) credentials.push_back(data_tls_.get());
   auto collector = std::make_unique<MetricsCollector>(*pool_, *log_, *calls_, GetBuildInfo(),
                                                       std::move(credentials));
-  const std::vector<UniqueFd> taken =
-      succession_->Take(handover::Socket::KIND_METRICS, loaded_.config.metrics->ToString());
   auto metrics = MetricsServer::Start(
       {.http = {.address = *loaded_.config.metrics,
                 .loopback_v6 = loaded_.config.metrics_loopback_v6,
                 .connections_max = connections_max,
-                .tls = metrics_access_->tls(),
-                .taken = NumbersOf(taken)},
+                .tls = metrics_access_->tls()},
        .admits = [access = metrics_access_.get()](
                      const std::string& authorization) { return access->Admits(authorization); }},
-      std::move(collector), state_, std::move(page));
+      std::move(collector), state_, std::move(page),
+      succession_->Take(handover::Socket::KIND_METRICS, loaded_.config.metrics->ToString()));
   if (!metrics.ok()) return metrics.status();
   metrics_ = *std::move(metrics);
   return absl::OkStatus();

@@ -29,10 +29,6 @@ namespace echogw::server {
 
 class AdminAccess;
 class AdminCalls;
-class Predecessor;
-class Succession;
-struct ControlSocket;
-struct HandoverSource;
 class AdminServer;
 class AdminService;
 class DataTls;
@@ -40,6 +36,9 @@ class LibraryLogRedirect;
 class Logging;
 class MetricsAccess;
 class MetricsServer;
+class Succession;
+struct ControlSocket;
+struct HandoverSource;
 
 // What a service manager passes to the process.
 struct ServiceManager {

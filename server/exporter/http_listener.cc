@@ -1,10 +1,9 @@
 #include "server/exporter/http_listener.h"
 
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 
-#include <cerrno>
+#include <utility>
 
 #include "reactor/net/socket_setup.h"
 
@@ -30,15 +29,10 @@ absl::StatusOr<UniqueFd> OpenListener(ListenAddress& address,
     return s;
   }
   if (auto s = Listen(listener->get(), options, address); !s.ok()) return s;
-  auto local = LocalAddress(listener->get(), address.dual_stack);
-  if (!local.ok()) return local.status();
-  address = *std::move(local);
-  return listener;
+  return AdoptListener(*std::move(listener), address);
 }
 
-absl::StatusOr<UniqueFd> AdoptListener(int taken, ListenAddress& address) {
-  UniqueFd listener(::fcntl(taken, F_DUPFD_CLOEXEC, 0));
-  if (!listener.valid()) return absl::ErrnoToStatus(errno, "cannot duplicate a socket");
+absl::StatusOr<UniqueFd> AdoptListener(UniqueFd listener, ListenAddress& address) {
   auto local = LocalAddress(listener.get(), address.dual_stack);
   if (!local.ok()) return local.status();
   address = *std::move(local);

@@ -14,7 +14,7 @@ namespace echogw::server {
 [[nodiscard]] absl::StatusOr<UniqueFd> OpenListener(ListenAddress& address,
                                                     std::chrono::milliseconds request_limit);
 
-// A duplicate of one of another process; `address` gets the real port.
-[[nodiscard]] absl::StatusOr<UniqueFd> AdoptListener(int taken, ListenAddress& address);
+// One that listens already, such as another process's; `address` gets the real port.
+[[nodiscard]] absl::StatusOr<UniqueFd> AdoptListener(UniqueFd listener, ListenAddress& address);
 
 }  // namespace echogw::server

@@ -343,17 +343,18 @@ class HttpServer::Loop {
 };
 
 absl::StatusOr<std::unique_ptr<HttpServer>> HttpServer::Start(const HttpServerOptions& options,
-                                                              Answer answer) {
+                                                              Answer answer,
+                                                              std::vector<UniqueFd> taken) {
   ListenAddress address = options.address;
-  auto listener = options.taken.empty() ? OpenListener(address, options.request_limit)
-                                        : AdoptListener(options.taken[0], address);
+  auto listener = taken.empty() ? OpenListener(address, options.request_limit)
+                                : AdoptListener(std::move(taken[0]), address);
   if (!listener.ok()) return listener.status();
   std::optional<ListenAddress> other = options.loopback_v6;
   UniqueFd second;
   if (other) {
     other->port = address.port;
-    auto opened = options.taken.size() < 2 ? OpenListener(*other, options.request_limit)
-                                           : AdoptListener(options.taken[1], *other);
+    auto opened = taken.size() < 2 ? OpenListener(*other, options.request_limit)
+                                   : AdoptListener(std::move(taken[1]), *other);
     if (!opened.ok()) return opened.status();
     second = *std::move(opened);
   }

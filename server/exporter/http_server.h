@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "reactor/base/unique_fd.h"
 #include "reactor/net/socket.h"
 #include "reactor/services/tls_context.h"
 #include "server/exporter/http_message.h"
@@ -24,9 +25,6 @@ struct HttpServerOptions {
   // From accept to the last byte of the reply. Prometheus gives a scrape up after 10 s.
   std::chrono::milliseconds request_limit = std::chrono::seconds(10);
   TlsContext* tls = nullptr;  // outlives the server; null: plain text
-  // The listening sockets of another process for these addresses; the server uses duplicates.
-  // Empty: it opens its own.
-  std::vector<int> taken;
 };
 
 class HttpServer {
@@ -35,9 +33,10 @@ class HttpServer {
   using Answer = std::function<HttpReply(const HttpRequest&)>;
 
   // Listens when it returns. Errors name the address: AlreadyExists if it is taken, else the
-  // system's error.
+  // system's error. `taken`: the listening sockets of another process for these addresses, in place
+  // of new ones.
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<HttpServer>> Start(
-      const HttpServerOptions& options, Answer answer);
+      const HttpServerOptions& options, Answer answer, std::vector<UniqueFd> taken = {});
 
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;

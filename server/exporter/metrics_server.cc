@@ -113,11 +113,12 @@ class MetricsServer::Router {
 
 absl::StatusOr<std::unique_ptr<MetricsServer>> MetricsServer::Start(
     const MetricsServerOptions& options, std::unique_ptr<MetricsCollector> collector,
-    const std::atomic<GatewayState>& state, std::unique_ptr<StatusPage> page) {
+    const std::atomic<GatewayState>& state, std::unique_ptr<StatusPage> page,
+    std::vector<UniqueFd> taken) {
   auto router = std::make_unique<Router>(std::move(collector), state, std::move(page), options);
-  auto server = HttpServer::Start(options.http, [to = router.get()](const HttpRequest& request) {
-    return to->Answer(request);
-  });
+  auto server = HttpServer::Start(
+      options.http, [to = router.get()](const HttpRequest& request) { return to->Answer(request); },
+      std::move(taken));
   if (!server.ok()) return server.status();
   return std::unique_ptr<MetricsServer>(new MetricsServer(std::move(router), *std::move(server)));
 }

@@ -33,10 +33,12 @@ struct MetricsServerOptions {
 
 class MetricsServer {
  public:
-  // Listens when it returns. `state`, for /-/ready, outlives it. Errors are those of HttpServer.
+  // Listens when it returns. `state`, for /-/ready, outlives it. `taken` and errors are those of
+  // HttpServer.
   [[nodiscard]] static absl::StatusOr<std::unique_ptr<MetricsServer>> Start(
       const MetricsServerOptions& options, std::unique_ptr<MetricsCollector> collector,
-      const std::atomic<GatewayState>& state, std::unique_ptr<StatusPage> page);
+      const std::atomic<GatewayState>& state, std::unique_ptr<StatusPage> page,
+      std::vector<UniqueFd> taken = {});
 
   MetricsServer(const MetricsServer&) = delete;
   MetricsServer& operator=(const MetricsServer&) = delete;
