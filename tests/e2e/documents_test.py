@@ -88,6 +88,7 @@ class Commands(EndToEnd):
                 if words[0] in ("bench", "soak"):
                     words += ["--duration", "1s"]
                 self.ctl(server, *words, timeout=60)
+                server.follow(self.pid_of(server))
 
     def test_images_know_their_revision(self):
         builds = commands("docker (build|compose)")

@@ -315,6 +315,10 @@ class EndToEnd(unittest.TestCase):
     def ctl_json(self, gateway, *arguments, expect=0, timeout=TIMEOUT):
         return self.ctl(gateway, *arguments, "-o", "json", expect=expect, timeout=timeout).json()
 
+    def pid_of(self, gateway):
+        """Of the process that serves: after an upgrade, another one."""
+        return int(self.ctl_json(gateway, "info")["pid"])
+
     def stats(self, gateway):
         return self.ctl_json(gateway, "stats")
 

@@ -143,7 +143,7 @@ class WatchdogSignal(NotifyCase):
         self.assertNotIn(["WATCHDOG=1"], manager.messages)
 
 
-class SocketActivation(EndToEnd):
+class ActivationCase(EndToEnd):
     def listener(self, port=0, reuse_port=True, host="127.0.0.1"):
         listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
         self.addCleanup(listener.close)
@@ -166,6 +166,8 @@ class SocketActivation(EndToEnd):
     def activated(self, sockets, *flags, listen=(), **options):
         return self.gateway(*flags, listen=listen, **self.passing(sockets), **options)
 
+
+class SocketActivation(ActivationCase):
     def refused(self, *sockets, reactors=2):
         passing = self.passing(sockets)
         process = self.process(*passing["prefix"], ECHOGW, "--reactors", str(reactors), "--admin",

@@ -63,7 +63,7 @@ class Soak(SoakCase):
         upgrades = self.stats(gateway)["upgrades"]
         print(f"{upgrades} upgrades")
         self.assertGreater(upgrades, SECONDS / 5)
-        gateway.follow(int(self.ctl_json(gateway, "info")["pid"]))
+        gateway.follow(self.pid_of(gateway))
 
     def test_everything_at_once(self):
         gateway = self.gateway(reactors=8)

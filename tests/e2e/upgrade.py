@@ -8,9 +8,6 @@ from wire import connect, pattern, recv_exactly
 
 
 class UpgradeCase(ControlCase):
-    def pid_of(self, gateway):
-        return int(self.ctl_json(gateway, "info")["pid"])
-
     def upgrade(self, gateway, *flags, verb="upgrade", lingers=False):
         """Upgrades and follows the gateway to its new process; returns the operation. With
         `lingers` the process before it is left running."""

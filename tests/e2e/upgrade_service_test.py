@@ -2,26 +2,18 @@
 stay.
 Method: the real binary with the variables that systemd sets, as in service_test.py."""
 
-import os
 import socket
 import unittest
 
 from harness import wait_until
-from service_test import Manager, SocketActivation
+from service_test import ActivationCase, NotifyCase
 from upgrade import UpgradeCase
 from wire import Crowd, connect, echo_once, ping
 
 
-class ServiceCase(UpgradeCase):
-    listener = SocketActivation.listener
-    group = SocketActivation.group
-    passing = SocketActivation.passing
-    activated = SocketActivation.activated
-
-
-class MainProcess(ServiceCase):
+class MainProcess(NotifyCase, UpgradeCase):
     def test_the_manager_is_told_who_serves(self):
-        manager = Manager(self, os.path.join(self.temporary_folder(), "notify"))
+        manager = self.manager()
         manager.socket.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
         gateway = self.gateway(env=manager.env)
         manager.wait_for("READY=1")
@@ -38,7 +30,7 @@ class MainProcess(ServiceCase):
         manager.wait_for("STOPPING=1")
 
     def test_the_watchdog_hears_the_new_process(self):
-        manager = Manager(self, os.path.join(self.temporary_folder(), "notify"))
+        manager = self.manager()
         gateway = self.gateway(env={**manager.env, "WATCHDOG_USEC": "200000"})
         manager.wait_for("WATCHDOG=1")
         self.upgrade(gateway)
@@ -47,7 +39,7 @@ class MainProcess(ServiceCase):
             manager.wait_for("WATCHDOG=1")
 
 
-class PassedSockets(ServiceCase):
+class PassedSockets(ActivationCase, UpgradeCase):
     def test_they_pass_on(self):
         sockets = self.group(4)
         gateway = self.activated(sockets, reactors=2)
